@@ -1,0 +1,1 @@
+"""Genwright: one workbench for generative models."""

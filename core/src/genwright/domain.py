@@ -1,0 +1,121 @@
+"""A kind of thing to generate, and all that is known of it apart from any model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from genwright.errors import ConditionError
+
+__all__ = ["Domain", "Label", "Offer", "Prefix", "Scalar"]
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scalar:
+    """A number that can be asked for, within [low, high], in `unit` ("" for none)."""
+
+    summary: str
+    low: float
+    high: float
+    unit: str = ""
+
+    def check(self, name: str, value: object) -> float:
+        """Return the value as a float. Raises ConditionError if it is no number or out of range."""
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise ConditionError(f"condition {name!r} takes a number; got {value!r}. Example: {name}={self.low:g}.")
+        if not self.low <= float(value) <= self.high:
+            unit = f" {self.unit}" if self.unit else ""
+            raise ConditionError(
+                f"condition {name!r} takes {self.low:g} to {self.high:g}{unit}; got {value!r}. Choose a value in this range."
+            )
+        return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """One of some named values."""
+
+    summary: str
+    values: tuple[str, ...]
+
+    def check(self, name: str, value: object) -> str:
+        """Return the value as one of `values`. Raises ConditionError if it is none of them."""
+        if str(value) not in self.values:
+            raise ConditionError(f"condition {name!r} takes one of {', '.join(self.values)}; got {value!r}.")
+        return str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prefix:
+    """The start of the sample, as text of the domain; the rest is generated."""
+
+    summary: str
+    longest: int = 4096
+
+    def check(self, name: str, value: object) -> str:
+        """Return the text. Raises ConditionError if it is no text, too long, or holds NUL or lone surrogates."""
+        if not isinstance(value, str):
+            raise ConditionError(f"condition {name!r} takes text; got {type(value).__name__}.")
+        if len(value) > self.longest:
+            raise ConditionError(
+                f"condition {name!r} takes at most {self.longest} characters; got {len(value):,}. Shorten it."
+            )
+        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+            raise ConditionError(f"condition {name!r} takes plain text; got NUL or a lone surrogate in it. Remove it.")
+        return value
+
+
+Offer = Scalar | Label | Prefix
+
+
+class Domain(ABC, Generic[Item]):
+    """How to read, check, spell, measure, write and show items of one kind."""
+
+    name: str
+    conditions: Mapping[str, Offer]
+
+    @abstractmethod
+    def read(self, path: Path, *, strict: bool = False) -> Iterator[Item]:
+        """Yield the items of a file or folder; a malformed one is named in a warning and passed over, or raises if `strict`.
+
+        Raises DataError if nothing in it can be read.
+        """
+
+    @abstractmethod
+    def write(self, items: Iterable[Item], path: Path) -> None:
+        """Write items to a new file, in the format that its name ends in. Raises DataError for an unknown ending."""
+
+    @abstractmethod
+    def check(self, item: Item) -> str | None:
+        """Return the flaw of an item in one sentence, or None if it is valid."""
+
+    @abstractmethod
+    def canonical(self, item: Item) -> str | None:
+        """Return the one spelling of a valid item that equal items share, or None if the domain has none."""
+
+    @abstractmethod
+    def identity(self, item: Item) -> str | None:
+        """Return a short key that equal valid items share, by which they are looked up, or None."""
+
+    @abstractmethod
+    def measure(self, items: Sequence[Item], names: Sequence[str]) -> np.ndarray:
+        """Return what items have of the scalar conditions named, float64 [items, names]; NaN where it cannot be said."""
+
+    @abstractmethod
+    def to_bytes(self, item: Item) -> bytes:
+        """Return the bytes that a store keeps; `from_bytes` undoes it exactly."""
+
+    @abstractmethod
+    def from_bytes(self, data: bytes) -> Item:
+        """Return the item that `to_bytes` wrote."""
+
+    @abstractmethod
+    def render(self, items: Sequence[Item], path: Path, *, legends: Sequence[str] = ()) -> None:
+        """Draw items to a new file, one or a grid; its name ends in .png or .svg."""

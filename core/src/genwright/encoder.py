@@ -1,0 +1,66 @@
+"""Maps between items and tensors of a sample space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor
+
+from genwright.seeds import Noise
+from genwright.space import SampleSpace
+
+__all__ = ["Encoder"]
+
+Item = TypeVar("Item")
+
+
+class Encoder(ABC, Generic[Item]):
+    """A map between items and tensors; `decode` undoes `encode`.
+
+    Options are keyword-only parameters of the constructor. What `fit` learns from data is `state`, plain data
+    that goes into the checkpoint's card; an encoder made with the same options and given that state is the same.
+    """
+
+    @property
+    @abstractmethod
+    def space(self) -> SampleSpace:
+        """The tensors that `encode` gives; known once the encoder is fitted or restored."""
+
+    @property
+    @abstractmethod
+    def augments(self) -> bool:
+        """Whether `encode` spells an item differently when given noise."""
+
+    @abstractmethod
+    def fit(self, items: Sequence[Item]) -> None:
+        """Learn from training data whatever the encoding needs."""
+
+    @abstractmethod
+    def state(self) -> Mapping[str, Any]:
+        """Return what `fit` learned, as plain data."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+
+    @abstractmethod
+    def encode(self, items: Sequence[Item], *, noise: Noise | None = None) -> Tensor:
+        """Return the tensors of items, [B, *space.shape].
+
+        noise: one row an item, from which an augmenting encoder draws the spelling; None for the plain one
+
+        Raises DataError for an item that has no encoding, naming it and why.
+        """
+
+    @abstractmethod
+    def decode(self, tensors: Tensor) -> list[Item]:
+        """Return the items of tensors [B, *space.shape]; whatever the tensors hold, an item comes back."""
+
+    @abstractmethod
+    def prefix(self, text: str) -> Sequence[int]:
+        """Return the tokens with which every sample that starts with `text` starts.
+
+        Raises ConditionError if the text cannot start a sample, or the space is not of tokens.
+        """

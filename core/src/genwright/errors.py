@@ -1,0 +1,168 @@
+"""The errors of Genwright.
+
+GenwrightError
+├── UsageError            what was asked for cannot be done as asked; the command line exits with 2
+│   ├── UnknownName       no component, model, data set, option value or stored thing has this name
+│   ├── MismatchError     components that do not fit each other
+│   ├── OptionError       an option that a component does not take, or of a wrong type or range
+│   ├── ConditionError    a condition that the domain or the model does not offer, or out of range
+│   ├── RecipeError       a recipe that is incomplete or contradicts itself
+│   └── ShapeError        a tensor or array of the wrong shape
+├── PluginError           a plugin that breaks the contract
+├── DataError             a file that cannot be read as what it should be
+├── CheckpointError       a checkpoint that is damaged, incomplete or of an unsafe format
+├── TrainingError         a training run that cannot go on
+└── StoreError            the store refused
+    ├── ForeignStore      the file or database is not a Genwright store, or from a newer version
+    ├── StoreLocked       another process holds the store
+    ├── StoreReadOnly     the store cannot be written
+    ├── StorageFull       no space is left; everything acknowledged so far is safe
+    └── Conflict          other bytes are already stored under the same run and index
+
+Each class carries a `code`, explained in docs/errors.md. Each message says what was wanted, what came and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "CheckpointError",
+    "ConditionError",
+    "Conflict",
+    "DataError",
+    "ForeignStore",
+    "GenwrightError",
+    "MismatchError",
+    "OptionError",
+    "PluginError",
+    "RecipeError",
+    "ShapeError",
+    "StorageFull",
+    "StoreError",
+    "StoreLocked",
+    "StoreReadOnly",
+    "TrainingError",
+    "UnknownName",
+    "UsageError",
+]
+
+
+class GenwrightError(Exception):
+    """Any error that Genwright raises on purpose."""
+
+    code: ClassVar[str] = "genwright"
+
+
+class UsageError(GenwrightError):
+    """What was asked for cannot be done as asked."""
+
+    code = "usage"
+
+
+class UnknownName(UsageError):
+    """Nothing of this kind has this name; the message offers the nearest ones."""
+
+    code = "unknown-name"
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
+        known = sorted(known)
+        super().__init__(f"there is no {kind} named {name!r}. {_offer(name, known)}{advice and ' ' + advice}")
+        self.kind, self.name, self.known = kind, name, known
+
+
+class MismatchError(UsageError):
+    """Components that do not fit each other."""
+
+    code = "mismatch"
+
+
+class OptionError(UsageError):
+    """An option that a component does not take, or of a wrong type or range."""
+
+    code = "option"
+
+
+class ConditionError(UsageError):
+    """A condition that the domain or the model does not offer, or out of its range."""
+
+    code = "condition"
+
+
+class RecipeError(UsageError):
+    """A recipe that is incomplete or contradicts itself."""
+
+    code = "recipe"
+
+
+class ShapeError(UsageError):
+    """A tensor or array of the wrong shape."""
+
+    code = "shape"
+
+
+class PluginError(GenwrightError):
+    """A plugin that breaks the contract."""
+
+    code = "plugin"
+
+
+class DataError(GenwrightError):
+    """A file that cannot be read as what it should be."""
+
+    code = "data"
+
+
+class CheckpointError(GenwrightError):
+    """A checkpoint that is damaged, incomplete or of an unsafe format."""
+
+    code = "checkpoint"
+
+
+class TrainingError(GenwrightError):
+    """A training run that cannot go on."""
+
+    code = "training"
+
+
+class StoreError(GenwrightError):
+    """The store refused."""
+
+    code = "store"
+
+
+class ForeignStore(StoreError):
+    """The file or database is not a Genwright store, or was written by a newer version."""
+
+    code = "foreign-store"
+
+
+class StoreLocked(StoreError):
+    """Another process holds the store."""
+
+    code = "store-locked"
+
+
+class StoreReadOnly(StoreError):
+    """The store cannot be written."""
+
+    code = "store-read-only"
+
+
+class StorageFull(StoreError):
+    """No space is left; everything acknowledged so far is safe."""
+
+    code = "storage-full"
+
+
+class Conflict(StoreError):
+    """Other bytes are already stored under the same run and index."""
+
+    code = "conflict"
+
+
+def _offer(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"Known: {', '.join(known)}." if known else "None is installed."

@@ -1,0 +1,49 @@
+"""A training objective and the meaning of what was learned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from genwright.readings import Condition, Reading
+from genwright.seeds import Noise
+
+__all__ = ["Batch", "Family", "Phase"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Training examples: encoded items, their conditions, and one row of noise each."""
+
+    x: Tensor
+    condition: Condition
+    noise: Noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One loss with the parameters it moves. A GAN has two, every other family one."""
+
+    name: str
+    loss: Callable[[Batch], Tensor]
+    parameters: Sequence[nn.Parameter]
+
+
+class Family(nn.Module, ABC):
+    """Networks trained together. Made as Family(space=, conditions=, build=, **options).
+
+    space:      the sample space
+    conditions: the ConditionSpace
+    build:      makes the network of a role, with a space and conditions: build("network", **what the family decides)
+    """
+
+    @abstractmethod
+    def phases(self) -> Sequence[Phase]:
+        """Return the losses, in the order in which a training step takes them."""
+
+    @abstractmethod
+    def reading(self) -> Reading:
+        """Return the reading of what was learned, in evaluation mode."""

@@ -1,0 +1,162 @@
+"""A recipe: all that decides a model, as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from genwright.errors import RecipeError, UnknownName
+
+__all__ = ["Component", "Recipe", "use"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """The name of a component, with the options to make it with."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, data: Any) -> Component:
+        """Return the component that plain data describe: a name, or a table with a name and options."""
+        if isinstance(data, Component):
+            return data
+        if isinstance(data, str):
+            return cls(data)
+        if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
+            raise RecipeError(f"a component is a name, or a table with a name and options; got {data!r}.")
+        return cls(data["name"], {key: value for key, value in data.items() if key != "name"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `read` undoes."""
+        return {"name": self.name, **self.options}
+
+
+def use(name: str, **options: Any) -> Component:
+    """Return the component of this name with these options, as in use("heun", steps=18)."""
+    return Component(name, options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides a model's weights. Its digest is its name.
+
+    domain:      the domain's name
+    data:        a named data set, or the path of a file or folder
+    encoder, family, backbone: components; the encoder may be None for the domain's default
+    conditions:  names of the domain's conditions that the model learns to follow
+    drop:        the share of examples, per condition, that are trained without it, so that it need not be asked
+    steps:       optimiser steps
+    batch_size:  examples a step; `accumulate` splits a step into that many passes
+    optimizer:   "adamw" or "muon" (matrices by Muon, the rest by AdamW)
+    learning_rate, weight_decay, warmup (steps), decay (the last share of steps, in which the rate falls to zero)
+    clip:        the largest norm of the gradient
+    average:     the decay of the exponential moving average of the weights, 0 for none
+    held_out:    the share of the data kept for the validation loss
+    precision:   "float32", "bfloat16", or "auto" for whichever is faster on the device
+    seed:        of the weights, the order of the data and every other draw
+    """
+
+    domain: str
+    data: str
+    family: Component
+    backbone: Component
+    encoder: Component | None = None
+    conditions: tuple[str, ...] = ()
+    drop: float = 0.1
+    steps: int = 10_000
+    batch_size: int = 256
+    accumulate: int = 1
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: int = 100
+    decay: float = 0.5
+    clip: float = 1.0
+    average: float = 0.999
+    held_out: float = 0.01
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the recipe's canonical JSON, in hexadecimal."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data from which `from_json` makes an equal recipe."""
+        data = asdict(self)
+        for name in ("encoder", "family", "backbone"):
+            component = getattr(self, name)
+            data[name] = component and component.to_json()
+        return data | {"conditions": list(self.conditions)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Recipe:
+        """Return the recipe that plain data describe. Raises RecipeError, or UnknownName for a field that is none."""
+        known = [field.name for field in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise UnknownName("field of a recipe", name, known)
+        missing = [name for name in ("domain", "data", "family", "backbone") if name not in data]
+        if missing:
+            raise RecipeError(f"a recipe needs domain, data, family and backbone; {', '.join(missing)} is missing.")
+        parts = {name: data[name] and Component.read(data[name]) for name in _PARTS if name in data}
+        return cls(**{**data, **parts, "conditions": tuple(data.get("conditions", ()))})
+
+    @classmethod
+    def read(cls, path: Path | str) -> Recipe:
+        """Return the recipe in a TOML file. Raises RecipeError if it is none."""
+        try:
+            return cls.from_json(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise RecipeError(f"a recipe is a TOML file; {path} cannot be read: {error.strerror}.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"a recipe is a TOML file; {path} is not: {error}.") from error
+
+
+_PARTS = ("encoder", "family", "backbone")
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "drop": (0, 1),
+    "steps": (1, 1e9),
+    "batch_size": (1, 1e6),
+    "accumulate": (1, 1e6),
+    "learning_rate": (0, 10),
+    "weight_decay": (0, 10),
+    "warmup": (0, 1e9),
+    "decay": (0, 1),
+    "clip": (0, 1e6),
+    "average": (0, 0.999999),
+    "held_out": (0, 0.5),
+    "seed": (0, 2**64 - 1),
+}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "optimizer": ("adamw", "muon"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+
+
+def _check(recipe: Recipe) -> None:
+    for name, (low, high) in _LIMITS.items():
+        value, wanted = getattr(recipe, name), type(Recipe.__dataclass_fields__[name].default)
+        if isinstance(value, bool) or not isinstance(value, int if wanted is int else int | float):
+            raise RecipeError(f"a recipe's {name} is of type {wanted.__name__}; got {value!r}.")
+        if not low <= value <= high:
+            raise RecipeError(f"a recipe's {name} is from {low:g} to {high:g}; got {value!r}.")
+    for name, choices in _CHOICES.items():
+        if getattr(recipe, name) not in choices:
+            raise UnknownName(f"value of a recipe's {name}", str(getattr(recipe, name)), choices)
+    if recipe.batch_size % recipe.accumulate:
+        raise RecipeError(
+            f"a recipe's batch_size is a multiple of accumulate; got {recipe.batch_size} and {recipe.accumulate}."
+        )

@@ -1,0 +1,133 @@
+"""One execution, and the environment it took place in."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+__all__ = ["Environment", "Kind", "Run", "State", "current_environment", "new_run_id"]
+
+Kind = Literal["train", "generate", "evaluate", "replay"]
+State = Literal["running", "finished", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What a run's numbers may depend on apart from the run itself.
+
+    packages: versions of the libraries that compute or decide something
+    plugins:  each plugin's distribution with its version
+    threads:  of PyTorch within one operation
+    """
+
+    python: str
+    platform: str
+    device: str
+    threads: int
+    packages: Mapping[str, str]
+    plugins: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data from which `from_json` makes an equal environment."""
+        return asdict(self) | {"packages": dict(self.packages), "plugins": list(self.plugins)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Environment:
+        """Return the environment that `to_json` wrote."""
+        return cls(**data)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the canonical JSON, in hexadecimal."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def drift(self, other: Environment) -> list[str]:
+        """Return what differs in `other`, one sentence each; empty if nothing does."""
+        mine, theirs = _flat(self), _flat(other)
+        names = sorted(mine.keys() | theirs.keys())
+        return [
+            f"{name} was {mine.get(name, 'absent')}, is {theirs.get(name, 'absent')}"
+            for name in names
+            if mine.get(name) != theirs.get(name)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One execution: what was asked, of which model, where, when, and how it ended.
+
+    id:       32 hexadecimal digits that sort by time of start (UUID version 7)
+    model:    name of the model ("molecules/druglike"); `checkpoint` is its digest
+    config:   all else that decides the samples (sampler, condition, rows, guidance) or the weights (the recipe)
+    planned:  how many samples were asked for; they have the indices 0 to planned - 1
+    parent:   the run that this one replays or resumes
+    notes:    what went wrong beside the run itself, such as an observer that was detached
+    started, finished: nanoseconds since 1970, UTC
+    """
+
+    id: str
+    kind: Kind
+    domain: str
+    environment: Environment
+    model: str = ""
+    checkpoint: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    planned: int = 0
+    parent: str | None = None
+    state: State = "running"
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+    started: int = field(default_factory=time.time_ns)
+    finished: int | None = None
+
+
+def new_run_id() -> str:
+    """Return a new id: 48 bits of milliseconds since 1970, then random bits, as UUID version 7 in hexadecimal.
+
+    Source: RFC 9562, section 5.7.
+    """
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    return f"{value & ~(3 << 62) | 2 << 62:032x}"
+
+
+@cache
+def _versions() -> Mapping[str, str]:
+    names = ("torch", "numpy", "rdkit", "selfies", "partialsmiles", "triton", "safetensors", "genwright-core")
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def current_environment(*, device: str, threads: int, plugins: Sequence[str]) -> Environment:
+    """Return the environment of this process."""
+    return Environment(
+        python=platform.python_version(),
+        platform=f"{sys.platform}-{platform.machine()}",
+        device=device,
+        threads=threads,
+        packages=_versions(),
+        plugins=sorted(plugins),
+    )
+
+
+def _flat(environment: Environment) -> dict[str, str]:
+    data = environment.to_json()
+    packages, plugins = data.pop("packages"), data.pop("plugins")
+    flat = {name: str(value) for name, value in data.items()} | packages
+    return flat | dict(plugin.rsplit(" ", 1) for plugin in plugins)

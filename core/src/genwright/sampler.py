@@ -1,0 +1,29 @@
+"""A procedure that draws samples from any model with a given reading."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+from torch import Tensor
+
+from genwright.readings import Condition
+from genwright.seeds import Noise
+
+__all__ = ["Sampler"]
+
+R = TypeVar("R", contravariant=True)
+
+
+class Sampler(ABC, Generic[R]):
+    """Draws samples through a reading. Options are keyword-only parameters of the constructor.
+
+    Row i of the result may depend on nothing but the reading, row i of the condition and row i of the noise.
+    """
+
+    @abstractmethod
+    def sample(self, reading: R, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        """Return one sample a row of noise, [B, *shape].
+
+        rows: how many rows the network is to be given at once, always exactly that many
+        """

@@ -1,0 +1,192 @@
+"""What a plugin says about a component: plain data, importing nothing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.resources
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from genwright.errors import PluginError
+
+__all__ = [
+    "BackboneSpec",
+    "CommandSpec",
+    "DatasetSpec",
+    "DomainSpec",
+    "EncoderSpec",
+    "EngineSpec",
+    "FamilySpec",
+    "MetricSpec",
+    "ModelSpec",
+    "Reads",
+    "ReviewerSpec",
+    "Role",
+    "SamplerSpec",
+    "Space",
+    "Spec",
+    "StoreSpec",
+]
+
+Space = Literal["tokens", "continuous"]
+Role = Literal["causal", "denoise", "unmask", "generator", "posterior", "critic"]
+Reads = Literal["next-token", "denoiser", "unmasker", "decoder"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The description of one component.
+
+    name:    what users write, such as "top-p"; "molecules/druglike" for models
+    target:  "package.module:Name", imported by `load` and never before
+    version: raised when the same options and seed would give other numbers
+    extra:   the pip extra that the target needs, if it is optional
+    origin:  the distribution and version it came from; set by the registry
+    """
+
+    kind: ClassVar[str] = ""
+
+    name: str
+    target: str
+    summary: str
+    version: int = 1
+    extra: str = ""
+    origin: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name with its version, as checkpoints and runs record it: "smiles@1"."""
+        return f"{self.name}@{self.version}"
+
+    def load(self) -> Any:
+        """Return the object that `target` names.
+
+        Raises PluginError if it cannot be imported.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(self._import_failure(error)) from error
+
+    def _import_failure(self, error: Exception) -> str:
+        advice = f" Install what it needs: pip install '{self.extra}'." if self.extra else ""
+        return f"{self.kind} {self.name!r} of {self.origin or 'an unknown plugin'} needs {self.target}; got: {error}.{advice}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainSpec(Spec):
+    """A kind of thing to generate; `encoder` names its default encoder."""
+
+    kind = "domain"
+    encoder: str
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(Spec):
+    """A map between items of `domain` ("*" for any) and tensors of a space."""
+
+    kind = "encoder"
+    domain: str
+    space: Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSpec(Spec):
+    """A network, with the spaces it works on and the roles it can serve."""
+
+    kind = "backbone"
+    spaces: tuple[Space, ...]
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilySpec(Spec):
+    """An objective, with the reading it offers and the role of each network it trains."""
+
+    kind = "family"
+    spaces: tuple[Space, ...]
+    reads: Reads
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerSpec(Spec):
+    """A procedure, with the reading it needs."""
+
+    kind = "sampler"
+    reads: Reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A number computed from samples of `domain` ("*" for any), perhaps against a reference."""
+
+    kind = "metric"
+    domain: str
+    unit: str = ""
+    better: Literal["higher", "lower", "closer"] = "higher"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Spec):
+    """A checkpoint that comes with a plugin; `target` is "package:folder"."""
+
+    kind = "model"
+    domain: str
+    default: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoint lies on disk."""
+        package, _, folder = self.target.partition(":")
+        return Path(str(importlib.resources.files(package))) / folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """Named data; `target` is the function (path, strict) that reads it, a generator of items.
+
+    url:     where it is fetched from; "package://name/path" for a file inside an installed package
+    sha256:  of the file as fetched; also how it is found in a mirror folder
+    licence: SPDX name, or a sentence
+    """
+
+    kind = "dataset"
+    domain: str
+    url: str
+    sha256: str
+    licence: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewerSpec(Spec):
+    """Gives each sample of `domain` ("*" for any) a verdict: policy, safety, duplicates."""
+
+    kind = "reviewer"
+    domain: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSpec(Spec):
+    """A store, by URL scheme; `name` is the scheme."""
+
+    kind = "store"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec(Spec):
+    """What spreads a run over processes or machines."""
+
+    kind = "engine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A click command or group, added to the command line under `name`, imported when called."""
+
+    kind = "command"
