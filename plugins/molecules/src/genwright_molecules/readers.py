@@ -103,7 +103,9 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
     endings = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
     files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.lower().endswith(endings))
     if not files:
-        raise DataError(f"folder {folder} holds no file that ends in {', '.join(endings)}. Name another folder or a file.")
+        raise DataError(
+            f"folder {folder} holds no file that ends in {', '.join(endings)}. Name another folder or a file."
+        )
     for file in files:
         yield from read(file, strict)
 
@@ -144,7 +146,9 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[Line]:
             while rest and not is_whole and not rest.endswith(b"\n"):
                 rest = stream.readline(_LONGEST_LINE)
         except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-            raise DataError(f"{path} breaks off or is damaged in line {number}: {error}. Fetch or write it again.") from error
+            raise DataError(
+                f"{path} breaks off or is damaged in line {number}: {error}. Fetch or write it again."
+            ) from error
         if not data:
             return
         yield _text(data, number) if is_whole else Line(number=number, flaw="It is longer than a mebibyte.")

@@ -55,7 +55,9 @@ def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
 def _write_smi(items: Iterable[str], stream: TextIO) -> None:
     for item in items:
         if not item.isascii() or any(c.isspace() or not c.isprintable() for c in item):
-            raise DataError(f"a .smi file holds one SMILES a line; got {quote(item)}. Write a .csv file, or leave it out.")
+            raise DataError(
+                f"a .smi file holds one SMILES a line; got {quote(item)}. Write a .csv file, or leave it out."
+            )
         stream.write(f"{item}\n")
 
 
