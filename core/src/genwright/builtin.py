@@ -1,14 +1,62 @@
-"""What core itself contributes, through the same hooks as any plugin."""
+"""Core's own components: core is its own first plugin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from genwright.hooks import hookimpl
-from genwright.specs import FamilySpec
+from genwright.specs import BackboneSpec, FamilySpec, SamplerSpec, StoreSpec
+
+__all__ = ["register_backbones", "register_families", "register_samplers", "register_stores"]
+
+
+@hookimpl
+def register_backbones() -> Iterable[BackboneSpec]:
+    """Return core's networks."""
+    yield BackboneSpec(
+        name="transformer",
+        target="genwright.backbones.transformer:Transformer",
+        summary="causal transformer with rotary positions and a preallocated cache",
+        spaces=("tokens",),
+        roles=("causal",),
+    )
 
 
 @hookimpl
 def register_families() -> Iterable[FamilySpec]:
-    """Return core's families."""
-    return []
+    """Return core's objectives."""
+    yield FamilySpec(
+        name="autoregressive",
+        target="genwright.families.autoregressive:Autoregressive",
+        summary="one token after another; exact likelihood",
+        spaces=("tokens",),
+        reads="next-token",
+        roles={"network": "causal"},
+    )
+
+
+@hookimpl
+def register_samplers() -> Iterable[SamplerSpec]:
+    """Return core's procedures."""
+    for name, target, summary in (
+        ("temperature", "Temperature", "the model's own distribution, sharpened or flattened"),
+        ("greedy", "Greedy", "the likeliest token each time"),
+        ("top-k", "TopK", "the k likeliest tokens"),
+        ("top-p", "TopP", "the fewest likeliest tokens that reach probability p"),
+        ("min-p", "MinP", "tokens at least p times as likely as the likeliest"),
+    ):
+        yield SamplerSpec(
+            name=name, target=f"genwright.samplers.tokens:{target}", summary=summary, reads="next-token"
+        )
+    yield SamplerSpec(
+        name="guided",
+        target="genwright.samplers.guidance:Guided",
+        summary="another sampler, with what is asked for amplified (classifier-free guidance)",
+        reads="next-token",
+    )
+
+
+@hookimpl
+def register_stores() -> Iterable[StoreSpec]:
+    """Return core's store."""
+    yield StoreSpec(name="memory", target="genwright.store:MemoryStore", summary="kept until the process ends")

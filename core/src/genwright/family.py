@@ -37,12 +37,16 @@ class Family(nn.Module, ABC):
 
     space:      the sample space
     conditions: the ConditionSpace
-    build:      makes the network of a role, with a space and conditions: build("network", **what the family decides)
+    build:      makes the network of a role: build("network", space=, conditions=)
     """
 
     @abstractmethod
     def phases(self) -> Sequence[Phase]:
         """Return the losses, in the order in which a training step takes them."""
+
+    def forward(self, phase: int, batch: Batch) -> Tensor:
+        """Return the loss of a phase. It is the module's forward so that Fabric can wrap it for precision and devices."""
+        return self.phases()[phase].loss(batch)
 
     @abstractmethod
     def reading(self) -> Reading:

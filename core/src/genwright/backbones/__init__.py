@@ -1,0 +1,1 @@
+"""Networks without an opinion on how they are trained."""

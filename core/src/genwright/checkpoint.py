@@ -1,0 +1,134 @@
+"""A model on disk: weights.safetensors and card.json, named by the digest of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from genwright.errors import CheckpointError
+
+__all__ = ["FORMAT", "Checkpoint"]
+
+FORMAT = 1
+_WEIGHTS, _CARD = "weights.safetensors", "card.json"
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
+_UNSAFE = "a checkpoint is a folder with weights.safetensors and card.json; {path} is a pickle, which can run any code \
+when it is read. Convert it to safetensors where you trust it."
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A folder on disk that holds a model.
+
+    card:   plain data: format, name, domain, recipe, encoder state, space, conditions, versions, how it was trained
+    files:  each file's SHA-256 and size; `digest` is the SHA-256 over both
+    """
+
+    folder: Path
+    card: Mapping[str, Any]
+    files: Mapping[str, tuple[str, int]]
+
+    @property
+    def digest(self) -> str:
+        """The name of this very model: SHA-256 over the digests of its files."""
+        lines = "".join(f"{name} {digest}\n" for name, (digest, _) in sorted(self.files.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The name on the card."""
+        return str(self.card["name"])
+
+    @property
+    def domain(self) -> str:
+        """The domain on the card."""
+        return str(self.card["domain"])
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Checkpoint:
+        """Return the checkpoint in a folder, its files digested and its card read; the weights stay on disk.
+
+        Raises CheckpointError if it is a pickle, or a file is missing, damaged or from a newer version.
+        """
+        folder = Path(folder)
+        if folder.suffix in _PICKLES:
+            raise CheckpointError(_UNSAFE.format(path=folder))
+        for name in (_WEIGHTS, _CARD):
+            if not (folder / name).is_file():
+                raise CheckpointError(_missing(folder, name))
+        files = {name: _digest(folder / name) for name in (_WEIGHTS, _CARD)}
+        return cls(folder=folder, card=_read_card(folder / _CARD), files=files)
+
+    @classmethod
+    def save(cls, folder: Path | str, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> Checkpoint:
+        """Write a checkpoint to a new folder, whole or not at all, and return it.
+
+        Raises CheckpointError if the folder exists and is not empty.
+        """
+        folder = Path(folder)
+        if folder.exists() and any(folder.iterdir()):
+            raise CheckpointError(f"a checkpoint is written to a new folder; {folder} is not empty. Choose another.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, unfinished / _WEIGHTS)
+            text = json.dumps({"format": FORMAT, **card}, indent=2, sort_keys=True, allow_nan=False)
+            (unfinished / _CARD).write_text(text + "\n", encoding="utf-8")
+            unfinished.chmod(0o755)
+            if folder.exists():
+                folder.rmdir()
+            os.replace(unfinished, folder)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        return cls.open(folder)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights. Raises CheckpointError if the file is damaged or truncated."""
+        try:
+            return load_file(self.folder / _WEIGHTS)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{self.folder / _WEIGHTS} should hold safetensors; it cannot be read: {error}. "
+                "Copy or download the checkpoint again."
+            ) from error
+
+
+def _missing(folder: Path, name: str) -> str:
+    if folder.is_dir():
+        pickles = sorted(path for path in folder.iterdir() if path.suffix in _PICKLES)
+        if pickles and name == _WEIGHTS:
+            return _UNSAFE.format(path=pickles[0])
+        return f"a checkpoint is a folder with weights.safetensors and card.json; {folder} has no {name}."
+    return f"a checkpoint is a folder with weights.safetensors and card.json; {folder} is no folder."
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+def _read_card(path: Path) -> Mapping[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} should hold JSON; got: {error}. Copy or download the checkpoint again.") from error
+    if not isinstance(card, dict) or not {"format", "name", "domain", "recipe"} <= card.keys():
+        raise CheckpointError(f"{path} should be a model's card with format, name, domain and recipe; it is not one.")
+    if card["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {card['format']}; this version reads {FORMAT}. Upgrade genwright-core or export it again."
+        )
+    return card

@@ -1,0 +1,1 @@
+"""Training objectives and the meaning of what was learned."""

@@ -1,0 +1,142 @@
+"""An encoder and a family with weights, ready to train or to generate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, final
+
+import torch
+from torch import nn
+
+from genwright.checkpoint import Checkpoint
+from genwright.domain import Domain, Label, Prefix, Scalar
+from genwright.encoder import Encoder
+from genwright.errors import CheckpointError, ConditionError, UnknownName
+from genwright.family import Family
+from genwright.options import make
+from genwright.readings import Condition, Reading
+from genwright.recipe import Component, Recipe
+from genwright.registry import Registry
+from genwright.seeds import seeded_torch
+from genwright.space import ConditionSpace
+
+__all__ = ["Model"]
+
+Item = TypeVar("Item")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Model(Generic[Item]):
+    """A domain's encoder and a family's networks, made by a recipe.
+
+    checkpoint: where the weights came from, or None for a model in training
+    """
+
+    recipe: Recipe
+    domain: Domain[Item]
+    encoder: Encoder[Item]
+    conditions: ConditionSpace
+    family: Family
+    checkpoint: Checkpoint | None = None
+
+    @classmethod
+    def new(cls, recipe: Recipe, encoder: Encoder[Item], conditions: ConditionSpace, registry: Registry) -> Model[Item]:
+        """Return an untrained model with a fitted encoder; its first weights depend on the recipe's seed alone."""
+        domain = make(registry.get("domain", recipe.domain), {})
+        backbone = registry.get("backbone", recipe.backbone.name)
+
+        def build(part: str, **given: Any) -> nn.Module:
+            return make(backbone, recipe.backbone.options, **given)  # type: ignore[no-any-return]
+
+        with seeded_torch(recipe.seed):
+            family = make(
+                registry.get("family", recipe.family.name),
+                recipe.family.options,
+                space=encoder.space,
+                conditions=conditions,
+                build=build,
+            )
+        return cls(recipe=recipe, domain=domain, encoder=encoder, conditions=conditions, family=family)
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint | Path | str, registry: Registry, *, device: str = "cpu") -> Model[Any]:
+        """Return the model of a checkpoint. Raises CheckpointError if weights and card do not belong together."""
+        if not isinstance(checkpoint, Checkpoint):
+            checkpoint = Checkpoint.open(checkpoint)
+        card = checkpoint.card
+        recipe = Recipe.from_json(card["recipe"])
+        encoder = new_encoder(recipe, registry)
+        encoder.restore(card["encoder"])
+        model = cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
+        _load_weights(model.family, checkpoint)
+        model.family.to(device).eval().requires_grad_(False)
+        return cls(**{**vars(model), "checkpoint": checkpoint})
+
+    def save(self, folder: Path | str, *, name: str, training: Mapping[str, Any]) -> Checkpoint:
+        """Write the model as a checkpoint with its weights in half precision, and return that."""
+        weights = {key: value.detach().half() for key, value in self.family.state_dict().items()}
+        card = {
+            "name": name,
+            "domain": self.domain.name,
+            "recipe": self.recipe.to_json(),
+            "encoder": self.encoder.state(),
+            "conditions": self.conditions.to_json(),
+            "parameters": sum(value.numel() for value in weights.values()),
+            "training": training,
+        }
+        return Checkpoint.save(folder, weights, card)
+
+    def reading(self) -> Reading:
+        """Return what a sampler may ask of the model."""
+        return self.family.reading()
+
+    def condition(self, where: Mapping[str, Any]) -> Condition:
+        """Return what is asked for as one row of tensors.
+
+        Raises ConditionError if the domain does not offer it, the model did not learn it, or it is out of range.
+        """
+        offers = self.domain.conditions
+        for name in where:
+            if name not in offers:
+                raise UnknownName(f"condition of {self.domain.name}", name, offers)
+        asked = {name: offers[name].check(name, value) for name, value in where.items()}
+        prefix: Sequence[int] = ()
+        for name, value in asked.items():
+            if isinstance(offers[name], Prefix):
+                prefix = self.encoder.prefix(str(value))
+            else:
+                self._learned(name, offers[name])
+        scalars = [float(asked.get(name, torch.nan)) for name in self.conditions.scalars]
+        labels = [values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()]
+        return Condition(
+            scalars=torch.tensor([scalars]),
+            labels=torch.tensor([labels], dtype=torch.int64),
+            prefix=torch.tensor([list(prefix)], dtype=torch.int64),
+        )
+
+    def _learned(self, name: str, offer: Scalar | Label | Prefix) -> None:
+        learned = [*self.conditions.scalars, *self.conditions.labels]
+        if name not in learned:
+            raise ConditionError(
+                f"condition {name!r} is offered by {self.domain.name}, but this model learned "
+                f"{', '.join(learned) or 'none'}. Train one with conditions = [{name!r}]."
+            )
+
+
+def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
+    """Return the recipe's encoder, or the domain's default, neither fitted nor restored."""
+    component = recipe.encoder or Component(registry.get("domain", recipe.domain).encoder)
+    return make(registry.get("encoder", component.name), component.options)  # type: ignore[no-any-return]
+
+
+def _load_weights(family: Family, checkpoint: Checkpoint) -> None:
+    try:
+        family.load_state_dict(checkpoint.weights())
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights in {checkpoint.folder} should fit the networks that its card describes; they do not: "
+            f"{str(error).splitlines()[-1].strip()} Copy or download the checkpoint again."
+        ) from error

@@ -1,0 +1,1 @@
+"""Procedures that draw samples through a reading."""

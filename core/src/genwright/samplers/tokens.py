@@ -1,0 +1,173 @@
+"""Drawing tokens one after another: temperature, top-k, top-p, min-p, greedy.
+
+Each is a rule that reshapes logits; the draw is the same for all. A draw takes the largest of logits plus Gumbel
+noise indexed by vocabulary id, so what a rule does to one token never moves the noise of another.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import final
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from genwright.errors import OptionError
+from genwright.readings import Condition, NextToken
+from genwright.sampler import Sampler
+from genwright.seeds import Noise
+
+__all__ = ["Greedy", "MinP", "Temperature", "TokenSampler", "TopK", "TopP"]
+
+
+class TokenSampler(Sampler[NextToken]):
+    """Draws tokens by a rule on logits. A row that has stopped gives its place to the next sample at once."""
+
+    @abstractmethod
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return the logits to draw from; -inf where a token may not be drawn."""
+
+    @final
+    @torch.inference_mode()
+    def sample(
+        self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int
+    ) -> Int64[Tensor, "B T"]:
+        """Return one sequence a row of noise, filled with the stop token after its end."""
+        return _Draw(self, reading, noise, condition, rows).run()
+
+
+@final
+class Temperature(TokenSampler):
+    """Draws from the model's distribution, sharpened below temperature 1 and flattened above it."""
+
+    def __init__(self, *, temperature: float = 1.0) -> None:
+        self.temperature = _positive("temperature", temperature)
+
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return logits / temperature."""
+        return logits / self.temperature
+
+
+@final
+class Greedy(TokenSampler):
+    """Takes the likeliest token each time; the seed has no influence."""
+
+    def __init__(self) -> None:
+        pass
+
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return -inf for all but the first of the largest logits."""
+        best = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -torch.inf).scatter(-1, best, 0.0)
+
+
+@final
+class TopK(TokenSampler):
+    """Draws from the k likeliest tokens. Source: Fan, Lewis and Dauphin (2018), arXiv:1805.04833."""
+
+    def __init__(self, *, k: int = 20, temperature: float = 1.0) -> None:
+        if k < 1:
+            raise OptionError(f"top-k takes k of 1 or more; got {k}.")
+        self.k, self.temperature = k, _positive("temperature", temperature)
+
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return the logits of the k likeliest tokens; ties with the last of them stay."""
+        logits = logits / self.temperature
+        least = logits.topk(min(self.k, logits.shape[-1])).values[..., -1:]
+        return logits.masked_fill(logits < least, -torch.inf)
+
+
+@final
+class TopP(TokenSampler):
+    """Draws from the fewest likeliest tokens that reach probability p. Source: Holtzman et al. (2020), arXiv:1904.09751."""
+
+    def __init__(self, *, p: float = 0.95, temperature: float = 1.0) -> None:
+        self.p, self.temperature = _share("p", p), _positive("temperature", temperature)
+
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return the logits of the tokens before which less than p has been gathered."""
+        logits = logits / self.temperature
+        ordered, ids = logits.softmax(-1).sort(-1, descending=True, stable=True)
+        beyond = ordered.cumsum(-1) - ordered >= self.p
+        return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, ids, beyond), -torch.inf)
+
+
+@final
+class MinP(TokenSampler):
+    """Draws from tokens at least p times as likely as the likeliest. Source: Nguyen et al. (2024), arXiv:2407.01082."""
+
+    def __init__(self, *, p: float = 0.05, temperature: float = 1.0) -> None:
+        self.p, self.temperature = _share("p", p), _positive("temperature", temperature)
+
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return the logits within log p of the largest, judged at temperature 1."""
+        kept = logits >= logits.amax(-1, keepdim=True) + math.log(self.p)
+        return (logits / self.temperature).masked_fill(~kept, -torch.inf)
+
+
+class _Draw:
+    """The samples of one call: `rows` places, each taken by the next sample as soon as its last one has stopped."""
+
+    def __init__(self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition, rows: int) -> None:
+        self.sampler, self.reading, self.noise, self.condition = sampler, reading, noise, condition
+        fill = 0 if reading.stop is None else reading.stop
+        device = noise.samples.device
+        # One more row than there are samples, for the places that have run out of them to write to.
+        self.drawn = torch.full((len(noise) + 1, reading.length), fill, dtype=torch.int64, device=device)
+        self.sample = torch.arange(rows, device=device).clamp(max=len(noise))
+        self.next = rows
+        self.at = torch.zeros(rows, dtype=torch.int64, device=device)
+        self.stream = reading.open(condition[self._owner()])
+
+    def run(self) -> Tensor:
+        tokens = torch.full_like(self.at, self.reading.start)
+        while bool((self.sample < len(self.noise)).any()):
+            tokens = self._forced(self._choice(self.stream.step(tokens)))
+            self.drawn[self.sample, self.at] = tokens
+            self.at = self.at + 1
+            tokens = self._refilled(tokens)
+        return self.drawn[:-1]
+
+    def _owner(self) -> Tensor:
+        return self.sample.clamp(max=len(self.noise) - 1)
+
+    def _choice(self, logits: Tensor) -> Tensor:
+        gumbel = self.noise[self._owner()].gumbel("token", self.at, logits.shape[-1])
+        return (self.sampler.reshape(logits.float()) + gumbel).argmax(-1)
+
+    def _forced(self, tokens: Tensor) -> Tensor:
+        """Return the tokens, those of a prefix put in the place of drawn ones."""
+        prefix = self.condition.prefix
+        if not prefix.shape[1]:
+            return tokens
+        given = prefix[self._owner(), self.at.clamp(max=prefix.shape[1] - 1)]
+        return torch.where((self.at < prefix.shape[1]) & (given >= 0), given, tokens)
+
+    def _refilled(self, tokens: Tensor) -> Tensor:
+        """Give the places of finished samples to waiting ones; return the tokens to go on with."""
+        ended = self.at >= self.reading.length
+        if self.reading.stop is not None:
+            ended |= tokens == self.reading.stop
+        if not bool(ended.any()):
+            return tokens
+        count = int(ended.sum())
+        following = torch.arange(self.next, self.next + count, device=tokens.device)
+        self.sample[ended] = following.clamp(max=len(self.noise))
+        self.next += count
+        self.at = torch.where(ended, 0, self.at)
+        self.stream.restart(ended, self.condition[self._owner()])
+        return torch.where(ended, self.reading.start, tokens)
+
+
+def _positive(name: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise OptionError(f"{name} is above 0; got {value}. For the likeliest token each time, use the sampler 'greedy'.")
+    return value
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 < value <= 1:
+        raise OptionError(f"{name} is above 0 and at most 1; got {value}.")
+    return value

@@ -1,0 +1,1 @@
+"""Molecules for Genwright: small organic molecules as SMILES."""
