@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from genwright.errors import OptionError
+from genwright.specs import Spec
 
-__all__ = ["GIVEN", "Option", "checked", "describe", "parse"]
+__all__ = ["GIVEN", "Option", "checked", "describe", "make", "parse"]
 
 GIVEN = frozenset({"space", "conditions", "build", "role", "reading"})
 """The parameters that Genwright passes itself and users cannot set."""
@@ -89,6 +90,15 @@ def checked(
         if option.required and option.name not in result:
             raise OptionError(f"{label} needs option {option.name!r} ({option.words}), which was not given. Add it.")
     return result
+
+
+def make(spec: Spec, options: Mapping[str, Any], **given: Any) -> Any:
+    """Return a component: what the spec names, called with what is given and the checked options.
+
+    Raises OptionError as `checked` does, PluginError if what the spec names cannot be imported.
+    """
+    target = spec.load()
+    return target(**given, **checked(f"{spec.kind} {spec.name!r}", target, options, given=GIVEN | given.keys()))
 
 
 def parse(
@@ -187,10 +197,11 @@ def _resolved(annotation: Any, target: Callable[..., Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, getattr(inspect.unwrap(_function(target)), "__globals__", {}))
+        kind = eval(annotation, getattr(inspect.unwrap(_function(target)), "__globals__", {}))
     except Exception:
         # A name imported for type checkers only: nothing can be said of the value, so nothing is.
         return Any
+    return Any if isinstance(kind, str) else kind
 
 
 def _docs(target: Callable[..., Any]) -> dict[str, str]:
