@@ -25,10 +25,9 @@ def print_json(data: Any, *, err: bool = False) -> None:
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows in aligned columns under their names; an empty table prints nothing."""
-    rows = [[str(cell) for cell in row] for row in rows]
-    if not rows:
+    table = [[name.upper() for name in head], *([str(cell) for cell in row] for row in rows)]
+    if len(table) == 1:
         return
-    table = [[name.upper() for name in head], *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -50,8 +50,8 @@ def list_plugins(as_json: bool = False) -> None:
 def install(names: tuple[str, ...], upgrade: bool, editable: bool, dry_run: bool) -> int:
     """Install plugins into this environment, with pip.
 
-    NAME is a plugin's short name ("molecules" for genwright-molecules), or anything that pip takes: a distribution with a
-    version, a folder, a wheel, a URL.
+    NAME is a plugin's short name ("molecules" for genwright-molecules), or anything that pip takes: a distribution
+    with a version, a folder, a wheel, a URL.
     """
     command = ["install", *(["--upgrade"] if upgrade else [])]
     for name in names:
