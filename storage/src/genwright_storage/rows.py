@@ -54,8 +54,8 @@ def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleR
     run:  the 16 bytes of the run's id
     salt: of the row it is compared with; None for a new one
     """
+    media_type, payload, parameters, prompt = record.media_type, record.payload, record.parameters, record.prompt
     flaw, canonical, identity = record.flaw, record.canonical, record.identity
-    parameters, prompt, media_type, payload = record.parameters, record.prompt, record.media_type, record.payload
     reviews = _reviews_text(record.reviews) if record.reviews else None
     if salt is None and (parameters or prompt):
         salt = os.urandom(16)
@@ -70,17 +70,12 @@ def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleR
         None if canonical is None else canonical.encode(),
         None if identity is None else identity.encode(),
         None if reviews is None else reviews.encode(),
-        encoding.commitment(salt, b"parameters", parameters.encode()),
-        encoding.commitment(salt, b"prompt", prompt.encode()),
+        encoding.commitment(salt, b"parameters", parameters.encode()) if parameters else b"",
+        encoding.commitment(salt, b"prompt", prompt.encode()) if prompt else b"",
     )
     inline = payload if len(payload) <= INLINE else None
-    # A tuple first: NamedTuple's own constructor costs as much as a hash.
-    return SampleRow._make(
-        (
-            *(record.index, seed, media_type, digest, inline, flaw, canonical, identity),
-            *(reviews, parameters, prompt, salt, leaf),
-        )
-    )
+    found = (flaw, canonical, identity, reviews, parameters, prompt, salt, leaf)
+    return SampleRow._make((record.index, seed, media_type, digest, inline, *found))
 
 
 def record_from(row: Sequence[Any], payload: bytes) -> Record:
