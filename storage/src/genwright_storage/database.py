@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from genwright.errors import StoreReadOnly, UsageError
+from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from genwright.errors import StoreReadOnly, UsageError
 from genwright_storage import ledger
 from genwright_storage.errors import foreign, translated
 from genwright_storage.migrations import HEAD, REVISIONS
@@ -76,11 +76,6 @@ class Database:
         """Let go of the file."""
         self._engine.dispose()
 
-    @property
-    def engine(self) -> Engine:
-        """The engine, for what is done outside of transactions."""
-        return self._engine
-
     def _connect(self) -> sqlite3.Connection:
         connection = self._open()
         for pragma in ("journal_mode=WAL", *_PRAGMAS) if self.is_writable else _PRAGMAS:
@@ -134,7 +129,7 @@ class Database:
         if revision == HEAD:
             return
         if revision not in REVISIONS:
-            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest that this version knows")
+            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest known here")
         if not self.is_writable:
             raise StoreReadOnly(
                 f"the store {self.url} of revision {revision} is to be brought to {HEAD}; it can only be read. "
@@ -142,7 +137,7 @@ class Database:
             )
         from genwright_storage.migrations.upgrade import upgrade
 
-        upgrade(self)
+        upgrade(self._writer, self.path, revision)
 
 
 def _place(url: str) -> tuple[Path, bool]:
@@ -150,9 +145,9 @@ def _place(url: str) -> tuple[Path, bool]:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise UsageError(f"a store in SQLite is named as sqlite:///path; got {url!r}. Write it with three slashes.") from None
+        raise UsageError(f"a store in SQLite is sqlite:///path; got {url!r}. Write three slashes.") from None
     if parsed.database in (None, "", ":memory:"):
-        raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. For one in memory write memory:.")
+        raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. In memory it is memory:.")
     path = Path(str(parsed.database)).expanduser().absolute()
     nearest = next(place for place in (path, *path.parents) if place.exists())
     return path, parsed.query.get("mode") != "ro" and os.access(nearest, os.W_OK)

@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
-
 from genwright.errors import ForeignStore, StorageFull, StoreError, StoreLocked, StoreReadOnly
+from sqlalchemy.exc import DBAPIError
 
 __all__ = ["foreign", "translated"]
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from genwright.run import Environment, Run
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
+
 from genwright_storage import encoding
 from genwright_storage.blobs import INLINE
 
@@ -79,7 +80,7 @@ def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleR
 
 
 def record_from(row: Sequence[Any], payload: bytes) -> Record:
-    """Return the record of a row: uid, idx, seed, media_type, flaw, canonical, identity, reviews, parameters, prompt."""
+    """Return the record of a row of `queries.SAMPLES` without its last two columns, and of its payload."""
     run, index, seed, media_type, flaw, canonical, identity, reviews, parameters, prompt = row
     return Record(
         run=run,
