@@ -16,11 +16,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from genwright_storage import ledger
-from genwright_storage.errors import foreign, translated
+from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.tables import metadata
 
-__all__ = ["APPLICATION", "Database"]
+__all__ = ["APPLICATION", "Database", "make_private"]
 
 # "Gnwr": by this number `file` and other programs tell whose an SQLite database is.
 APPLICATION = 0x476E7772
@@ -69,6 +69,8 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends."""
+        if not self.is_writable:
+            raise read_only(self.url)  # SQLite itself notices at the first row
         with translated(self.url), self._writer.begin() as connection:
             yield connection
 
@@ -95,7 +97,7 @@ class Database:
     def _prepare(self) -> None:
         """Make sure that the file is ours and up to date. Nothing is changed in one that is not ours."""
         if self.is_writable:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
         with closing(self._open()) as probe:
             is_new = self._is_new(probe)
         if is_new:
@@ -138,6 +140,13 @@ class Database:
         from genwright_storage.migrations.upgrade import upgrade
 
         upgrade(self._writer, self.path, revision)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder and those it lies in, for the owner alone; leave those that exist as they are."""
+    if not folder.exists():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _place(url: str) -> tuple[Path, bool]:

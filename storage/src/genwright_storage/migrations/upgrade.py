@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -16,19 +18,19 @@ def upgrade(engine: Engine, path: Path, revision: str) -> None:
 
     path: of the database file
     """
-    backup(engine, path, revision)
+    backup(path, revision)
     config = script()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def backup(engine: Engine, path: Path, revision: str) -> Path:
+def backup(path: Path, revision: str) -> Path:
     """Write a copy of the file as it is now beside it, and return where."""
     copy = path.with_name(f"{path.name}.{revision}.backup")
     if not copy.exists():
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
     return copy
 
 
