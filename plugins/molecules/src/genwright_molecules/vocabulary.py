@@ -33,10 +33,16 @@ class Vocabulary:
         # look-up: 176,000 molecules take 1.5 s in place of 9 s.
         folded = sorted((p for p in self.pieces if len(p) > 1), key=len, reverse=True)
         self._folds = {piece: chr(128 + i) for i, piece in enumerate(folded)}
-        self._folding = re.compile("|".join(map(re.escape, folded)) or "(?!)")
+        self._folding = re.compile("|".join(map(self._pattern, folded)) or "(?!)")
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def _pattern(self, piece: str) -> str:
+        """Return what finds a piece, though not where its last letter begins another: the C of "cC" before the l of "Cl"."""
+        after = {p[1] for p in self.pieces if len(p) == 2 and p[0] == piece[-1] and p.isalpha() and p[1].islower()}
+        symbols = "".join(sorted(after - set("cnosp")))
+        return re.escape(piece) + (f"(?![{symbols}])" if symbols and len(piece) > 1 else "")
 
     @cached_property
     def _table(self) -> np.ndarray:
