@@ -58,4 +58,6 @@ def _files(folder: Traversable, inner: Path) -> Iterator[tuple[Path, str]]:
 
 def _renamed(path: Path, words: dict[str, str]) -> Path:
     """Return where a file of the template goes: "module" and "name" in it stand for the plugin's own."""
-    return Path(*(re.sub(r"(?<![a-z])(module|name)(?![a-z])", lambda word: words[word[0]], part) for part in path.parts))
+    return Path(
+        *(re.sub(r"(?<![a-z])(module|name)(?![a-z])", lambda word: words[word[0]], part) for part in path.parts)
+    )
