@@ -63,8 +63,9 @@ def _augmented(encoder: Encoder[Item], items: Sequence[Item], domain: Domain[Ite
     spelled = encoder.encode(items, noise=noise)
     _check_tensor(spelled, encoder, len(items))
     require(torch.equal(encoder.encode(items, noise=noise), spelled), "the same noise gives another spelling")
-    last = encoder.encode(items[-1:], noise=noise[-1:])
-    require(torch.equal(last, spelled[-1:]), "the spelling of an item depends on the others")
+    for row in range(min(len(items), _ROWS)):
+        alone = encoder.encode(items[row : row + 1], noise=noise[row : row + 1])
+        require(torch.equal(alone[0], spelled[row]), f"the spelling of {items[row]!r} depends on the others")
     if not encoder.augments:
         require(torch.equal(spelled, encoder.encode(items)), "it spells items differently, but `augments` is false")
     elif isinstance(encoder.space, Tokens):
