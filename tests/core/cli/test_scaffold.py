@@ -24,7 +24,7 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def test_the_example_is_what_new_writes(tmp_path: Path) -> None:
-    """To change the example, change the template and write it anew: plugins new rhythms --folder examples/new_domain."""
+    """To change it, change the template and write it anew (plugins new rhythms --folder examples/new_domain)."""
     write_plugin("rhythms", tmp_path / "written")
     assert texts(tmp_path / "written") == texts(EXAMPLE)
 
