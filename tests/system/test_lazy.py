@@ -15,7 +15,7 @@ import pytest
 Install = Callable[..., None]
 HEAVY = {"torch", "numpy", "scipy", "pandas", "rdkit", "sqlalchemy", "pooch", "requests", "lightning"}
 LIGHT = (
-    *("builtin", "datasets", "errors", "hooks", "metrics", "observers", "options", "places", "recipe", "registry"),
+    *("builtin", "datasets", "errors", "hooks", "metrics", "observers", "folders", "options", "recipe", "registry"),
     *("run", "space", "specs", "cli", "cli.data", "cli.devices", "cli.doctor", "cli.output", "cli.plugins"),
     "cli.scaffold",
 )

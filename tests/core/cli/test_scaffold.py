@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from genwright.cli.scaffold import write_plugin
 from genwright.errors import UsageError
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from genwright.errors import PluginError
 from genwright.testing.check import Check, checks, require
 
