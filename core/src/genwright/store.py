@@ -243,9 +243,10 @@ def one_batch(records: Sequence[Record]) -> list[Record]:
                 f"a sample's index is from 0 to 2^63 - 1 and its seed an integer of 64 bits; "
                 f"got index {record.index} and seed {record.seed}. Number the samples of a run from 0."
             )
-        if kept.setdefault(record.index, record) != record:
-            raise conflict(kept[record.index], record)
-        check_plain(f"sample {record.id}", *_texts(record))
+        other = kept.setdefault(record.index, record)
+        if other is not record and other != record:
+            raise conflict(other, record)
+        _check_texts(record)
     return [kept[index] for index in sorted(kept)]
 
 
@@ -281,13 +282,14 @@ def opening(run: Run) -> Run:
 def check_plain(what: str, *texts: str) -> None:
     """Raise StoreError for text that not every database keeps: with NUL or lone surrogates in it."""
     text = "".join(texts)
-    if "\0" not in text and (text.isascii() or not _SURROGATE.search(text)):
+    if text.isascii() and "\0" not in text:
         return
-    found = "NUL" if "\0" in text else "a lone surrogate"
-    raise StoreError(
-        f"the texts of {what} are kept as plain text; got {found} in one of them. "
-        f"Remove it, or keep it in a payload, which takes any bytes."
-    )
+    if "\0" in text or _SURROGATE.search(text):
+        found = "NUL" if "\0" in text else "a lone surrogate"
+        raise StoreError(
+            f"the texts of {what} are kept as plain text; got {found} in one of them. "
+            f"Remove it, or keep it in a payload, which takes any bytes."
+        )
 
 
 @final
@@ -459,9 +461,7 @@ def split_id(id: str) -> tuple[str, int]:
 def check_same_run(stored: Run, run: Run) -> None:
     """Raise Conflict if a run that is put again did not start as the stored one did."""
     ended = ("state", "error", "notes", "finished")
-    differing = [
-        f.name for f in fields(Run) if f.name not in ended and getattr(stored, f.name) != getattr(run, f.name)
-    ]
+    differing = [f.name for f in fields(Run) if f.name not in ended and getattr(stored, f.name) != getattr(run, f.name)]
     if differing:
         raise Conflict(
             f"run {run.id} is already stored with another {' and '.join(differing)}. "
@@ -475,11 +475,10 @@ def _holds(record: Record, text: str) -> bool:
     return is_text(record.media_type) and text.encode() in record.payload
 
 
-def _texts(record: Record) -> Iterator[str]:
-    yield from (record.media_type, record.parameters, record.prompt)
-    yield from (text for text in (record.flaw, record.canonical, record.identity) if text is not None)
-    for review in record.reviews:
-        yield from (review.reviewer, review.reason)
+def _check_texts(record: Record) -> None:
+    reviews = [text for review in record.reviews for text in (review.reviewer, review.reason)]
+    found = (record.flaw or "", record.canonical or "", record.identity or "")
+    check_plain("a sample", record.media_type, record.parameters, record.prompt, *found, *reviews)
 
 
 def _digest(thing: object) -> str:

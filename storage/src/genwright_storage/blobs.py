@@ -36,7 +36,8 @@ class Blobs:
         missing = {digest: data for digest, data in blobs.items() if not self._is_there(digest, len(data))}
         folders = {self.path(digest).parent for digest in missing}
         for folder in folders:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         written = [(self._write(self.path(digest), data), self.path(digest)) for digest, data in missing.items()]
         # All are on their way to the disk before the first is waited for: four times as fast as one by one.
         for temporary, path in written:

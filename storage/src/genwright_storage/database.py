@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from genwright.errors import StoreReadOnly, UsageError
+from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from genwright.errors import StoreReadOnly, UsageError
 from genwright_storage import ledger
-from genwright_storage.errors import foreign, translated
+from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.tables import metadata
 
-__all__ = ["APPLICATION", "Database"]
+__all__ = ["APPLICATION", "Database", "make_private"]
 
 # "Gnwr": by this number `file` and other programs tell whose an SQLite database is.
 APPLICATION = 0x476E7772
@@ -35,6 +35,9 @@ _PRAGMAS = (
     "mmap_size=0",
     "journal_size_limit=67108864",
     "cache_size=-65536",
+    # Keys such as InChIKeys fall on random pages of their index; gathering 64 MiB of changes before they are written
+    # back to their places made ingest half as fast again (26,000 to 39,000 rows/s on a busy host, 2026-11).
+    "wal_autocheckpoint=16384",
 )
 
 
@@ -66,17 +69,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends."""
+        if not self.is_writable:
+            raise read_only(self.url)  # SQLite itself notices at the first row
         with translated(self.url), self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
-
-    @property
-    def engine(self) -> Engine:
-        """The engine, for what is done outside of transactions."""
-        return self._engine
 
     def _connect(self) -> sqlite3.Connection:
         connection = self._open()
@@ -97,7 +97,7 @@ class Database:
     def _prepare(self) -> None:
         """Make sure that the file is ours and up to date. Nothing is changed in one that is not ours."""
         if self.is_writable:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
         with closing(self._open()) as probe:
             is_new = self._is_new(probe)
         if is_new:
@@ -131,7 +131,7 @@ class Database:
         if revision == HEAD:
             return
         if revision not in REVISIONS:
-            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest that this version knows")
+            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest known here")
         if not self.is_writable:
             raise StoreReadOnly(
                 f"the store {self.url} of revision {revision} is to be brought to {HEAD}; it can only be read. "
@@ -139,7 +139,14 @@ class Database:
             )
         from genwright_storage.migrations.upgrade import upgrade
 
-        upgrade(self)
+        upgrade(self._writer, self.path, revision)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder and those it lies in, for the owner alone; leave those that exist as they are."""
+    if not folder.exists():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _place(url: str) -> tuple[Path, bool]:
@@ -147,9 +154,9 @@ def _place(url: str) -> tuple[Path, bool]:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise UsageError(f"a store in SQLite is named as sqlite:///path; got {url!r}. Write it with three slashes.") from None
+        raise UsageError(f"a store in SQLite is sqlite:///path; got {url!r}. Write three slashes.") from None
     if parsed.database in (None, "", ":memory:"):
-        raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. For one in memory write memory:.")
+        raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. In memory it is memory:.")
     path = Path(str(parsed.database)).expanduser().absolute()
     nearest = next(place for place in (path, *path.parents) if place.exists())
     return path, parsed.query.get("mode") != "ro" and os.access(nearest, os.W_OK)

@@ -7,11 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from genwright.errors import ForeignStore, StorageFull, StoreError, StoreLocked, StoreReadOnly
 from sqlalchemy.exc import DBAPIError
 
-from genwright.errors import ForeignStore, StorageFull, StoreError, StoreLocked, StoreReadOnly
-
-__all__ = ["foreign", "translated"]
+__all__ = ["foreign", "read_only", "translated"]
 
 
 @contextmanager
@@ -28,6 +27,11 @@ def translated(url: str) -> Iterator[None]:
 def foreign(url: str, found: str) -> ForeignStore:
     """Return the error for a file that must be left alone."""
     return ForeignStore(f"{url} should be a Genwright store; {found}. It was left as it is: name another file.")
+
+
+def read_only(url: str) -> StoreError:
+    """Return the error for a store that cannot be written."""
+    return _refusal(url, OSError(errno.EROFS, ""))
 
 
 def _refusal(url: str, error: BaseException) -> StoreError:

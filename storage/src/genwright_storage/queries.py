@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
-
 from genwright.errors import UnknownName
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
 from genwright_storage.rows import SampleRow, checkpoint_from
 from genwright_storage.tables import batch, checkpoint, checkpoint_file, environment, run, run_end, sample, score
 
@@ -32,7 +32,7 @@ __all__ = [
 PAGE = 1000
 
 _ends = run_end.alias()
-_last_end = select(func.max(_ends.c.id)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
+_last_end = select(func.max(_ends.c.seq)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
 
 RUNS: Select[Any] = (
     select(
@@ -42,7 +42,7 @@ RUNS: Select[Any] = (
         *(run_end.c.state, run_end.c.error, run_end.c.notes, run_end.c.finished_ns),
     )
     .join(environment, environment.c.id == run.c.environment_id)
-    .outerjoin(run_end, run_end.c.id == _last_end)
+    .outerjoin(run_end, run_end.c.seq == _last_end)
 )
 """Runs with their environment and their last end."""
 
@@ -86,7 +86,7 @@ def checkpoint_of(connection: Connection, row: Any) -> StoredCheckpoint:
 
 def run_key(connection: Connection, uid: str) -> int:
     """Return the key of the run with this id. Raises UnknownName if it was not put."""
-    key = connection.execute(select(run.c.id).where(run.c.uid == uid)).scalar()
+    key: int | None = connection.execute(select(run.c.id).where(run.c.uid == uid)).scalar()
     if key is None:
         raise UnknownName("run", uid, [], "Put the run before its samples.")
     return key
@@ -146,4 +146,6 @@ def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple
 def counts(connection: Connection) -> dict[str, int]:
     """Return how many rows there are."""
     named = {"runs": run, "samples": sample, "batches": batch, "checkpoints": checkpoint, "scores": score}
-    return {name: connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in named.items()}
+    return {
+        name: connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in named.items()
+    }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from genwright.run import Environment, Run
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
+
 from genwright_storage import encoding
 from genwright_storage.blobs import INLINE
 
@@ -54,8 +55,8 @@ def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleR
     run:  the 16 bytes of the run's id
     salt: of the row it is compared with; None for a new one
     """
+    media_type, payload, parameters, prompt = record.media_type, record.payload, record.parameters, record.prompt
     flaw, canonical, identity = record.flaw, record.canonical, record.identity
-    parameters, prompt, media_type, payload = record.parameters, record.prompt, record.media_type, record.payload
     reviews = _reviews_text(record.reviews) if record.reviews else None
     if salt is None and (parameters or prompt):
         salt = os.urandom(16)
@@ -70,21 +71,16 @@ def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleR
         None if canonical is None else canonical.encode(),
         None if identity is None else identity.encode(),
         None if reviews is None else reviews.encode(),
-        encoding.commitment(salt, b"parameters", parameters.encode()),
-        encoding.commitment(salt, b"prompt", prompt.encode()),
+        encoding.commitment(salt, b"parameters", parameters.encode()) if parameters else b"",
+        encoding.commitment(salt, b"prompt", prompt.encode()) if prompt else b"",
     )
     inline = payload if len(payload) <= INLINE else None
-    # A tuple first: NamedTuple's own constructor costs as much as a hash.
-    return SampleRow._make(
-        (
-            *(record.index, seed, media_type, digest, inline, flaw, canonical, identity),
-            *(reviews, parameters, prompt, salt, leaf),
-        )
-    )
+    found = (flaw, canonical, identity, reviews, parameters, prompt, salt, leaf)
+    return SampleRow._make((record.index, seed, media_type, digest, inline, *found))
 
 
 def record_from(row: Sequence[Any], payload: bytes) -> Record:
-    """Return the record of a row: uid, idx, seed, media_type, flaw, canonical, identity, reviews, parameters, prompt."""
+    """Return the record of a row of `queries.SAMPLES` without its last two columns, and of its payload."""
     run, index, seed, media_type, flaw, canonical, identity, reviews, parameters, prompt = row
     return Record(
         run=run,

@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import Connection, insert, select
-
 from genwright.errors import Conflict, UnknownName
 from genwright.run import Run, State
 from genwright.store import (
@@ -30,6 +28,8 @@ from genwright.store import (
     opening,
     split_id,
 )
+from sqlalchemy import Connection, insert, select
+
 from genwright_storage import encoding, ledger, merkle, queries, rows, tables
 from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
@@ -163,10 +163,7 @@ class SQLStore:
     ) -> Iterator[Record]:
         """Yield samples, newest run first and by index in it; text is looked for in payloads up to 64 KiB."""
         with self._database.reading() as connection:
-            if run is None:
-                runs = queries.runs_with(connection, identity)
-            else:
-                runs = [queries.run_row(connection, run).id]
+            runs = queries.runs_with(connection, identity) if run is None else [queries.run_row(connection, run).id]
         conditions = queries.filters(text=text, identity=identity, valid=valid)
         return itertools.islice((record for id in runs for record in self._samples(id, conditions)), limit)
 
@@ -278,7 +275,7 @@ def _insert_run(connection: Connection, run: Run) -> None:
 
 def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:
     stored = select(tables.environment.c.id).where(tables.environment.c.digest == digest)
-    key = connection.execute(stored).scalar()
+    key: int | None = connection.execute(stored).scalar()
     if key is None:
         environment = run.environment
         values = {
@@ -313,7 +310,7 @@ def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequ
         "run_id": run_id,
         "first_idx": first,
         "last_idx": last,
-        "count": len(new),
+        "size": len(new),
         "root": root,
         "seq": ledger.append(connection, "samples", f"{record.run}/{first}", content),
     }

@@ -6,6 +6,8 @@ Times are nanoseconds since 1970 by the writer's clock; order comes from the led
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     REAL,
@@ -40,8 +42,10 @@ metadata = MetaData(
 )
 
 Number = BigInteger().with_variant(Integer(), "sqlite")
-Real = Double().with_variant(REAL(), "sqlite")
+Real: Double[float] = Double().with_variant(REAL(), "sqlite")
 Bytes = LargeBinary
+
+_Type = TypeEngine[Any] | type[TypeEngine[Any]]
 
 
 def _table(name: str, *items: SchemaItem) -> Table:
@@ -52,19 +56,19 @@ def _id() -> Column[int]:
     return Column("id", Number, primary_key=True)
 
 
-def _some(name: str, kind: TypeEngine[object] | type[TypeEngine[object]] = Text) -> Column[object]:
+def _some(name: str, kind: _Type = Text) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
-def _maybe(name: str, kind: TypeEngine[object] | type[TypeEngine[object]] = Text) -> Column[object]:
+def _maybe(name: str, kind: _Type = Text) -> Column[Any]:
     return Column(name, kind, nullable=True)
 
 
-def _to(name: str, target: str, *, key: bool = False, optional: bool = False) -> Column[object]:
+def _to(name: str, target: str, *, key: bool = False, optional: bool = False) -> Column[Any]:
     return Column(name, Number, ForeignKey(target), primary_key=key, nullable=optional)
 
 
-def _key(name: str, kind: TypeEngine[object] | type[TypeEngine[object]] = Text) -> Column[object]:
+def _key(name: str, kind: _Type = Text) -> Column[Any]:
     return Column(name, kind, primary_key=True, nullable=False)
 
 
@@ -256,7 +260,7 @@ run_end = _table(
     _some("salt", Bytes),
     _to("seq", "log_entry.seq", optional=True),
     UniqueConstraint("seq"),
-    Index(None, "run_id", "id"),
+    Index(None, "run_id", "seq"),
 )
 
 run_input = _table(
@@ -304,7 +308,7 @@ batch = _table(
     _to("run_id", "run.id"),
     _some("first_idx", Number),
     _some("last_idx", Number),
-    _some("count", Number),
+    _some("size", Number),
     *_hash("root"),
     _to("seq", "log_entry.seq", optional=True),
     UniqueConstraint("run_id", "first_idx"),
@@ -477,15 +481,13 @@ _SAME = " AND ".join(f"NEW.{name} = OLD.{name}" for name in ("id", "run_id", "id
 
 def _guard(table: str, verb: str, when: str = "") -> DDL:
     condition = f" WHEN {when}" if when else ""
-    return DDL(
+    return DDL(  # type: ignore[no-untyped-call]
         f"CREATE TRIGGER {table}_{verb.split()[0].lower()} BEFORE {verb} ON {table}{condition} "
         f"BEGIN SELECT RAISE(ABORT, 'evidence is not changed: {table}'); END"
     )
 
 
-_SEARCH = DDL(
-    "CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, content='sample', content_rowid='id')"
-)
+_SEARCH = DDL("CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, content='sample', content_rowid='id')")  # type: ignore[no-untyped-call]
 
 for _statement in (
     *(_guard(name, verb) for name in EVIDENCE for verb in ("UPDATE", "DELETE")),

@@ -75,13 +75,13 @@ class Molecules(Domain[str]):
         return measure(items, names)
 
     def gather(self, items: Sequence[str]) -> Any:
-        """Return the molecules with all that metrics compute of them, each computed once and when asked for."""
-        from genwright_molecules.molecules import Molecules as Sampled
+        """Return a `molecules.Molecules` of the items."""
+        from genwright_molecules.molecules import Molecules as Gathered
 
-        return Sampled(items)
+        return Gathered(items)
 
     def reference(self, items: Sequence[str]) -> Any:
-        """Return the molecules as a reference, whose parts are kept in the user's cache."""
+        """Return a `reference.Reference` of the items, whose parts are kept in the user's cache."""
         from genwright_molecules.reference import Reference
 
         return Reference(items)

@@ -79,14 +79,9 @@ class Unique:
 
     def __call__(self, samples: Molecules, reference: Reference | None = None) -> Value:
         """Return the fraction."""
+        # Each repeated molecule is a rare event of its own, so their number varies like that of failures.
         spellings = samples.canonical[: self.first]
-        if not spellings:
-            return _nothing()
-        counts = Counter(spellings)
-        # The jackknife in closed form: leaving out a molecule changes the number of distinct ones if it occurs once.
-        single = sum(count == 1 for count in counts.values())
-        error = proportion_error(single, len(spellings))
-        return Value(value=len(counts) / len(spellings), error=error, count=len(spellings))
+        return _proportion(len(set(spellings)), len(spellings))
 
 
 def novel(samples: Molecules, reference: Reference | None) -> Value | None:
