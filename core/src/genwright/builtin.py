@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genwright.hooks import hookimpl
-from genwright.specs import BackboneSpec, FamilySpec, SamplerSpec, StoreSpec
+from genwright.specs import BackboneSpec, CommandSpec, FamilySpec, SamplerSpec, StoreSpec
 
-__all__ = ["register_backbones", "register_families", "register_samplers", "register_stores"]
+__all__ = ["register_backbones", "register_commands", "register_families", "register_samplers", "register_stores"]
 
 
 @hookimpl
@@ -45,9 +45,7 @@ def register_samplers() -> Iterable[SamplerSpec]:
         ("top-p", "TopP", "the fewest likeliest tokens that reach probability p"),
         ("min-p", "MinP", "tokens at least p times as likely as the likeliest"),
     ):
-        yield SamplerSpec(
-            name=name, target=f"genwright.samplers.tokens:{target}", summary=summary, reads="next-token"
-        )
+        yield SamplerSpec(name=name, target=f"genwright.samplers.tokens:{target}", summary=summary, reads="next-token")
     yield SamplerSpec(
         name="guided",
         target="genwright.samplers.guidance:Guided",
@@ -60,3 +58,22 @@ def register_samplers() -> Iterable[SamplerSpec]:
 def register_stores() -> Iterable[StoreSpec]:
     """Return core's store."""
     yield StoreSpec(name="memory", target="genwright.store:MemoryStore", summary="kept until the process ends")
+
+
+@hookimpl
+def register_commands() -> Iterable[CommandSpec]:
+    """Return core's commands, in the order in which the command line lists them."""
+    for name, summary in (
+        ("generate", "Draw samples from a model and record them."),
+        ("evaluate", "Measure samples, against a reference or alone."),
+        ("train", "Train a model by a recipe."),
+        ("models", "List, show, import and export models."),
+        ("data", "List, show and fetch named data sets."),
+        ("samples", "List, show, search and export recorded samples."),
+        ("runs", "List, show and resume runs."),
+        ("audit", "Verify the store, and draw samples again to compare."),
+        ("store", "Say where the store is; back it up, migrate and tidy it."),
+        ("plugins", "List, install, uninstall, begin and check plugins."),
+        ("doctor", "Say what this machine has, and what is wrong with it."),
+    ):
+        yield CommandSpec(name=name, target=f"genwright.cli.{name}:{name}", summary=summary)

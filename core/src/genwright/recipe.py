@@ -51,7 +51,7 @@ class Recipe:
     data:        a named data set, or the path of a file or folder
     encoder, family, backbone: components; the encoder may be None for the domain's default
     conditions:  names of the domain's conditions that the model learns to follow
-    drop:        the share of examples, per condition, that are trained without it, so that it need not be asked
+    drop:        the share of examples trained without any condition; of the others, each forgets a random share of its own
     steps:       optimiser steps
     batch_size:  examples a step; `accumulate` splits a step into that many passes
     optimizer:   "adamw" or "muon" (matrices by Muon, the rest by AdamW)

@@ -150,8 +150,9 @@ class ModelSpec(Spec):
 class DatasetSpec(Spec):
     """Named data; `target` is the function (path, strict) that reads it, a generator of items.
 
-    url:     where it is fetched from; "package://name/path" for a file inside an installed package
+    url:     where it is fetched from; "package://name/path" for a file inside an installed package; "" for nowhere
     sha256:  of the file as fetched; also how it is found in a mirror folder
+    mirrors: sha256 of other files with the same items, which a mirror folder may hold in its place
     licence: SPDX name, or a sentence
     """
 
@@ -161,6 +162,7 @@ class DatasetSpec(Spec):
     sha256: str
     licence: str
     rows: int
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

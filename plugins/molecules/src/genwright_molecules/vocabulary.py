@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from genwright.errors import DataError
+from genwright.errors import ConditionError, DataError
 
 __all__ = ["STOP", "Vocabulary", "quote"]
 
@@ -33,10 +33,16 @@ class Vocabulary:
         # look-up: 176,000 molecules take 1.5 s in place of 9 s.
         folded = sorted((p for p in self.pieces if len(p) > 1), key=len, reverse=True)
         self._folds = {piece: chr(128 + i) for i, piece in enumerate(folded)}
-        self._folding = re.compile("|".join(map(re.escape, folded)) or "(?!)")
+        self._folding = re.compile("|".join(map(self._pattern, folded)) or "(?!)")
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def _pattern(self, piece: str) -> str:
+        """Return what finds a piece, though not where its last letter begins another: the C of "cC" before the l of "Cl"."""
+        after = {p[1] for p in self.pieces if len(p) == 2 and p[0] == piece[-1] and p.isalpha() and p[1].islower()}
+        symbols = "".join(sorted(after - set("cnosp")))
+        return re.escape(piece) + (f"(?![{symbols}])" if symbols and len(piece) > 1 else "")
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -88,6 +94,28 @@ class Vocabulary:
                     f"{quote(text)} takes {count} tokens, but length={length} holds {length - 1} and the stop. "
                     f"Leave it out, or train with length={count + 1} or more."
                 )
+
+    def first_fitting(self, texts: Sequence[str], length: int) -> str:
+        """Return the first text that `encode` takes, or else the last."""
+        return next((text for text in texts if self._fits(text, length)), texts[-1])
+
+    def _fits(self, text: str, length: int) -> bool:
+        try:
+            return len(self.numbers(text)) < length
+        except DataError:
+            return False
+
+    def prefix(self, text: str, length: int) -> list[int]:
+        """Return the tokens of the start of a text. Raises ConditionError for one that is too long or not spelled."""
+        try:
+            tokens = self.numbers(text)
+        except DataError as error:
+            raise ConditionError(f"prefix {error}") from error
+        if len(tokens) >= length:
+            raise ConditionError(
+                f"prefix {quote(text)} takes {len(tokens):,} tokens, and the model draws at most {length - 1}. Shorten it."
+            )
+        return tokens
 
     def decode(self, tokens: Shaped[Tensor, "B T"]) -> list[str]:
         """Return the text of each row up to its first stop; numbers that are no tokens stop it as well."""

@@ -1,0 +1,38 @@
+"""What commands print: tables, JSON, and messages on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["json_option", "print_json", "print_table", "say"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """Give a command the flag --json, passed to it as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def print_json(data: Any, *, err: bool = False) -> None:
+    """Print plain data as JSON: indented on stdout, or on one line of stderr if `err`."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=None if err else 2, default=str), err=err)
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in aligned columns under their names; an empty table prints nothing."""
+    table = [[name.upper() for name in head], *([str(cell) for cell in row] for row in rows)]
+    if len(table) == 1:
+        return
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def say(message: str) -> None:
+    """Print a message on stderr, apart from the data."""
+    click.echo(message, err=True)

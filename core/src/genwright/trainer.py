@@ -1,0 +1,317 @@
+"""One trainer for all families: it walks the phases."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from lightning_fabric import Fabric
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from genwright.errors import RecipeError, TrainingError
+from genwright.family import Batch, Family
+from genwright.readings import Condition
+from genwright.recipe import Recipe
+from genwright.seeds import Noise, permutation
+
+__all__ = ["Examples", "Progress", "Trainer"]
+
+# Batches are made of examples of like length out of this many batches, so that little of a batch is padding.
+_WINDOW = 16
+_SAVE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Training data: encoded items with what they have of each condition.
+
+    lengths: how much of each item counts; batches gather items of like length
+    encode:  gives items another spelling, from their numbers and noise; None where x serves as it is
+    """
+
+    x: Tensor
+    scalars: Tensor
+    labels: Tensor
+    lengths: Tensor
+    encode: Callable[[Tensor, Noise], Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where training stands: losses are means since the last report, `held_out` is of the averaged weights."""
+
+    step: int
+    losses: Mapping[str, float]
+    rate: float
+    seconds: float
+
+
+@final
+class Trainer:
+    """Trains a family on examples, from the start or from where an earlier run was stopped.
+
+    state:     the file that holds where training stands, written every two minutes and at the end
+    on_report: called every `log_every` steps
+
+    On a CPU, a run that was killed and resumed gives the same weights, bit for bit, as one that was not.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        family: Family,
+        examples: Examples,
+        *,
+        state: Path | None = None,
+        accelerator: str = "auto",
+        log_every: int = 50,
+        on_report: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.recipe, self.examples, self.state = recipe, examples, state
+        self.log_every, self.on_report = log_every, on_report
+        self.fabric = Fabric(accelerator=accelerator, devices=1, precision=_precision(recipe.precision, accelerator))
+        self.optimizers = [_optimizers(recipe, phase.parameters) for phase in family.phases()]
+        flat = [optimizer for group in self.optimizers for optimizer in group]
+        self.module, *_ = self.fabric.setup(family, *flat)
+        self.family = family
+        self.average = {name: value.detach().clone() for name, value in family.state_dict().items()}
+        order = permutation(recipe.seed, -1, len(examples))
+        kept = max(1, int(len(examples) * recipe.held_out)) if recipe.held_out else 0
+        self.held_out, self.kept = order[:kept], order[kept:]
+        if len(self.kept) < 1:
+            raise TrainingError(f"training needs examples; got {len(examples)}, of which {kept} are held out. Give more data.")
+        self.step = 0
+        self.seconds = 0.0
+
+    def run(self) -> None:
+        """Train to the recipe's last step, then put the averaged weights in the place of the last ones."""
+        self._resume()
+        self.family.train()
+        begun, saved, first = time.monotonic() - self.seconds, time.monotonic(), self.step
+        sums: dict[str, float] = {}
+        for batch in self._batches():
+            for name, loss in self._train(batch).items():
+                sums[name] = sums.get(name, 0.0) + loss
+            self.step += 1
+            self.seconds = time.monotonic() - begun
+            if self.step % self.log_every == 0 or self.step == self.recipe.steps:
+                since = (self.step - first - 1) % self.log_every + 1
+                self._report(sums, since, begun)
+                sums = {}
+            if self.state and (time.monotonic() - saved > _SAVE_SECONDS or self.step == self.recipe.steps):
+                self._save()
+                saved = time.monotonic()
+        if self.recipe.average:
+            self.family.load_state_dict(self.average)
+        self.family.eval()
+
+    def validate(self) -> float:
+        """Return the first phase's loss on the held-out examples, of the weights as they are; NaN without any."""
+        if not len(self.held_out):
+            return math.nan
+        self.family.eval()
+        losses = []
+        with torch.no_grad():
+            for rows in self.held_out.split(self.recipe.batch_size):
+                losses.append(float(self.module(0, self._batch(rows, drop=False))) * len(rows))
+        self.family.train()
+        return sum(losses) / len(self.held_out)
+
+    def _train(self, batch: Batch) -> dict[str, float]:
+        losses = {}
+        rate = _rate(self.recipe, self.step)
+        for number, (phase, optimizers) in enumerate(zip(self.family.phases(), self.optimizers, strict=True)):
+            losses[phase.name] = self._backward(number, batch)
+            if not math.isfinite(losses[phase.name]):
+                raise TrainingError(
+                    f"the loss {phase.name!r} became {losses[phase.name]} at step {self.step + 1}. "
+                    f"Lower learning_rate (it is {self.recipe.learning_rate:g}) or clip (it is {self.recipe.clip:g})."
+                )
+            if self.recipe.clip:
+                torch.nn.utils.clip_grad_norm_(phase.parameters, self.recipe.clip)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate * group["share"]
+                optimizer.step()
+                optimizer.zero_grad()
+        self._follow()
+        return losses
+
+    def _backward(self, phase: int, batch: Batch) -> float:
+        """Add up the gradients of a batch, in as many passes as the recipe asks; return the loss."""
+        passes = self.recipe.accumulate
+        total = 0.0
+        for part in torch.arange(len(batch.noise)).chunk(passes):
+            loss = self.module(
+                phase, Batch(x=batch.x[part], condition=batch.condition[part], noise=batch.noise[part])
+            )
+            self.fabric.backward(loss / passes)
+            total += float(loss.detach()) / passes
+        return total
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights towards the present ones, faster in the beginning."""
+        decay = min(self.recipe.average, (self.step + 1) / (self.step + 10))
+        for name, value in self.family.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Yield the batches from the present step to the last; they depend on the seed and the step alone."""
+        while self.step < self.recipe.steps:
+            window = self.step // _WINDOW
+            rows = self._window(window)
+            for number in range(self.step % _WINDOW, _WINDOW):
+                if self.step >= self.recipe.steps:
+                    return
+                yield self._batch(rows[number], drop=True)
+
+    def _window(self, window: int) -> Tensor:
+        """Return the examples of the batches of a window, each batch of like length, the batches in random order."""
+        size = _WINDOW * self.recipe.batch_size
+        places = torch.arange(window * size, (window + 1) * size)
+        epochs, within = places // len(self.kept), places % len(self.kept)
+        orders = {int(e): permutation(self.recipe.seed, int(e), len(self.kept)) for e in epochs.unique()}
+        rows = self.kept[torch.stack([orders[int(e)][w] for e, w in zip(epochs, within, strict=True)])]
+        rows = rows[self.examples.lengths[rows].argsort(stable=True)].view(_WINDOW, -1)
+        return rows[permutation(self.recipe.seed, -2 - window, _WINDOW)]
+
+    def _batch(self, rows: Tensor, *, drop: bool) -> Batch:
+        examples, noise = self.examples, Noise(self.recipe.seed, rows)
+        x = examples.x[rows] if examples.encode is None else examples.encode(rows, noise)
+        scalars, labels = examples.scalars[rows], examples.labels[rows]
+        if drop and self.recipe.drop:
+            scalars, labels = self._dropped(scalars, labels, noise)
+        condition = Condition(scalars=scalars, labels=labels, prefix=torch.empty(len(rows), 0, dtype=torch.int64))
+        device = self.fabric.device
+        return Batch(x=x.to(device), condition=condition.to(device), noise=noise.to(device))
+
+    def _dropped(self, scalars: Tensor, labels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Forget all that is asked in a share `drop` of the examples, and in the others a random share of it.
+
+        So a model learns to follow any choice of its conditions, and none.
+        """
+        count = scalars.shape[1] + labels.shape[1]
+        if not count:
+            return scalars, labels
+        u = noise.uniform("drop", self.step, count + 2)
+        forget = (u[:, :1] < self.recipe.drop) | (u[:, 2:] > u[:, 1:2])
+        return (
+            scalars.masked_fill(forget[:, : scalars.shape[1]], torch.nan),
+            labels.masked_fill(forget[:, scalars.shape[1] :], -1),
+        )
+
+    def _report(self, sums: Mapping[str, float], since: int, begun: float) -> None:
+        losses = {name: total / since for name, total in sums.items()}
+        self.on_report(
+            Progress(step=self.step, losses=losses, rate=_rate(self.recipe, self.step - 1), seconds=self.seconds)
+        )
+
+    def _save(self) -> None:
+        """Write where training stands, whole or not at all."""
+        assert self.state is not None
+        tensors = {f"family.{name}": value for name, value in self.family.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.items()}
+        tensors |= {name: value for name, value in self._optimizer_tensors()}
+        facts = {"step": self.step, "seconds": self.seconds, "recipe": self.recipe.digest}
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.state.with_suffix(".unfinished")
+        save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, unfinished, {"facts": json.dumps(facts)})
+        os.replace(unfinished, self.state)
+
+    def _optimizer_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for number, optimizer in enumerate(o for group in self.optimizers for o in group):
+            for place, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+                for name, value in optimizer.state.get(parameter, {}).items():
+                    yield f"optimizer.{number}.{place}.{name}", torch.as_tensor(value)
+
+    def _resume(self) -> None:
+        """Take up where the state file stands, if there is one. Raises RecipeError if it is of another recipe."""
+        if self.state is None or not self.state.exists():
+            return
+        with safe_open(self.state, "pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            if facts["recipe"] != self.recipe.digest:
+                raise RecipeError(
+                    f"{self.state} holds a training run of recipe {facts['recipe'][:12]}; this recipe is "
+                    f"{self.recipe.digest[:12]}. Go on with that recipe, or train into another folder."
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        self.family.load_state_dict(_part(tensors, "family."))
+        self.average = {name: value.to(self.fabric.device) for name, value in _part(tensors, "average.").items()}
+        for number, optimizer in enumerate(o for group in self.optimizers for o in group):
+            _restore(optimizer, _part(tensors, f"optimizer.{number}."))
+        self.step, self.seconds = facts["step"], facts["seconds"]
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _restore(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        place, name = key.split(".", 1)
+        state.setdefault(int(place), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _optimizers(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> list[Optimizer]:
+    """Return the optimisers of a phase. Muon takes hidden matrices; what has one axis, or is looked up, AdamW."""
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        return [torch.optim.AdamW(_shared(parameters, 1.0, decay), lr=rate, betas=(0.9, 0.98))]
+    matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) >= _MATRIX]
+    rest = [p for p in parameters if not (p.ndim == 2 and min(p.shape) >= _MATRIX)]
+    adamw = torch.optim.AdamW(_shared(rest, _ADAMW_SHARE, 0.0), lr=rate, betas=(0.9, 0.98))
+    muon = torch.optim.Muon(_shared(matrices, 1.0, decay), lr=rate, momentum=0.95)
+    return [adamw, muon]
+
+
+# Below this many rows or columns a matrix is an embedding or a head rather than a map between hidden states.
+_MATRIX = 64
+# AdamW's share of the rate that Muon is given.
+_ADAMW_SHARE = 0.15
+
+
+def _shared(parameters: Sequence[nn.Parameter], share: float, decay: float) -> list[dict[str, Any]]:
+    """Return parameter groups that carry their share of the rate; vectors are not decayed."""
+    wide, narrow = [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2]
+    groups = [(wide, decay), (narrow, 0.0)]
+    return [{"params": some, "weight_decay": d, "share": share} for some, d in groups if some]
+
+
+def _rate(recipe: Recipe, step: int) -> float:
+    """Return the learning rate: it rises over `warmup` steps, stays, and falls to zero over the last share `decay`."""
+    rise = (step + 1) / (recipe.warmup + 1)
+    fall = (recipe.steps - step) / (recipe.decay * recipe.steps) if recipe.decay else 1.0
+    return recipe.learning_rate * min(1.0, rise, fall)
+
+
+def _precision(precision: str, accelerator: str) -> Any:
+    """Return Fabric's name of a precision; "auto" is bfloat16 where it is faster.
+
+    On CPUs that is with AMX only: with AVX512_BF16 alone a training step took 1.2 to 1.8 times as long as in float32
+    (Xeon without AMX, torch 2.13).
+    """
+    if precision == "auto":
+        cuda = accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available()
+        fast = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_amx_tile_supported()
+        precision = "bfloat16" if fast else "float32"
+    return {"bfloat16": "bf16-mixed", "float32": "32-true"}[precision]

@@ -1,0 +1,101 @@
+"""The domain of small molecules, written as SMILES."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, final
+
+import numpy as np
+from rdkit import Chem
+from rdkit.rdBase import BlockLogs
+
+from genwright.domain import Domain, Offer, Prefix, Scalar
+from genwright.errors import ConditionError
+from genwright_molecules import molecule, readers, writers
+
+__all__ = ["Molecules"]
+
+_CONDITIONS: Mapping[str, Offer] = MappingProxyType(
+    {
+        "logP": Scalar(summary="Partition between octanol and water, by Crippen's method.", low=-10.0, high=15.0),
+        "QED": Scalar(summary="Quantitative estimate of drug-likeness; 1 is the most drug-like.", low=0.0, high=1.0),
+        "TPSA": Scalar(summary="Topological polar surface area.", low=0.0, high=500.0, unit="Å²"),
+        "SA": Scalar(summary="Synthetic accessibility; 1 is easy to make, 10 hard.", low=1.0, high=10.0),
+        "weight": Scalar(summary="Molecular weight, averaged over isotopes.", low=1.0, high=2000.0, unit="g/mol"),
+        "prefix": Prefix(summary="The start of the SMILES; the rest is generated."),
+    }
+)
+
+
+@final
+class Molecules(Domain[str]):
+    """Small organic molecules; an item is a SMILES string."""
+
+    name = "molecules"
+    conditions = _CONDITIONS
+
+    def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
+        """Yield the SMILES of .smi, .csv and .sdf files, compressed or not; see `readers.read`."""
+        return readers.read(path, strict)
+
+    def write(self, items: Iterable[str], path: Path) -> None:
+        """Write SMILES to a new .smi, .csv or .sdf file; see `writers.write`."""
+        writers.write(items, Path(path))
+
+    def check(self, item: str) -> str | None:
+        """Return what keeps RDKit from reading a SMILES, with the position or atom, or None if it reads it."""
+        return molecule.flaw(item)
+
+    def canonical(self, item: str) -> str | None:
+        """Return RDKit's canonical SMILES, which keeps isotopes and stereo marks."""
+        parsed = molecule.parse(item)
+        return None if parsed is None else Chem.MolToSmiles(parsed)
+
+    def identity(self, item: str) -> str | None:
+        """Return the standard InChIKey; None where InChI has none, as for attachment points and above 1,024 atoms."""
+        parsed = molecule.parse(item)
+        if parsed is None:
+            return None
+        with BlockLogs():
+            return Chem.MolToInchiKey(parsed) or None
+
+    def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
+        """Return properties of molecules, one column a name; NaN for invalid ones.
+
+        Raises ConditionError for a name that is no scalar condition.
+        """
+        for name in names:
+            if not isinstance(self.conditions.get(name), Scalar):
+                scalars = ", ".join(n for n, offer in self.conditions.items() if isinstance(offer, Scalar))
+                raise ConditionError(f"molecules are measured by {scalars}; got {name!r}. Choose among these.")
+        from genwright_molecules.properties import measure
+
+        return measure(items, names)
+
+    def gather(self, items: Sequence[str]) -> Any:
+        """Return a `molecules.Molecules` of the items."""
+        from genwright_molecules.molecules import Molecules as Gathered
+
+        return Gathered(items)
+
+    def reference(self, items: Sequence[str]) -> Any:
+        """Return a `reference.Reference` of the items, whose parts are kept in the user's cache."""
+        from genwright_molecules.reference import Reference
+
+        return Reference(items)
+
+    def to_bytes(self, item: str) -> bytes:
+        """Return the SMILES in UTF-8."""
+        return item.encode("utf-8", "surrogatepass")
+
+    def from_bytes(self, data: bytes) -> str:
+        """Return the SMILES from UTF-8."""
+        return data.decode("utf-8", "surrogatepass")
+
+    def render(self, items: Sequence[str], path: Path, *, legends: Sequence[str] = ()) -> None:
+        """Draw molecules to a new .svg or .png file, or as a page to .html; see `rendering.draw`."""
+        from genwright_molecules.rendering import draw
+
+        draw(items, Path(path), legends=legends)

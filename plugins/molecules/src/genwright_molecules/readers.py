@@ -1,0 +1,253 @@
+"""Files of molecules: .smi, .csv and .sdf, and each of them compressed with gzip or xz."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import lzma
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from rdkit import Chem
+from rdkit.rdBase import BlockLogs
+
+from genwright.errors import DataError
+
+__all__ = ["FORMATS", "Unreadable", "read", "split_name"]
+
+FORMATS = (".smi", ".csv", ".sdf")
+COMPRESSIONS = ("", ".gz", ".xz")
+
+_LONGEST_LINE = 1 << 20
+_LONGEST_RECORD = 100_000
+_NAMED = 3
+
+
+class Unreadable(UserWarning):
+    """Parts of a file were passed over because they could not be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of a file, without its end; `flaw` says why it has no text."""
+
+    number: int
+    text: str = ""
+    flaw: str | None = None
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What became of the parts of one file."""
+
+    path: Path
+    strict: bool
+    read: int = 0
+    refused: int = 0
+    named: list[str] = field(default_factory=list)
+
+    def refuse(self, number: int, flaw: str) -> None:
+        """Count a part that could not be read. Raises DataError if strict."""
+        if self.strict:
+            raise DataError(f"{self.path}, line {number}: {flaw} Mend the file, or read it without strict.")
+        self.refused += 1
+        if len(self.named) < _NAMED:
+            self.named.append(f"line {number}: {flaw}")
+
+    def close(self) -> None:
+        """Warn of what was passed over. Raises DataError if nothing was read."""
+        if not self.read:
+            found = f"the file is empty. {_WANTED}" if not self.refused else " ".join(self.named)
+            raise DataError(f"{self.path} holds no molecule that can be read: {found}")
+        if self.refused:
+            more = f" And {self.refused - _NAMED:,} more." if self.refused > _NAMED else ""
+            warnings.warn(
+                f"{self.path}: read {self.read:,} molecules and passed over {self.refused:,} lines or records. "
+                f"{' '.join(self.named)}{more}",
+                Unreadable,
+                stacklevel=2,
+            )
+
+
+_WANTED = "Wanted is one SMILES a line, a table with a column smiles, or SDF records."
+
+
+def read(path: Path, strict: bool = False) -> Iterator[str]:
+    """Yield the SMILES of a file, or of all such files in a folder, in the order of their names.
+
+    What is no molecule to chemistry comes back as it stands, since a file of generated samples holds such lines.
+    What cannot be read as a line or record is passed over, counted, and told in one warning a file.
+
+    Raises DataError if a file cannot be opened, has another format, is cut short, or holds nothing that can be read;
+    and if `strict`, for the first thing that cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        yield from _read_folder(path, strict)
+        return
+    format, compression = split_name(path)
+    tally = Tally(path=path, strict=strict)
+    with closing(_open(path, compression)) as stream:
+        for smiles in _PARSERS[format](_lines(stream, path), tally):
+            tally.read += 1
+            yield smiles
+    tally.close()
+
+
+def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
+    endings = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
+    files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.lower().endswith(endings))
+    if not files:
+        raise DataError(
+            f"folder {folder} holds no file that ends in {', '.join(endings)}. Name another folder or a file."
+        )
+    for file in files:
+        yield from read(file, strict)
+
+
+def split_name(path: Path) -> tuple[str, str]:
+    """Return the format and the compression that a file's name ends in: (".smi", ".gz"). Raises DataError if unknown."""
+    compression = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
+    format = path.with_suffix("").suffix.lower() if compression else path.suffix.lower()
+    if format not in FORMATS:
+        raise DataError(
+            f"molecules are read and written as {', '.join(FORMATS)}, each also with .gz or .xz; "
+            f"got {path.name!r}. Rename or convert the file."
+        )
+    return format, compression
+
+
+def _open(path: Path, compression: str) -> BinaryIO:
+    openers: dict[str, Callable[[Path], object]] = {
+        "": lambda p: p.open("rb"),
+        ".gz": gzip.open,
+        ".xz": lzma.open,
+    }
+    try:
+        return cast(BinaryIO, openers[compression](path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened: {error.strerror}. Check the name and the permissions.") from error
+
+
+def _lines(stream: BinaryIO, path: Path) -> Iterator[Line]:
+    """Yield the lines of a stream; memory is bounded, however long one of them is."""
+    number = 0
+    while True:
+        number += 1
+        try:
+            data = stream.readline(_LONGEST_LINE)
+            is_whole = len(data) < _LONGEST_LINE or data.endswith(b"\n")
+            rest = data
+            while rest and not is_whole and not rest.endswith(b"\n"):
+                rest = stream.readline(_LONGEST_LINE)
+        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+            raise DataError(
+                f"{path} breaks off or is damaged in line {number}: {error}. Fetch or write it again."
+            ) from error
+        if not data:
+            return
+        yield _text(data, number) if is_whole else Line(number=number, flaw="It is longer than a mebibyte.")
+
+
+def _text(data: bytes, number: int) -> Line:
+    try:
+        text = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        return Line(number=number, flaw="It is not UTF-8 text.")
+    if "\0" in text:
+        return Line(number=number, flaw="It holds NUL bytes.")
+    return Line(number=number, text=text)
+
+
+def _texts(lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
+    """Yield the lines that have a text."""
+    for line in lines:
+        if line.flaw is None:
+            yield line
+        else:
+            tally.refuse(line.number, line.flaw)
+
+
+def _read_smi(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+    """Yield the first word of each line; blank lines and a heading "smiles" are no molecules."""
+    for line in _texts(lines, tally):
+        words = line.text.split(maxsplit=1)
+        if not words or (line.number == 1 and words[0].lower() == "smiles"):
+            continue
+        if words[0].isascii() and words[0].isprintable():
+            yield words[0]
+        else:
+            tally.refuse(line.number, f"{words[0][:20]!r} is no SMILES.")
+
+
+def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+    """Yield the column named smiles, in any case; or the only column, where a heading is told by that name."""
+    rows = csv.reader(line.text for line in _texts(lines, tally))
+    column: int | None = None
+    width = 0
+    while (row := _next_row(rows, tally)) is not None:
+        if not row:
+            continue
+        if column is None:
+            column, width = _smiles_column(row, tally.path), len(row)
+            if row[column].strip().lower() == "smiles":
+                continue
+        if len(row) == width:
+            yield row[column].strip()
+        else:
+            tally.refuse(rows.line_num, f"It has {len(row)} columns in place of {width}.")
+
+
+def _next_row(rows: Iterator[list[str]], tally: Tally) -> list[str] | None:
+    try:
+        return next(rows, None)
+    except csv.Error as error:
+        tally.refuse(rows.line_num, f"{str(error).capitalize()}.")  # type: ignore[attr-defined]
+        return []
+
+
+def _smiles_column(heading: list[str], path: Path) -> int:
+    names = [name.strip().lower() for name in heading]
+    if "smiles" in names:
+        return names.index("smiles")
+    if len(names) == 1:
+        return 0
+    shown = ", ".join(name[:20] for name in heading[:8])
+    raise DataError(f"{path} has no column named smiles; its columns are {shown}. Name one of them smiles.")
+
+
+def _read_sdf(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+    """Yield the SMILES of each record's structure."""
+    for number, block in _records(lines, tally):
+        with BlockLogs():
+            molecule = Chem.MolFromMolBlock(block)
+        if molecule is not None and molecule.GetNumAtoms():
+            yield Chem.MolToSmiles(molecule)
+        else:
+            tally.refuse(number, "The record that starts there holds no molecule that RDKit can read.")
+
+
+def _records(lines: Iterator[Line], tally: Tally) -> Iterator[tuple[int, str]]:
+    """Yield the records of an SDF file and the line that each starts in."""
+    record: list[str] = []
+    start = 1
+    for line in _texts(lines, tally):
+        if line.text.startswith("$$$$"):
+            yield start, "\n".join(record)
+            record, start = [], line.number + 1
+        elif len(record) < _LONGEST_RECORD:
+            record.append(line.text)
+    if any(text.strip() for text in record):
+        yield start, "\n".join(record)
+
+
+_PARSERS: dict[str, Callable[[Iterator[Line], Tally], Iterator[str]]] = {
+    ".smi": _read_smi,
+    ".csv": _read_csv,
+    ".sdf": _read_sdf,
+}

@@ -1,0 +1,86 @@
+"""Writing molecules to .smi, .csv and .sdf files, and each of them compressed with gzip or xz."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import lzma
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, BinaryIO, TextIO, cast
+
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+
+from genwright.errors import DataError
+from genwright_molecules.molecule import flaw, parse
+from genwright_molecules.readers import split_name
+from genwright_molecules.vocabulary import quote
+
+__all__ = ["write"]
+
+
+def write(items: Iterable[str], path: Path) -> None:
+    """Write SMILES to a new file, in the format and compression that its name ends in.
+
+    .smi and .csv keep invalid molecules as they stand; .sdf holds structures, laid out flat.
+
+    Raises DataError for an unknown ending, a file that exists, or an item that the format cannot hold; nothing is left.
+    """
+    format, compression = split_name(path)
+    try:
+        raw = path.open("xb")
+    except FileExistsError as error:
+        raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}. Check the folder and the permissions.") from error
+    try:
+        with raw, _compress(raw, compression) as stream, io.TextIOWrapper(stream, "utf-8", newline="\n") as text:
+            _WRITERS[format](items, text)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
+    if compression == ".gz":
+        # Without name and time, equal molecules make equal files.
+        return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+    return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
+
+
+def _write_smi(items: Iterable[str], stream: TextIO) -> None:
+    for item in items:
+        if not item.isascii() or any(c.isspace() or not c.isprintable() for c in item):
+            raise DataError(
+                f"a .smi file holds one SMILES a line; got {quote(item)}. Write a .csv file, or leave it out."
+            )
+        stream.write(f"{item}\n")
+
+
+def _write_csv(items: Iterable[str], stream: TextIO) -> None:
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(["smiles"])
+    rows.writerows([item] for item in items)
+
+
+def _write_sdf(items: Iterable[str], stream: TextIO) -> None:
+    for item in items:
+        molecule = parse(item)
+        if molecule is None:
+            raise DataError(
+                f"a .sdf file holds valid molecules; got {quote(item)}: {flaw(item)} Write the valid ones, or a .smi file."
+            )
+        flat = Chem.Mol(molecule)
+        rdDepictor.Compute2DCoords(flat)
+        stream.write(f"{Chem.MolToMolBlock(flat)}>  <SMILES>\n{item}\n\n$$$$\n")
+
+
+_WRITERS: dict[str, Callable[[Iterable[str], TextIO], None]] = {
+    ".smi": _write_smi,
+    ".csv": _write_csv,
+    ".sdf": _write_sdf,
+}

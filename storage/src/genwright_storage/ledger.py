@@ -1,0 +1,73 @@
+"""The append-only log: one entry for each batch of samples, run, end of a run, checkpoint and set of scores.
+
+An entry says what was put, when, and the digest of its content. The entries are the leaves of one Merkle tree, whose
+right edge is kept beside them, so that appending costs log n hashes and is part of the writer's own transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, select, update
+
+from genwright_storage import merkle
+from genwright_storage.encoding import entry_leaf
+from genwright_storage.tables import log_entry, log_frontier, log_tile
+
+__all__ = ["TILE", "append", "frontier", "start"]
+
+# As in the tlog-tiles format, so that a log can later be served as files.
+TILE = 256
+
+
+def start(connection: Connection) -> None:
+    """Begin the ledger of a new store."""
+    connection.execute(insert(log_frontier).values(id=1, size=0, hashes=b""))
+
+
+def append(connection: Connection, kind: str, ref: str, content: bytes) -> int:
+    """Add an entry and return its number. The caller's transaction holds the store for writing.
+
+    kind:    "samples", "run", "end", "checkpoint" or "scores"
+    ref:     the id of what was put
+    content: the digest of what was put
+    """
+    edge, now = frontier(connection), time.time_ns()
+    seq, leaf = edge.size, entry_leaf(kind, ref, content, now)
+    connection.execute(
+        insert(log_entry), {"seq": seq, "kind": kind, "ref": ref, "digest": content, "created_ns": now, "leaf": leaf}
+    )
+    edge.append(leaf)
+    connection.execute(update(log_frontier), {"size": edge.size, "hashes": b"".join(edge.hashes)})
+    if edge.size % TILE == 0:
+        _add_tiles(connection, edge.size // TILE - 1)
+    return seq
+
+
+def frontier(connection: Connection) -> merkle.Frontier:
+    """Return the right edge of the tree, which knows its size and root."""
+    size, hashes = connection.execute(select(log_frontier.c.size, log_frontier.c.hashes)).one()
+    return merkle.Frontier(size, split(hashes))
+
+
+def split(hashes: bytes) -> list[bytes]:
+    """Return the hashes that were written one after another."""
+    return [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
+
+
+def _add_tiles(connection: Connection, index: int) -> None:
+    """Add the tile of leaves that just became full, and each tile above that became full with it."""
+    first = index * TILE
+    leaves = select(log_entry.c.leaf).where(log_entry.c.seq >= first).order_by(log_entry.c.seq).limit(TILE)
+    hashes: Sequence[bytes] = connection.execute(leaves).scalars().all()
+    level = 0
+    while True:
+        values = {"level": level, "idx": index, "hashes": b"".join(hashes)}
+        connection.execute(insert(log_tile), values)
+        if (index + 1) % TILE:
+            return
+        below = select(log_tile.c.hashes).where(log_tile.c.level == level, log_tile.c.idx > index - TILE)
+        rows = connection.execute(below.order_by(log_tile.c.idx)).scalars()
+        hashes = [merkle.root(split(tile)) for tile in rows]
+        level, index = level + 1, index // TILE

@@ -1,0 +1,151 @@
+"""What is asked of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from genwright.errors import UnknownName
+from genwright.store import TEXTUAL, StoredCheckpoint, chosen
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from genwright_storage.rows import SampleRow, checkpoint_from
+from genwright_storage.tables import batch, checkpoint, checkpoint_file, environment, run, run_end, sample, score
+
+__all__ = [
+    "INSERT_SAMPLES",
+    "PAGE",
+    "RUNS",
+    "SAMPLES",
+    "checkpoint_of",
+    "checkpoint_row",
+    "counts",
+    "filters",
+    "gaps",
+    "run_key",
+    "run_row",
+    "runs_with",
+    "same_rows",
+    "sample_row",
+]
+
+PAGE = 1000
+
+_ends = run_end.alias()
+_last_end = select(func.max(_ends.c.seq)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
+
+RUNS: Select[Any] = (
+    select(
+        run,
+        environment.c.body,
+        environment.c.digest.label("environment"),
+        *(run_end.c.state, run_end.c.error, run_end.c.notes, run_end.c.finished_ns),
+    )
+    .join(environment, environment.c.id == run.c.environment_id)
+    .outerjoin(run_end, run_end.c.seq == _last_end)
+)
+"""Runs with their environment and their last end."""
+
+SAMPLES: Select[Any] = select(
+    *(run.c.uid, sample.c.idx, sample.c.seed, sample.c.media_type, sample.c.flaw, sample.c.canonical),
+    *(sample.c.identity, sample.c.reviews, sample.c.parameters, sample.c.prompt, sample.c.payload, sample.c.digest),
+).join(run, run.c.id == sample.c.run_id)
+"""Samples, with the columns in the order of `rows.record_from`, then payload and digest."""
+
+INSERT_SAMPLES = "INSERT INTO sample (run_id, batch_id, {}) VALUES (?, ?{})".format(
+    ", ".join(SampleRow._fields), ", ?" * len(SampleRow._fields)
+)
+"""Given to the driver as it is: the compiled statement of SQLAlchemy takes twice the time a row."""
+
+
+def run_row(connection: Connection, id: str) -> Any:
+    """Return the row of the run that an id, a prefix of one or "LAST" stands for. Raises UnknownName."""
+    newest = RUNS.order_by(run.c.id.desc())
+    if id == "LAST":
+        rows: Sequence[Any] = connection.execute(newest.limit(1)).all()
+        return rows[0] if rows else chosen("run", id, [])
+    rows = connection.execute(newest.where(_prefixed(run.c.uid, id)).limit(5)).all()
+    known = () if rows else connection.execute(newest.limit(5)).all()
+    uid = chosen("run", id, [row.uid for row in rows], [row.uid for row in known])
+    return next(row for row in rows if row.uid == uid)
+
+
+def checkpoint_row(connection: Connection, digest: str) -> Any:
+    """Return the row of the checkpoint that a digest or a prefix of one stands for. Raises UnknownName."""
+    rows = connection.execute(select(checkpoint).where(_prefixed(checkpoint.c.digest, digest)).limit(5)).all()
+    known = () if rows else connection.execute(select(checkpoint).order_by(checkpoint.c.id.desc()).limit(5)).all()
+    found = chosen("checkpoint", digest, [row.digest for row in rows], [row.digest for row in known])
+    return next(row for row in rows if row.digest == found)
+
+
+def checkpoint_of(connection: Connection, row: Any) -> StoredCheckpoint:
+    """Return the checkpoint of a row, with its files."""
+    files = select(checkpoint_file).where(checkpoint_file.c.checkpoint_id == row.id)
+    return checkpoint_from(row, connection.execute(files).all())
+
+
+def run_key(connection: Connection, uid: str) -> int:
+    """Return the key of the run with this id. Raises UnknownName if it was not put."""
+    key: int | None = connection.execute(select(run.c.id).where(run.c.uid == uid)).scalar()
+    if key is None:
+        raise UnknownName("run", uid, [], "Put the run before its samples.")
+    return key
+
+
+def sample_row(connection: Connection, run_id: int, index: int) -> Any | None:
+    """Return the row of `SAMPLES` of a sample, or None."""
+    return connection.execute(SAMPLES.where(sample.c.run_id == run_id, sample.c.idx == index)).first()
+
+
+def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether a column begins with a prefix, in the form that an index serves."""
+    return and_(column >= prefix, column < prefix + "\U0010ffff")
+
+
+def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:
+    """Return the conditions on samples that `Store.samples` takes."""
+    conditions: list[ColumnElement[bool]] = []
+    if identity is not None:
+        conditions.append(sample.c.identity == identity)
+    if valid is not None:
+        conditions.append(sample.c.flaw.is_(None) if valid else sample.c.flaw.is_not(None))
+    if text is not None:
+        is_text = or_(*(sample.c.media_type.startswith(kind) for kind in TEXTUAL))
+        in_payload = and_(is_text, func.instr(sample.c.payload, text.encode()) > 0)
+        conditions.append(or_(func.instr(sample.c.canonical, text) > 0, in_payload))
+    return conditions
+
+
+def runs_with(connection: Connection, identity: str | None) -> Sequence[int]:
+    """Return the keys of the runs to look for samples in, newest first."""
+    if identity is None:
+        return connection.execute(select(run.c.id).order_by(run.c.id.desc())).scalars().all()
+    found = select(sample.c.run_id).where(sample.c.identity == identity).distinct()
+    return connection.execute(found.order_by(sample.c.run_id.desc())).scalars().all()
+
+
+def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[Any]:
+    """Yield idx, salt and leaf of those indices, in ascending order, that are stored already."""
+    stored = select(sample.c.idx, sample.c.salt, sample.c.leaf).where(sample.c.run_id == run_id)
+    if not connection.execute(stored.where(sample.c.idx.between(indices[0], indices[-1])).limit(1)).first():
+        return
+    for start in range(0, len(indices), 500):
+        yield from connection.execute(stored.where(sample.c.idx.in_(indices[start : start + 500])))
+
+
+def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple[list[int], int]:
+    """Return indices from `start` on without a sample, and where to go on: one page, so that memory stays the same."""
+    page = select(sample.c.idx).where(sample.c.run_id == run_id, sample.c.idx >= start, sample.c.idx < planned)
+    found = connection.execute(page.order_by(sample.c.idx).limit(PAGE)).scalars().all()
+    # A page that is not full is the last, and all after it is missing up to a page's worth.
+    end = found[-1] + 1 if len(found) == PAGE else min(planned, start + PAGE * PAGE)
+    present = set(found)
+    return [index for index in range(start, end) if index not in present], end
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Return how many rows there are."""
+    named = {"runs": run, "samples": sample, "batches": batch, "checkpoints": checkpoint, "scores": score}
+    return {
+        name: connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in named.items()
+    }

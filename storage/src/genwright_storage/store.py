@@ -1,0 +1,329 @@
+"""The SQL store: runs, checkpoints and samples in SQLite, under a Merkle ledger."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, final
+
+from genwright.errors import Conflict, UnknownName
+from genwright.run import Run, State
+from genwright.store import (
+    Finding,
+    Progress,
+    Record,
+    Score,
+    StoredCheckpoint,
+    check_plain,
+    check_same_run,
+    conflict,
+    one_batch,
+    opening,
+    split_id,
+)
+from sqlalchemy import Connection, insert, select
+
+from genwright_storage import encoding, ledger, merkle, queries, rows, tables
+from genwright_storage.blobs import Blobs
+from genwright_storage.database import Database
+from genwright_storage.errors import translated
+from genwright_storage.migrations import HEAD
+from genwright_storage.verification import findings
+
+__all__ = ["SQLStore"]
+
+
+@final
+class SQLStore:
+    """A store in an SQLite file, with payloads over 64 KiB in files beside it. It is made when it is not there.
+
+    url:      "sqlite:///path"; with "?mode=ro" it is only read
+    patience: seconds to wait for another process that writes
+
+    Raises UsageError for a URL that names no file, ForeignStore for a file that is not a store, and another StoreError
+    if it cannot be opened.
+    """
+
+    def __init__(self, url: str, *, patience: float = 30.0) -> None:
+        self.url = url
+        self._database = Database(url, patience=patience)
+        self._blobs = Blobs(Path(f"{self._database.path}.blobs"))
+
+    def put_run(self, run: Run) -> None:
+        """Record the start of a run, with its environment."""
+        started = opening(run)
+        with self._database.writing() as connection:
+            stored = connection.execute(queries.RUNS.where(tables.run.c.uid == started.id)).first()
+            if stored is None:
+                _insert_run(connection, started)
+            else:
+                check_same_run(rows.run_from(stored), started)
+
+    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+        """Record how a run ended."""
+        check_plain(f"run {run}", error or "", *notes)
+        with self._database.writing() as connection:
+            ended = queries.run_row(connection, run)
+            values = {
+                "run_id": ended.id,
+                "state": state,
+                "error": error,
+                "notes": json.dumps(list(notes), ensure_ascii=False),
+                "finished_ns": None if state == "running" else time.time_ns(),
+                "salt": os.urandom(16),
+            }
+            content = rows.end_digest(values | {"uid": ended.uid})
+            seq = ledger.append(connection, "end", ended.uid, content)
+            connection.execute(insert(tables.run_end), values | {"seq": seq})
+
+    def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
+        """Record a checkpoint, once; its files stay where they are."""
+        digest, texts = checkpoint.digest, (checkpoint.name, checkpoint.domain, checkpoint.card)
+        check_plain(f"checkpoint {digest}", digest, *texts, *checkpoint.files)
+        with self._database.writing() as connection:
+            stored = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.digest == digest)).first()
+            if stored is None:
+                _insert_checkpoint(connection, checkpoint)
+            elif queries.checkpoint_of(connection, stored) != checkpoint:
+                raise Conflict(
+                    f"checkpoint {digest} is already stored with another content. "
+                    f"The digest of a checkpoint is over its card and its files."
+                )
+
+    def put_samples(self, records: Sequence[Record]) -> None:
+        """Record samples of one run, as one batch of the ledger."""
+        batch = one_batch(records)
+        if not batch:
+            return
+        uid = bytes.fromhex(batch[0].run) if len(batch[0].run) == 32 else b""
+        new = [rows.sample_row(record, uid) for record in batch]
+        # Files before rows, so that no row ever names a file that is not there.
+        large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
+        with translated(self.url):
+            self._blobs.put(large)
+        with self._database.writing() as connection:
+            run_id = queries.run_key(connection, batch[0].run)
+            new = self._without_stored(connection, run_id, batch, new)
+            if new:
+                _insert_batch(connection, run_id, batch[0], new)
+                _insert_blobs(connection, large, batch[0].media_type)
+
+    def put_scores(self, run: str, scores: Sequence[Score]) -> None:
+        """Record values of metrics."""
+        if not scores:
+            return
+        check_plain(f"scores of run {run}", *(text for score in scores for text in (score.metric, score.detail)))
+        plain = [replace(score, value=float(score.value), error=_number(score.error)) for score in scores]
+        with self._database.writing() as connection:
+            scored = queries.run_row(connection, run)
+            for index in {score.index for score in scores if score.index is not None}:
+                if queries.sample_row(connection, scored.id, index) is None:
+                    raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
+            seq = ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
+            connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
+
+    def run(self, id: str) -> Run:
+        """Return a run."""
+        with self._database.reading() as connection:
+            return rows.run_from(queries.run_row(connection, id))
+
+    def runs(self, *, kind: str | None = None, limit: int | None = None) -> Iterator[Run]:
+        """Yield runs, newest first."""
+        return itertools.islice(self._runs(kind), limit)
+
+    def checkpoint(self, digest: str) -> StoredCheckpoint:
+        """Return a checkpoint."""
+        with self._database.reading() as connection:
+            return queries.checkpoint_of(connection, queries.checkpoint_row(connection, digest))
+
+    def sample(self, id: str) -> Record:
+        """Return a sample by its id, "run/index"."""
+        run, index = split_id(id)
+        with self._database.reading() as connection:
+            row = queries.sample_row(connection, queries.run_row(connection, run).id, index)
+        if row is None:
+            raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {run}.")
+        return self._record(row)
+
+    def samples(
+        self,
+        *,
+        run: str | None = None,
+        text: str | None = None,
+        identity: str | None = None,
+        valid: bool | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        """Yield samples, newest run first and by index in it; text is looked for in payloads up to 64 KiB."""
+        with self._database.reading() as connection:
+            runs = queries.runs_with(connection, identity) if run is None else [queries.run_row(connection, run).id]
+        conditions = queries.filters(text=text, identity=identity, valid=valid)
+        return itertools.islice((record for id in runs for record in self._samples(id, conditions)), limit)
+
+    def missing(self, run: str) -> Iterable[int]:
+        """Return the planned indices of a run that have no sample yet, ascending."""
+        return self._missing(self.run(run))
+
+    def scores(self, run: str) -> list[Score]:
+        """Return the values of metrics recorded for a run."""
+        with self._database.reading() as connection:
+            scored = queries.run_row(connection, run).id
+            stored = select(tables.score).where(tables.score.c.run_id == scored).order_by(tables.score.c.id)
+            return [rows.score_from(row) for row in connection.execute(stored)]
+
+    def verify(self, *, progress: Progress | None = None) -> Iterator[Finding]:
+        """Check every row against the ledger; yield what is wrong."""
+        return findings(self._database, self._blobs, progress or (lambda _: None))
+
+    def info(self) -> Mapping[str, Any]:
+        """Return facts about the store."""
+        with self._database.reading() as connection:
+            counts, head = queries.counts(connection), ledger.frontier(connection)
+        files = [Path(f"{self._database.path}{ending}") for ending in ("", "-wal")]
+        return {
+            "url": self.url,
+            "format": HEAD,
+            "sqlite": sqlite3.sqlite_version,
+            **counts,
+            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self._blobs.size(),
+            "head": {"size": head.size, "root": head.root.hex()},
+        }
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._database.close()
+
+    def _runs(self, kind: str | None) -> Iterator[Run]:
+        query, last = queries.RUNS.order_by(tables.run.c.id.desc()).limit(queries.PAGE), None
+        if kind is not None:
+            query = query.where(tables.run.c.kind == kind)
+        while True:
+            page = query if last is None else query.where(tables.run.c.id < last)
+            with self._database.reading() as connection:
+                found = connection.execute(page).all()
+            yield from map(rows.run_from, found)
+            if len(found) < queries.PAGE:
+                return
+            last = found[-1].id
+
+    def _samples(self, run_id: int, conditions: Sequence[Any]) -> Iterator[Record]:
+        # Page by page: an open cursor would hold a snapshot, and the write-ahead log could not be emptied.
+        query = queries.SAMPLES.where(tables.sample.c.run_id == run_id, *conditions)
+        query, last = query.order_by(tables.sample.c.idx).limit(queries.PAGE), -1
+        while True:
+            with self._database.reading() as connection:
+                found = connection.execute(query.where(tables.sample.c.idx > last)).all()
+            yield from map(self._record, found)
+            if len(found) < queries.PAGE:
+                return
+            last = found[-1].idx
+
+    def _record(self, row: Any) -> Record:
+        *columns, payload, digest = row
+        if payload is None:
+            with translated(self.url):
+                payload = self._blobs.get(digest)
+        return rows.record_from(columns, payload)
+
+    def _missing(self, run: Run) -> Iterator[int]:
+        start = 0
+        while start < run.planned:
+            with self._database.reading() as connection:
+                missing, start = queries.gaps(connection, queries.run_key(connection, run.id), start, run.planned)
+            yield from missing
+
+    def _without_stored(
+        self, connection: Connection, run_id: int, batch: Sequence[Record], new: Sequence[rows.SampleRow]
+    ) -> list[rows.SampleRow]:
+        """Return the rows that are not stored yet. Raises Conflict if a stored one is of another record."""
+        records = {record.index: record for record in batch}
+        stored = set()
+        for index, salt, leaf in queries.same_rows(connection, run_id, [record.index for record in batch]):
+            record = records[index]
+            if rows.sample_row(record, bytes.fromhex(record.run), salt).leaf != leaf:
+                raise conflict(self._record(queries.sample_row(connection, run_id, index)), record)
+            stored.add(index)
+        return [row for row in new if row.idx not in stored]
+
+
+def _insert_run(connection: Connection, run: Run) -> None:
+    digest = bytes.fromhex(run.environment.digest)
+    values = {
+        "uid": run.id,
+        "kind": run.kind,
+        "domain": run.domain,
+        "environment_id": _environment_key(connection, run, digest),
+        "model": run.model,
+        "checkpoint": run.checkpoint,
+        "parent": run.parent,
+        "config": json.dumps(run.config, ensure_ascii=False),
+        "seed": encoding.signed(run.seed),
+        "planned": run.planned,
+        "started_ns": run.started,
+        "salt": os.urandom(16),
+    }
+    content = rows.run_digest(values | {"environment": digest})
+    connection.execute(insert(tables.run), values | {"seq": ledger.append(connection, "run", run.id, content)})
+
+
+def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:
+    stored = select(tables.environment.c.id).where(tables.environment.c.digest == digest)
+    key: int | None = connection.execute(stored).scalar()
+    if key is None:
+        environment = run.environment
+        values = {
+            "digest": digest,
+            "python": environment.python,
+            "platform": environment.platform,
+            "device": environment.device,
+            "body": json.dumps(environment.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True),
+        }
+        key = connection.execute(insert(tables.environment).returning(tables.environment.c.id), values).scalar_one()
+    return key
+
+
+def _insert_checkpoint(connection: Connection, checkpoint: StoredCheckpoint) -> None:
+    values = {
+        "digest": checkpoint.digest,
+        "name": checkpoint.name,
+        "domain": checkpoint.domain,
+        "card": checkpoint.card,
+        "seq": ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
+    }
+    key = connection.execute(insert(tables.checkpoint).returning(tables.checkpoint.c.id), values).scalar_one()
+    for path, (digest, size) in checkpoint.files.items():
+        file = {"checkpoint_id": key, "path": path, "digest": digest, "size": size}
+        connection.execute(insert(tables.checkpoint_file), file)
+
+
+def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
+    first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
+    content = encoding.batch_digest(bytes.fromhex(record.run), first, last, len(new), root)
+    values = {
+        "run_id": run_id,
+        "first_idx": first,
+        "last_idx": last,
+        "size": len(new),
+        "root": root,
+        "seq": ledger.append(connection, "samples", f"{record.run}/{first}", content),
+    }
+    key = connection.execute(insert(tables.batch).returning(tables.batch.c.id), values).scalar_one()
+    connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
+
+
+def _insert_blobs(connection: Connection, blobs: Mapping[bytes, bytes], media_type: str) -> None:
+    for digest, data in blobs.items():
+        if connection.execute(select(tables.blob.c.digest).where(tables.blob.c.digest == digest)).first() is None:
+            values = {"digest": digest, "size": len(data), "media_type": media_type, "storage": "file"}
+            connection.execute(insert(tables.blob), values | {"created_ns": time.time_ns()})
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)

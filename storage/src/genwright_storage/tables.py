@@ -1,0 +1,500 @@
+"""The tables. What later releases need is here from the start, so that adding it asks for no migration of old rows.
+
+Evidence tables take rows and never change them: triggers refuse it, and the ledger shows it where they were removed.
+Times are nanoseconds since 1970 by the writer's clock; order comes from the ledger, never from clocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    REAL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+__all__ = ["EVIDENCE", "alembic_version", "metadata"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Number = BigInteger().with_variant(Integer(), "sqlite")
+Real: Double[float] = Double().with_variant(REAL(), "sqlite")
+Bytes = LargeBinary
+
+_Type = TypeEngine[Any] | type[TypeEngine[Any]]
+
+
+def _table(name: str, *items: SchemaItem) -> Table:
+    return Table(name, metadata, *items, sqlite_strict=True)
+
+
+def _id() -> Column[int]:
+    return Column("id", Number, primary_key=True)
+
+
+def _some(name: str, kind: _Type = Text) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _maybe(name: str, kind: _Type = Text) -> Column[Any]:
+    return Column(name, kind, nullable=True)
+
+
+def _to(name: str, target: str, *, key: bool = False, optional: bool = False) -> Column[Any]:
+    return Column(name, Number, ForeignKey(target), primary_key=key, nullable=optional)
+
+
+def _key(name: str, kind: _Type = Text) -> Column[Any]:
+    return Column(name, kind, primary_key=True, nullable=False)
+
+
+def _hash(name: str, *, optional: bool = False, key: bool = False) -> list[SchemaItem]:
+    """Return a column for a SHA-256, with the check of its length."""
+    column: Column[bytes] = Column(name, Bytes, nullable=optional, primary_key=key)
+    return [column, CheckConstraint(f"length({name}) = 32", name=f"{name}_length")]
+
+
+def _one_of(name: str, *values: str) -> list[SchemaItem]:
+    """Return a column for one of some words, with the check of it."""
+    words = ", ".join(f"'{value}'" for value in values)
+    return [_some(name), CheckConstraint(f"{name} IN ({words})", name=name)]
+
+
+# ---- who and where
+
+actor = _table(
+    "actor",
+    _id(),
+    _some("uid"),
+    *_one_of("kind", "user", "service", "plugin"),
+    _some("subject"),
+    _some("display"),
+    _maybe("disabled_ns", Number),
+    UniqueConstraint("uid"),
+    UniqueConstraint("subject"),
+)
+
+role_grant = _table(
+    "role_grant",
+    _id(),
+    _to("actor_id", "actor.id"),
+    *_one_of("role", "viewer", "generator", "reviewer", "auditor", "admin"),
+    _some("scope"),
+    _to("granted_by", "actor.id", optional=True),
+    _some("granted_ns", Number),
+    _maybe("revoked_ns", Number),
+)
+
+environment = _table(
+    "environment",
+    _id(),
+    *_hash("digest"),
+    _some("python"),
+    _some("platform"),
+    _some("device"),
+    _some("body"),
+    UniqueConstraint("digest"),
+)
+
+plugin = _table(
+    "plugin",
+    _id(),
+    _some("distribution"),
+    _some("version"),
+    _some("entry_point"),
+    *_hash("record_digest"),
+    _maybe("origin"),
+    *_one_of("trust", "pinned", "allowed", "unknown", "blocked"),
+    UniqueConstraint("distribution", "version", "record_digest"),
+)
+
+environment_plugin = _table(
+    "environment_plugin",
+    _to("environment_id", "environment.id", key=True),
+    _to("plugin_id", "plugin.id", key=True),
+)
+
+# ---- the ledger
+
+log_entry = _table(
+    "log_entry",
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    _some("kind"),
+    _some("ref"),
+    *_hash("digest"),
+    _some("created_ns", Number),
+    *_hash("leaf"),
+    Index(None, "kind", "seq"),
+)
+
+log_tile = _table("log_tile", _key("level", Number), _key("idx", Number), _some("hashes", Bytes))
+
+log_frontier = _table(
+    "log_frontier",
+    Column("id", Number, primary_key=True, autoincrement=False),
+    _some("size", Number),
+    _some("hashes", Bytes),
+    CheckConstraint("id = 1", name="single"),
+)
+
+note = _table(
+    "note",
+    Column("size", Number, primary_key=True, autoincrement=False),
+    *_hash("root"),
+    _some("body"),
+    _maybe("fence", Number),
+    _some("created_ns", Number),
+)
+
+note_witness = _table(
+    "note_witness",
+    _to("size", "note.size", key=True),
+    _key("name"),
+    _some("signature", Bytes),
+    _some("created_ns", Number),
+)
+
+outbox = _table("outbox", _id(), _some("kind"), _some("ref"), *_hash("digest"), _some("created_ns", Number))
+
+# ---- data sets and checkpoints
+
+dataset = _table(
+    "dataset",
+    _id(),
+    _some("uid"),
+    _some("name"),
+    _some("version"),
+    *_hash("digest"),
+    _some("records", Number),
+    _some("licence"),
+    _maybe("card"),
+    UniqueConstraint("uid"),
+    UniqueConstraint("name", "version"),
+)
+
+checkpoint = _table(
+    "checkpoint",
+    _id(),
+    _some("digest"),
+    _some("name"),
+    _some("domain"),
+    _some("card"),
+    _to("seq", "log_entry.seq", optional=True),
+    UniqueConstraint("digest"),
+    UniqueConstraint("seq"),
+)
+
+checkpoint_file = _table(
+    "checkpoint_file",
+    _to("checkpoint_id", "checkpoint.id", key=True),
+    _key("path"),
+    _some("digest"),
+    _some("size", Number),
+)
+
+checkpoint_dataset = _table(
+    "checkpoint_dataset",
+    _to("checkpoint_id", "checkpoint.id", key=True),
+    _to("dataset_id", "dataset.id", key=True),
+    _key("role"),
+)
+
+# ---- runs
+
+run = _table(
+    "run",
+    _id(),
+    _some("uid"),
+    _some("kind"),
+    _some("domain"),
+    _to("environment_id", "environment.id"),
+    _to("actor_id", "actor.id", optional=True),
+    _some("model"),
+    _some("checkpoint"),
+    _maybe("parent"),
+    _some("config"),
+    _some("seed", Number),
+    _some("planned", Number),
+    _some("started_ns", Number),
+    _some("salt", Bytes),
+    _to("seq", "log_entry.seq", optional=True),
+    UniqueConstraint("uid"),
+    UniqueConstraint("seq"),
+    CheckConstraint("length(uid) = 32", name="uid_length"),
+    Index(None, "checkpoint"),
+    Index(None, "parent"),
+)
+
+run_end = _table(
+    "run_end",
+    _id(),
+    _to("run_id", "run.id"),
+    _some("state"),
+    _maybe("error"),
+    _some("notes"),
+    _maybe("finished_ns", Number),
+    _some("salt", Bytes),
+    _to("seq", "log_entry.seq", optional=True),
+    UniqueConstraint("seq"),
+    Index(None, "run_id", "seq"),
+)
+
+run_input = _table(
+    "run_input",
+    _id(),
+    _to("run_id", "run.id"),
+    _some("role"),
+    _to("dataset_id", "dataset.id", optional=True),
+    _maybe("digest", Bytes),
+    _maybe("sample"),
+)
+
+work_item = _table(
+    "work_item",
+    _to("run_id", "run.id", key=True),
+    _key("first_idx", Number),
+    _some("last_idx", Number),
+    _some("state"),
+    _maybe("owner"),
+    _maybe("lease_until_ns", Number),
+    _some("fence", Number),
+    _some("attempts", Number),
+)
+
+# ---- samples
+
+blob = _table(
+    "blob",
+    *_hash("digest", key=True),
+    _some("size", Number),
+    _some("media_type"),
+    *_one_of("storage", "inline", "file", "pack", "erased"),
+    _maybe("data", Bytes),
+    _maybe("uri"),
+    _maybe("pack", Number),
+    _maybe("position", Number),
+    _maybe("blake3", Bytes),
+    _some("created_ns", Number),
+    CheckConstraint("(storage = 'inline') = (data IS NOT NULL)", name="data"),
+)
+
+batch = _table(
+    "batch",
+    _id(),
+    _to("run_id", "run.id"),
+    _some("first_idx", Number),
+    _some("last_idx", Number),
+    _some("size", Number),
+    *_hash("root"),
+    _to("seq", "log_entry.seq", optional=True),
+    UniqueConstraint("run_id", "first_idx"),
+    UniqueConstraint("seq"),
+)
+
+sample = _table(
+    "sample",
+    _id(),
+    _to("run_id", "run.id"),
+    _some("idx", Number),
+    _to("batch_id", "batch.id"),
+    _some("seed", Number),
+    _some("media_type"),
+    *_hash("digest"),
+    _maybe("payload", Bytes),
+    _maybe("flaw"),
+    _maybe("canonical"),
+    _maybe("identity"),
+    _maybe("reviews"),
+    _some("parameters"),
+    _some("prompt"),
+    _maybe("salt", Bytes),
+    *_hash("leaf"),
+    _maybe("erased_seq", Number),
+    UniqueConstraint("run_id", "idx"),
+)
+Index("ix_sample_identity", sample.c.identity, sqlite_where=sample.c.identity.is_not(None))
+Index("ix_sample_digest", sample.c.digest, sqlite_where=sample.c.payload.is_(None))
+
+sample_parent = _table(
+    "sample_parent",
+    _to("sample_id", "sample.id", key=True),
+    _to("parent_id", "sample.id", key=True),
+    _key("relation"),
+)
+
+sample_artifact = _table(
+    "sample_artifact",
+    _to("sample_id", "sample.id", key=True),
+    _key("role"),
+    _key("ordinal", Number),
+    Column("digest", Bytes, ForeignKey("blob.digest"), nullable=False, index=True),
+)
+
+image_meta = _table(
+    "image_meta",
+    _to("sample_id", "sample.id", key=True),
+    _some("width", Number),
+    _some("height", Number),
+    _some("channels", Number),
+)
+
+audio_meta = _table(
+    "audio_meta",
+    _to("sample_id", "sample.id", key=True),
+    _some("rate", Number),
+    _some("channels", Number),
+    _some("frames", Number),
+)
+
+text_meta = _table(
+    "text_meta",
+    _to("sample_id", "sample.id", key=True),
+    _some("characters", Number),
+    _some("words", Number),
+    _maybe("language"),
+)
+
+molecule_meta = _table(
+    "molecule_meta",
+    _to("sample_id", "sample.id", key=True),
+    _some("formula"),
+    _some("weight", Real),
+    _maybe("scaffold"),
+)
+
+simulation_meta = _table(
+    "simulation_meta",
+    _to("sample_id", "sample.id", key=True),
+    _some("solver"),
+    _some("solved", Number),
+    _maybe("steps", Number),
+)
+
+fingerprint = _table(
+    "fingerprint",
+    _to("sample_id", "sample.id", key=True),
+    _key("kind"),
+    _some("bits", Bytes),
+    Index(None, "kind", "bits"),
+)
+
+# ---- what was found out about them
+
+metric = _table("metric", _key("name"), _key("version", Number), _some("unit"), _some("better"))
+
+score = _table(
+    "score",
+    _id(),
+    _to("run_id", "run.id"),
+    _maybe("idx", Number),
+    _some("metric"),
+    _maybe("value", Real),
+    _maybe("error", Real),
+    _some("detail"),
+    _to("seq", "log_entry.seq", optional=True),
+    Index(None, "run_id", "id"),
+    Index(None, "metric", "value"),
+    Index(None, "seq"),
+)
+
+review = _table(
+    "review",
+    _id(),
+    _to("sample_id", "sample.id"),
+    _to("actor_id", "actor.id"),
+    _some("verdict"),
+    _some("reason"),
+    _some("meaning"),
+    _maybe("signature", Bytes),
+    _to("supersedes", "review.id", optional=True),
+    _some("created_ns", Number),
+    _to("seq", "log_entry.seq", optional=True),
+    Index(None, "sample_id"),
+)
+
+# ---- erasure and retention
+
+tombstone = _table(
+    "tombstone",
+    _key("kind"),
+    _key("target", Number),
+    *_hash("leaf"),
+    _some("reason"),
+    _maybe("legal_basis"),
+    _to("actor_id", "actor.id", optional=True),
+    _to("seq", "log_entry.seq", optional=True),
+)
+
+retention = _table("retention", _id(), _some("scope"), _some("keep_ns", Number), _some("reason"))
+
+hold = _table(
+    "hold",
+    _id(),
+    _some("scope"),
+    _some("reason"),
+    _to("actor_id", "actor.id", optional=True),
+    _some("placed_ns", Number),
+    _maybe("released_ns", Number),
+)
+
+# Alembic's own table, in Alembic's own words.
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False, primary_key=True),
+)
+alembic_version.primary_key.name = "alembic_version_pkc"
+
+EVIDENCE = (
+    *("batch", "checkpoint", "checkpoint_dataset", "checkpoint_file", "dataset", "environment", "environment_plugin"),
+    *("log_entry", "log_tile", "note", "note_witness", "plugin", "review", "run", "run_end", "run_input"),
+    *("sample_artifact", "sample_parent", "score", "tombstone"),
+)
+
+_ERASED = "EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id AND leaf = OLD.leaf)"
+_SAME = " AND ".join(f"NEW.{name} = OLD.{name}" for name in ("id", "run_id", "idx", "batch_id", "leaf"))
+
+
+def _guard(table: str, verb: str, when: str = "") -> DDL:
+    condition = f" WHEN {when}" if when else ""
+    return DDL(  # type: ignore[no-untyped-call]
+        f"CREATE TRIGGER {table}_{verb.split()[0].lower()} BEFORE {verb} ON {table}{condition} "
+        f"BEGIN SELECT RAISE(ABORT, 'evidence is not changed: {table}'); END"
+    )
+
+
+_SEARCH = DDL("CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, content='sample', content_rowid='id')")  # type: ignore[no-untyped-call]
+
+for _statement in (
+    *(_guard(name, verb) for name in EVIDENCE for verb in ("UPDATE", "DELETE")),
+    _guard("sample", "DELETE"),
+    _guard("sample", "UPDATE", f"NOT ({_ERASED} AND {_SAME})"),
+    _guard("blob", "DELETE"),
+    _guard("blob", "UPDATE OF digest, size"),
+    _SEARCH,
+):
+    event.listen(metadata, "after_create", _statement.execute_if(dialect="sqlite"))

@@ -1,0 +1,253 @@
+"""Checks every row against the ledger, and the ledger against its root."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
+from typing import Any, final
+
+from genwright.errors import StoreError
+from genwright.store import Finding, Progress
+from sqlalchemy import Connection, Row, Select, func, select
+
+from genwright_storage import ledger, merkle, queries, rows
+from genwright_storage.blobs import Blobs
+from genwright_storage.database import Database
+from genwright_storage.encoding import batch_digest, commitment, entry_leaf, sample_leaf
+from genwright_storage.tables import batch, checkpoint, environment, log_entry, log_tile, run, run_end, sample, score
+
+__all__ = ["findings"]
+
+PAGE = 2000
+
+# Text as bytes: it is hashed and never read, so it is not decoded. Given to the driver as it is, like the insert.
+_SAMPLES = """
+SELECT id, batch_id, run_id, idx, seed, CAST(media_type AS BLOB), digest, payload, CAST(flaw AS BLOB),
+  CAST(canonical AS BLOB), CAST(identity AS BLOB), CAST(reviews AS BLOB), CAST(parameters AS BLOB),
+  CAST(prompt AS BLOB), salt, leaf
+FROM sample WHERE id > ? AND id <= ? ORDER BY id LIMIT ?
+"""
+
+_BATCHES: Select[Any] = (
+    select(batch, run.c.uid, log_entry.c.digest, log_entry.c.kind)
+    .outerjoin(run, run.c.id == batch.c.run_id)
+    .outerjoin(log_entry, log_entry.c.seq == batch.c.seq)
+    .order_by(batch.c.id)
+)
+
+_CHANGED = "it was changed after it was put"
+_UNKNOWN = "it is not in the ledger"
+
+
+def findings(database: Database, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
+    """Yield what is wrong in a store, as it is when this begins; what is written meanwhile is left for the next time.
+
+    progress: called now and then with how many samples were checked so far
+    """
+    try:
+        with database.reading() as connection:
+            yield from _log(connection, ledger.frontier(connection))
+            yield from _things(connection)
+            yield from _gone(connection)
+            last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
+        samples = _Samples(database, blobs, last_sample, last_batch)
+        yield from samples.findings(progress)
+    except StoreError as error:
+        yield Finding(where="the file of the store", trouble=f"it cannot be read to its end: {error}")
+
+
+def _log(connection: Connection, head: merkle.Frontier) -> Iterator[Finding]:
+    """Check each entry, that none is missing, and the root and tiles over them."""
+    edge, due = merkle.Frontier(), 0
+    for entry in connection.execute(select(log_entry).order_by(log_entry.c.seq)):
+        if entry.seq != due:
+            yield Finding(where=f"ledger, entries {due} to {entry.seq - 1}", trouble="they are gone")
+        if entry_leaf(entry.kind, entry.ref, entry.digest, entry.created_ns) != entry.leaf:
+            yield Finding(where=f"ledger, entry {entry.seq}", trouble=_CHANGED)
+        edge.append(entry.leaf)
+        due = entry.seq + 1
+    if (edge.size, edge.root) != (head.size, head.root):
+        trouble = f"its root is not that of its entries: it is of {head.size} entries, {edge.size} are there"
+        yield Finding(where="ledger", trouble=trouble)
+    yield from _tiles(connection, edge.size)
+
+
+def _tiles(connection: Connection, size: int) -> Iterator[Finding]:
+    """Check that each full tile is there, and holds the hashes of what is below it."""
+    leaves = connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars()
+    level, hashes = 0, iter(leaves)
+    while size >= ledger.TILE:
+        query = select(log_tile.c.idx, log_tile.c.hashes).where(log_tile.c.level == level)
+        stored = {row.idx: row.hashes for row in connection.execute(query)}
+        above: list[bytes] = []
+        for index in range(size // ledger.TILE):
+            tile = list(islice(hashes, ledger.TILE))
+            if stored.pop(index, None) != b"".join(tile):
+                yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
+            above.append(merkle.root(tile))
+        level, size, hashes = level + 1, size // ledger.TILE, iter(above)
+
+
+def _things(connection: Connection) -> Iterator[Finding]:
+    """Check all but the samples: each thing against the digest that its entry in the ledger commits to."""
+    for row in connection.execute(select(environment)):
+        if not _is_environment(row):
+            yield Finding(where=f"environment {row.digest.hex()}", trouble=_CHANGED)
+    for kind, things in (("run", _runs), ("end", _ends), ("checkpoint", _checkpoints), ("scores", _scores)):
+        for where, digest, entry in things(connection):
+            if entry.entry_kind != kind:
+                yield Finding(where=where, trouble=_UNKNOWN)
+            elif entry.entry_digest != digest:
+                yield Finding(where=where, trouble=_CHANGED)
+
+
+_Things = Iterator[tuple[str, bytes, Any]]
+
+
+def _with_entry(query: Select[Any], seq: Any) -> Select[Any]:
+    entry = (log_entry.c.digest.label("entry_digest"), log_entry.c.kind.label("entry_kind"))
+    return query.add_columns(*entry).outerjoin(log_entry, log_entry.c.seq == seq).order_by(seq)
+
+
+def _runs(connection: Connection) -> _Things:
+    query = select(run, environment.c.digest.label("environment")).outerjoin_from(run, environment)
+    for row in connection.execute(_with_entry(query, run.c.seq)):
+        yield f"run {row.uid}", rows.run_digest(row._asdict()), row
+
+
+def _ends(connection: Connection) -> _Things:
+    query = select(run_end, run.c.uid).join_from(run_end, run)
+    for row in connection.execute(_with_entry(query, run_end.c.seq)):
+        yield f"end of run {row.uid}", rows.end_digest(row._asdict()), row
+
+
+def _checkpoints(connection: Connection) -> _Things:
+    for row in connection.execute(_with_entry(select(checkpoint), checkpoint.c.seq)):
+        stored = queries.checkpoint_of(connection, row)
+        yield f"checkpoint {row.digest}", rows.checkpoint_digest(stored), row
+
+
+def _scores(connection: Connection) -> _Things:
+    query = _with_entry(select(score, run.c.uid).join_from(score, run), score.c.seq).order_by(score.c.id)
+    for _, group in groupby(connection.execute(query), attrgetter("seq")):
+        found = list(group)
+        digest = rows.scores_digest(found[0].uid, [rows.score_from(row) for row in found])
+        yield f"scores of run {found[0].uid}", digest, found[0]
+
+
+def _is_environment(row: Any) -> bool:
+    if hashlib.sha256(row.body.encode()).digest() != row.digest:
+        return False
+    body = json.loads(row.body)
+    return bool((row.python, row.platform, row.device) == (body["python"], body["platform"], body["device"]))
+
+
+def _gone(connection: Connection) -> Iterator[Finding]:
+    """Check that what the ledger has an entry for is there."""
+    kinds = {"run": run, "end": run_end, "checkpoint": checkpoint, "scores": score, "samples": batch}
+    for kind, table in kinds.items():
+        there = select(table.c.seq).where(table.c.seq.is_not(None))
+        gone = select(log_entry).where(log_entry.c.kind == kind, log_entry.c.seq.not_in(there))
+        for entry in connection.execute(gone):
+            where = f"{kind} {entry.ref}, entry {entry.seq} of the ledger"
+            yield Finding(where=where, trouble="it is in the ledger, and gone from the store")
+
+
+@final
+class _Samples:
+    """Checks samples in the order in which they were put, batch by batch."""
+
+    def __init__(self, database: Database, blobs: Blobs, last_sample: int, last_batch: int) -> None:
+        self._database, self._blobs = database, blobs
+        self._last_sample, self._last_batch = last_sample, last_batch
+        self._loaded = 0
+        # Batches whose samples have not come yet. Those of which none comes stay behind.
+        self._due: dict[int, Row[Any]] = {}
+        self._batch: Row[Any] | None = None
+        self._leaves: list[bytes] = []
+        self._indices: list[int] = []
+
+    def findings(self, progress: Progress) -> Iterator[Finding]:
+        checked, last = 0, 0
+        while page := self._page(last):
+            for id, group in groupby(page, itemgetter(1)):
+                if self._batch is None or id != self._batch.id:
+                    yield from self._finish()
+                    self._batch = self._due.pop(id, None)
+                yield from self._rows(group)
+            checked, last = checked + len(page), page[-1][0]
+            progress(checked)
+        yield from self._finish()
+        with self._database.reading() as connection:
+            self._load(connection, self._last_batch)
+        for due in self._due.values():
+            yield Finding(where=_place(due), trouble="they are gone")
+
+    def _page(self, last: int) -> list[Any]:
+        with self._database.reading() as connection:
+            page = connection.exec_driver_sql(_SAMPLES, (last, self._last_sample, PAGE)).all()
+            if page:
+                self._load(connection, max(map(itemgetter(1), page)))
+        return list(page)
+
+    def _load(self, connection: Connection, last: int) -> None:
+        query = _BATCHES.where(batch.c.id > self._loaded, batch.c.id <= last)
+        self._due.update({row.id: row for row in connection.execute(query)})
+        self._loaded = max(last, self._loaded)
+
+    def _rows(self, group: Iterable[Any]) -> Iterator[Finding]:
+        if self._batch is None or self._batch.uid is None:
+            for row in group:
+                yield Finding(where=f"sample at row {row[0]}", trouble="it lies in a batch or run other than its own")
+            return
+        uid, own, sha256 = bytes.fromhex(self._batch.uid), self._batch.run_id, hashlib.sha256
+        for _, _, run_id, index, seed, kind, digest, payload, flaw, canonical, identity, reviews, *rest in group:
+            parameters, prompt, salt, leaf = rest
+            parameters = parameters and commitment(salt, b"parameters", parameters)
+            prompt = prompt and commitment(salt, b"prompt", prompt)
+            found = sample_leaf(uid, index, seed, kind, digest, flaw, canonical, identity, reviews, parameters, prompt)
+            if found != leaf or run_id != own:
+                yield Finding(where=f"sample {self._batch.uid}/{index}", trouble=_CHANGED)
+            if payload is None:
+                if trouble := self._blobs.trouble(digest):
+                    yield Finding(where=f"payload of sample {self._batch.uid}/{index}", trouble=trouble)
+            elif sha256(payload).digest() != digest:
+                yield Finding(where=f"payload of sample {self._batch.uid}/{index}", trouble=_CHANGED)
+            self._leaves.append(leaf)
+            self._indices.append(index)
+
+    def _finish(self) -> Iterator[Finding]:
+        """Check the batch that is complete, and make ready for the next."""
+        row, leaves, indices = self._batch, self._leaves, self._indices
+        self._batch, self._leaves, self._indices = None, [], []
+        if row is None or row.uid is None:
+            return
+        content = batch_digest(bytes.fromhex(row.uid), row.first_idx, row.last_idx, row.size, row.root)
+        if row.kind != "samples":
+            yield Finding(where=_place(row), trouble=_UNKNOWN)
+        elif row.digest != content:
+            yield Finding(where=_place(row), trouble="their batch was changed after it was put")
+        elif merkle.root(leaves) != row.root:
+            yield from _missing(row, indices)
+
+
+def _missing(row: Row[Any], indices: list[int]) -> Iterator[Finding]:
+    """Say what is wrong with the samples of a batch whose root is not theirs."""
+    is_whole = row.size == row.last_idx - row.first_idx + 1
+    gone = sorted(set(range(row.first_idx, row.last_idx + 1)).difference(indices)) if is_whole else []
+    for index in gone:
+        yield Finding(where=f"sample {row.uid}/{index}", trouble="it is gone")
+    if not gone:
+        trouble = f"they are not those that were put: {row.size} were, {len(indices)} are there"
+        yield Finding(where=_place(row), trouble=trouble)
+
+
+def _place(row: Row[Any]) -> str:
+    return f"samples {row.uid}/{row.first_idx} to {row.last_idx}"
+
+
+def _last(table: Any) -> Any:
+    return select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery()

@@ -1,0 +1,71 @@
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from genwright.errors import UnknownName, UsageError
+from genwright.specs import StoreSpec
+from genwright.store import MemoryStore, default_url, open_store
+from genwright.testing.stores import StoreTests, make_record, make_run
+
+
+class TestMemoryStore(StoreTests):
+    @pytest.fixture
+    def store(self) -> Iterator[MemoryStore]:
+        with closing(MemoryStore()) as store:
+            yield store
+
+    def test_a_changed_sample_is_named(self, store: MemoryStore) -> None:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, index) for index in range(3)])
+        store._samples[run.id][1] = replace(store._samples[run.id][1], flaw="bad")
+        del store._samples[run.id][2]
+        found = {finding.where: finding.trouble for finding in store.verify()}
+        assert found == {
+            f"sample {run.id}/1": "it was changed after it was put",
+            f"sample {run.id}/2": "it is in the ledger and not in the store",
+        }
+
+
+def test_a_store_is_opened_by_the_scheme_of_its_url() -> None:
+    assert isinstance(open_store("memory:"), MemoryStore)
+
+
+def test_a_store_is_opened_as_it_is() -> None:
+    store = MemoryStore()
+    assert open_store(store) is store
+
+
+def test_an_unknown_scheme_names_those_there_are() -> None:
+    with pytest.raises(UnknownName, match=r"there is no store named 'memori'. Did you mean 'memory'"):
+        open_store("memori:")
+
+
+def test_a_path_is_not_taken_for_a_url() -> None:
+    with pytest.raises(UsageError, match=r"named by a URL; got 'a.sqlite'. For a file write sqlite:///a.sqlite."):
+        open_store("a.sqlite")
+
+
+def test_the_environment_names_the_default_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENWRIGHT_STORE", "memory:")
+    assert isinstance(open_store(), MemoryStore)
+
+
+def test_the_default_store_is_a_file_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("GENWRIGHT_STORE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_url().startswith(f"sqlite:///{tmp_path}")
+    assert default_url().endswith("genwright/store.sqlite")
+
+
+def test_importing_it_imports_no_torch() -> None:
+    code = "import sys, genwright.store; print(sorted({'torch', 'sqlalchemy', 'rdkit'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment())
+    assert out.stdout.strip() == "[]"

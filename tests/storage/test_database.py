@@ -1,0 +1,195 @@
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from genwright.errors import ForeignStore, StoreError, StoreLocked, StoreReadOnly, UsageError
+from genwright_storage.database import APPLICATION, Database
+from genwright_storage.migrations import HEAD, REVISIONS
+from genwright_storage.migrations.upgrade import backup, script
+from genwright_storage.store import SQLStore
+from genwright_storage.tables import EVIDENCE, metadata
+from sqlalchemy import create_engine
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0, "mmap_size": 0}
+
+
+def schema(path: Path) -> dict[str, str]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_master")
+        return {name: " ".join(sql.split()) for name, sql in rows}
+
+
+def test_a_new_file_has_the_tables_that_the_migrations_make(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'new'}", patience=1).close()
+    config = script()
+    with create_engine(f"sqlite:///{tmp_path / 'migrated'}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    assert schema(tmp_path / "new") == schema(tmp_path / "migrated")
+
+
+def test_the_revisions_are_those_that_alembic_finds() -> None:
+    directory = ScriptDirectory.from_config(script())
+    assert tuple(r.revision for r in reversed(list(directory.walk_revisions()))) == REVISIONS
+    assert directory.get_heads() == [HEAD]
+
+
+def test_opening_an_up_to_date_store_imports_no_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    SQLStore(url).close()
+    code = (
+        f"import sys; from genwright_storage.store import SQLStore; SQLStore({url!r}); print('alembic' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment())
+    assert out.stdout.strip() == "False"
+
+
+def test_every_table_is_strict_and_every_constraint_named(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    with sqlite3.connect(tmp_path / "store") as connection:
+        tables = connection.execute("PRAGMA table_list").fetchall()
+    lax = [name for _, name, kind, _, _, strict in tables if kind == "table" and not strict]
+    assert [name for name in lax if not name.startswith("sqlite_")] == ["alembic_version"]
+    nameless = [t.name for t in metadata.tables.values() for c in t.constraints if not c.name]
+    assert nameless == []
+
+
+@pytest.mark.parametrize("table", [*EVIDENCE, "sample"])
+def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    names = [name for name in schema(tmp_path / "store") if name.startswith("trigger")]
+    assert f"trigger {table}_update" in names
+    assert f"trigger {table}_delete" in names
+
+
+def test_each_connection_is_set_for_durability(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=1)
+    with database.reading() as connection:
+        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
+        assert connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION
+        assert connection.exec_driver_sql("PRAGMA user_version").scalar() == 1
+    assert found == PRAGMAS
+
+
+def test_folders_are_made_for_the_owner_alone(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'a' / 'b' / 'store'}", patience=1).close()
+    assert [p.stat().st_mode & 0o777 for p in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, " * 100)
+    with pytest.raises(ForeignStore, match=r"it is no SQLite database. It was left as it is"):
+        Database(f"sqlite:///{path}", patience=1)
+    assert path.read_text() == "these are my notes, " * 100
+
+
+def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    before = path.read_bytes()
+    with pytest.raises(ForeignStore, match=r"an SQLite database of another program, with 1 tables.*name another file"):
+        Database(f"sqlite:///{path}", patience=1)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["other.db"]
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    Database(f"sqlite:///{path}", patience=1).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9.0.0'")
+    with pytest.raises(ForeignStore, match=rf"it is of revision v9.0.0, newer than {HEAD}"):
+        Database(f"sqlite:///{path}", patience=1)
+
+
+def test_a_store_that_another_process_writes_to_is_locked(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
+    other = sqlite3.connect(tmp_path / "store", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with (
+        pytest.raises(StoreLocked, match=r"another process is writing to it.*Wait for that process"),
+        database.writing(),
+    ):
+        pass
+    other.execute("ROLLBACK")
+    other.close()
+    with database.writing():
+        pass
+
+
+def test_a_store_opened_for_reading_refuses_to_write(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    database = Database(f"sqlite:///{tmp_path / 'store'}?mode=ro", patience=1)
+    with (
+        pytest.raises(StoreReadOnly, match=r"it can only be read. Change the permissions.*--store"),
+        database.writing(),
+    ):
+        pass
+
+
+def test_a_store_that_is_not_there_is_not_made_for_reading(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"its file cannot be opened. Check that the folder exists"):
+        Database(f"sqlite:///{tmp_path / 'store'}?mode=ro", patience=1)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_reads_a_store_in_a_folder_that_is_not_theirs() -> None:
+    code = """
+import os, sys
+from genwright.errors import StoreReadOnly
+from genwright_storage.database import Database
+Database(sys.argv[1], patience=1).close()  # imports all that is needed while it may
+os.setuid(65534)
+database = Database(sys.argv[1], patience=1)
+with database.reading() as connection:
+    print(connection.exec_driver_sql("SELECT count(*) FROM run").scalar())
+try:
+    with database.writing() as connection:
+        pass
+except StoreReadOnly as error:
+    print(error)
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        command = [sys.executable, "-c", code, f"sqlite:///{folder}/store"]
+        out = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    assert re.match(r"0\n.*it can only be read", out.stdout), out.stderr
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_url_without_a_file_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match=r"a store in SQLite is a file, sqlite:///path; got .*In memory it is memory:"):
+        Database(url, patience=1)
+
+
+def test_a_url_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"is sqlite:///path; got 'sqlite:store'. Write three slashes."):
+        Database("sqlite:store", patience=1)
+
+
+def test_several_processes_can_make_the_same_store(tmp_path: Path) -> None:
+    code = f"from genwright_storage.database import Database; Database('sqlite:///{tmp_path / 'store'}', patience=20)"
+    processes = [subprocess.Popen([sys.executable, "-c", code], env=_environment()) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+
+
+def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    copy = backup(tmp_path / "store", HEAD)
+    assert copy == tmp_path / f"store.{HEAD}.backup"
+    assert schema(copy) == schema(tmp_path / "store")
+    Database(f"sqlite:///{copy}", patience=1).close()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
