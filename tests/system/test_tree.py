@@ -129,7 +129,7 @@ def test_functions_are_short() -> None:
 
 
 def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Return the lines of what a function does: the formatter gives each parameter one, and documentation is welcome."""
+    """Return the lines of what a function does: the formatter gives each parameter one, and docstrings are welcome."""
     body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
     return (body[-1].end_lineno or 0) - body[0].lineno + 1
 
