@@ -86,22 +86,20 @@ def stream(
 ) -> Iterator[Samples[Any]]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
-    model:      a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
-    seed:       with the other arguments but batch_size, decides the samples; None for a fresh one, which the run records
-    where:      conditions, such as {"logP": 2.5}
-    sampler:    the name of one, or use("top-p", p=0.9)
-    store:      a URL, a Store, False for none, None for the default store
-    reviewers:  names of reviewers whose verdicts are recorded with the samples
-    engine:     what draws; use("local", workers=2) for two processes. Has no influence on the samples
-    batch_size: samples a batch; has no influence on them
-    rows:       rows the network is given at once; may change the last bits, so the run records it
+    model:     a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
+    seed:      None for a fresh one, which the run records
+    where:     conditions, such as {"logP": 2.5}
+    sampler:   the name of one, or use("top-p", p=0.9)
+    store:     a URL, a Store, False for none, None for the default store
+    reviewers: names of reviewers whose verdicts are recorded with the samples
+    rows:      rows the network is given at once; may change the samples' last bits, so the run records it
+    engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
 
     Raises UnknownName, OptionError, ConditionError or MismatchError before anything is drawn.
     """
     _positive(n=n, batch_size=batch_size)
-    loaded = model if isinstance(model, Model) else Model.load(library.find(model, registry()), registry(), device=device)
     generation = Generation(
-        model=loaded,
+        model=_loaded(model, device),
         sampler=Component.read(sampler),
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
@@ -109,9 +107,8 @@ def stream(
         registry=registry(),
         device=device,
     )
-    # Made at once, so that errors of usage are raised by the call and not by the first batch.
-    recording = Recording.of(store, registry())
-    return recording.generated(
+    # Not a generator itself, so that errors of usage are raised by the call and not by the first batch.
+    return Recording.of(store, registry()).generated(
         generation, range(n), batch_size=batch_size, reviewers=reviewers, engine=Component.read(engine)
     )
 
@@ -176,6 +173,12 @@ def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[V
     opened = open_store(store)
     found = opened.run(run)
     return replayed(opened, registry(), opened.samples(run=found.id))
+
+
+def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
+    if isinstance(model, Model):
+        return model
+    return Model.load(library.find(model, registry()), registry(), device=device)
 
 
 def _positive(**numbers: int) -> None:
