@@ -95,7 +95,7 @@ def stream(
     rows:      rows the network is given at once; may change the samples' last bits, so the run records it
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
 
-    Raises UnknownName, OptionError, ConditionError or MismatchError before anything is drawn.
+    Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _positive(n=n, batch_size=batch_size)
     generation = Generation(
@@ -107,7 +107,6 @@ def stream(
         registry=registry(),
         device=device,
     )
-    # Not a generator itself, so that errors of usage are raised by the call and not by the first batch.
     return Recording.of(store, registry()).generated(
         generation, range(n), batch_size=batch_size, reviewers=reviewers, engine=Component.read(engine)
     )
