@@ -1,19 +1,20 @@
 """The straight lines: train, generate, evaluate, audit.
 
-    train     Recipe → Registry → Domain.read → Encoder.encode → Trainer → Checkpoint → Store
-    generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
-    evaluate  Samples + reference → metrics → Report → Store
-    audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
+train     Recipe → Registry → Domain.read → Encoder.encode → Trainer → Checkpoint → Store
+generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
+evaluate  Samples + reference → Metrics → Report → Store
+audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from genwright import library
-from genwright.verdict import Verdict, replayed
 from genwright.errors import OptionError
 from genwright.evaluation import measured
 from genwright.generation import ROWS, Generation
@@ -27,6 +28,7 @@ from genwright.seeds import fresh_seed
 from genwright.store import Store, open_store
 from genwright.trainer import Progress
 from genwright.training import trained
+from genwright.verdict import Verdict, replayed
 
 __all__ = ["audit", "evaluate", "generate", "replay", "resume", "stream", "train"]
 
@@ -52,10 +54,11 @@ def train(
     device:      "auto", "cpu" or "cuda"
     tensorboard: a folder to write losses to; TensorBoard must be installed
 
-    Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError.
+    Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
+    and CheckpointError if the folder is taken.
     """
-    name = name or f"{recipe.domain}/{recipe.digest[:12]}"
-    target = Path(folder) if folder else library.models_folder() / name
+    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
+    target = library.models_folder() / name if folder is None else Path(folder)
     with Recording.of(store, registry()) as recording:
         return trained(
             recipe,
@@ -97,7 +100,7 @@ def stream(
 
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
-    _positive(n=n, batch_size=batch_size)
+    _check_counts(n=n, batch_size=batch_size)
     generation = Generation(
         model=_loaded(model, device),
         sampler=Component.read(sampler),
@@ -107,26 +110,29 @@ def stream(
         registry=registry(),
         device=device,
     )
-    return Recording.of(store, registry()).generated(
-        generation, range(n), batch_size=batch_size, reviewers=reviewers, engine=Component.read(engine)
-    )
+    recording = Recording.of(store, registry())
+    with recording.preparing():
+        return recording.generated(
+            generation, range(n), batch_size=batch_size, reviewers=reviewers, engine=Component.read(engine)
+        )
 
 
 def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
     """Return n samples of a model, recorded. See `stream` for the options."""
-    batches = list(stream(model, n, **options))
-    run, domain = batches[0].run, batches[0].domain
-    return Samples([sample for batch in batches for sample in batch], run=run, domain=domain)
+    first, *others = stream(model, n, **options)
+    samples = [sample for batch in (first, *others) for sample in batch]
+    return Samples(samples, run=first.run, domain=first.domain, store=first.store)
 
 
 def resume(run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000) -> Iterator[Samples[Any]]:
     """Yield the samples that a generating run planned and has not recorded, recorded under the same run.
 
-    Raises UnknownName for no such run, CheckpointError if its model is gone.
+    Raises UnknownName for no such run, CheckpointError if its model is gone, MismatchError if its sampler has changed.
     """
-    _positive(batch_size=batch_size)
+    _check_counts(batch_size=batch_size)
     recording = Recording.of(store, registry())
-    return recording.resumed(run, batch_size=batch_size)
+    with recording.preparing():
+        return recording.resumed(run, batch_size=batch_size)
 
 
 def evaluate(
@@ -144,7 +150,7 @@ def evaluate(
     reference: a named data set, a file, or items; metrics that need one are left out without it
     metrics:   the names of some; None for all of the domain
     baseline:  whether to show beside it the same metrics of as many items of the reference itself
-    store:     where the values are recorded, if the samples are of a recorded run
+    store:     where the values are recorded; None for where the samples are, False for nowhere
     """
     return measured(
         samples,
@@ -153,7 +159,7 @@ def evaluate(
         reference=reference,
         metrics=metrics,
         baseline=baseline,
-        store=None if store is False or not isinstance(samples, Samples) else store,
+        store=store,
     )
 
 
@@ -163,15 +169,28 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
     Raises UnknownName if the store has no such sample.
     """
     id = sample if isinstance(sample, str) else sample.id
-    opened = open_store(store)
-    return next(iter(replayed(opened, registry(), [opened.sample(id)])))
+    with _opened(store) as opened:
+        (verdict,) = replayed(opened, registry(), [opened.sample(id)])
+    return verdict
 
 
 def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[Verdict]:
     """Yield the verdict on every recorded sample of a run, by index. The replay is itself recorded as a run."""
+    with ExitStack() as stack:
+        opened = stack.enter_context(_opened(store))
+        records = opened.samples(run=opened.run(run).id)
+        return _finally_closed(replayed(opened, registry(), records), stack.pop_all())
+
+
+def _finally_closed(verdicts: Iterator[Verdict], stack: ExitStack) -> Iterator[Verdict]:
+    with stack:
+        yield from verdicts
+
+
+def _opened(store: str | Store | None) -> AbstractContextManager[Store]:
+    """Return the store, which is closed in the end if it was opened here."""
     opened = open_store(store)
-    found = opened.run(run)
-    return replayed(opened, registry(), opened.samples(run=found.id))
+    return nullcontext(opened) if opened is store else closing(opened)
 
 
 def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
@@ -180,15 +199,21 @@ def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
     return Model.load(library.find(model, registry()), registry(), device=device)
 
 
-def _positive(**numbers: int) -> None:
+def _check_counts(**numbers: int) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise OptionError(f"{name} is a whole number of 1 or more; got {value!r}.")
+
+
+def _model_name(name: str, domain: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+([-_.][a-z0-9]+)*", name.removeprefix(f"{domain}/")) or "/" not in name:
+        raise OptionError(
+            f'a model of {domain} is named "{domain}/something", in lower case; got {name!r}. Choose such.'
+        )
+    return name
 
 
 def _seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise OptionError(f"seed is a whole number from 0 to 2^63 - 1; got {seed!r}.")
     return seed
-
-
