@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,10 +79,11 @@ def stream(
     sampler: str | Component = "temperature",
     store: Where = None,
     reviewers: Sequence[str] = (),
+    valid: bool = False,
     batch_size: int = 1000,
     rows: int = ROWS,
     device: str = "cpu",
-) -> Iterator[Samples[Any]]:
+) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
     model:      a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
@@ -91,6 +92,7 @@ def stream(
     sampler:    the name of one, or use("top-p", p=0.9)
     store:      a URL, a Store, False for none, None for the default store
     reviewers:  names of reviewers whose verdicts are recorded with the samples
+    valid:      whether to draw and record more, up to 10 n, until n are valid; flawed ones are yielded too
     batch_size: samples a batch; has no influence on them
     rows:       rows the network is given at once; may change the last bits, so the run records it
 
@@ -109,7 +111,7 @@ def stream(
     )
     # Made at once, so that errors of usage are raised by the call and not by the first batch.
     recording = Recording.of(store, registry())
-    return recording.generated(generation, range(n), batch_size=batch_size, reviewers=reviewers)
+    return recording.generated(generation, n, batch_size=batch_size, valid=valid, reviewers=reviewers)
 
 
 def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
@@ -119,7 +121,7 @@ def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[
     return Samples([sample for batch in batches for sample in batch], run=run, domain=domain)
 
 
-def resume(run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000) -> Iterator[Samples[Any]]:
+def resume(run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000) -> Generator[Samples[Any], None, None]:
     """Yield the samples that a generating run planned and has not recorded, recorded under the same run.
 
     Raises UnknownName for no such run, CheckpointError if its model is gone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["Recording", "environment", "generation_of", "new_run", "stored"]
+
+_MORE = 9
+"""Where valid samples are wanted, this many times as many more are drawn at most, in case none is."""
 
 
 @final
@@ -56,16 +59,17 @@ class Recording:
             self.store.close()
 
     def generated(
-        self, generation: Generation[Any], indices: Sequence[int], *, batch_size: int, reviewers: Sequence[str] = ()
-    ) -> Iterator[Samples[Any]]:
+        self, generation: Generation[Any], n: int, *, batch_size: int, valid: bool, reviewers: Sequence[str] = ()
+    ) -> Generator[Samples[Any], None, None]:
         """Yield the samples of a new run. Raises UnknownName for a reviewer at once."""
-        run = new_run("generate", generation.model, generation, planned=len(indices), reviewers=reviewers)
+        run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        return self._batches(run, generation, indices, batch_size, made, resumed=False)
+        more = _MORE * n if valid else 0
+        return self._batches(run, generation, range(n), batch_size, made, more=more)
 
-    def resumed(self, id: str, *, batch_size: int) -> Iterator[Samples[Any]]:
+    def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
         run = self.store.run(id)
@@ -105,18 +109,25 @@ class Recording:
         batch_size: int,
         reviewers: Mapping[str, Any],
         *,
-        resumed: bool,
-    ) -> Iterator[Samples[Any]]:
+        more: int = 0,
+        resumed: bool = False,
+    ) -> Generator[Samples[Any], None, None]:
+        """Yield these samples, then, for each flawed one, another of the indices that follow, `more` at most."""
         domain = generation.model.domain
         with self, self.running(run, resumed=resumed):
-            drawn = generation.samples(run.id, indices)
-            for _ in range(0, len(indices), batch_size):
-                samples = reviewed([s for s, _ in zip(drawn, range(batch_size), strict=False)], reviewers)
-                if self.store is not None:
-                    media_type = self.registry.get("domain", domain.name).media_type
-                    self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
-                self.observers.on_samples(run, samples)
-                yield Samples(samples, run=run, domain=domain)
+            while indices:
+                drawn, flawed = generation.samples(run.id, indices), 0
+                for _ in range(0, len(indices), batch_size):
+                    samples = reviewed([s for s, _ in zip(drawn, range(batch_size), strict=False)], reviewers)
+                    if self.store is not None:
+                        media_type = self.registry.get("domain", domain.name).media_type
+                        self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
+                    self.observers.on_samples(run, samples)
+                    flawed += sum(not sample.is_valid for sample in samples)
+                    yield Samples(samples, run=run, domain=domain)
+                following = indices[-1] + 1
+                indices = range(following, following + min(flawed, more))
+                more -= len(indices)
 
 
 def new_run(
