@@ -2,7 +2,7 @@
 
     train     Recipe → Registry → Domain.read → Encoder.encode → Trainer → Checkpoint → Store
     generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
-    evaluate  Samples + reference → Metric × n → Report → Store
+    evaluate  Samples + reference → metrics → Report → Store
     audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
 """
 
@@ -19,7 +19,7 @@ from genwright.evaluation import measured
 from genwright.generation import ROWS, Generation
 from genwright.metrics import Report
 from genwright.model import Model
-from genwright.recipe import Component, Recipe, use
+from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
@@ -65,7 +65,7 @@ def train(
             folder=target,
             device=device,
             log_every=log_every,
-            tensorboard=tensorboard and Path(tensorboard),
+            tensorboard=None if tensorboard is None else Path(tensorboard),
             on_report=on_report,
         )
 
@@ -79,6 +79,7 @@ def stream(
     sampler: str | Component = "temperature",
     store: Where = None,
     reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
     valid: bool = False,
     batch_size: int = 1000,
     rows: int = ROWS,
@@ -92,7 +93,8 @@ def stream(
     sampler:    the name of one, or use("top-p", p=0.9)
     store:      a URL, a Store, False for none, None for the default store
     reviewers:  names of reviewers whose verdicts are recorded with the samples
-    valid:      whether to draw and record more, up to 10 n, until n are valid; flawed ones are yielded too
+    engine:     what draws; use("local", workers=2) for two processes. Has no influence on the samples
+    valid:      whether to go on, and record more, until n samples are valid or 10 n drawn; flawed ones are yielded too
     batch_size: samples a batch; has no influence on them
     rows:       rows the network is given at once; may change the last bits, so the run records it
 
@@ -102,7 +104,7 @@ def stream(
     loaded = model if isinstance(model, Model) else Model.load(library.find(model, registry()), registry(), device=device)
     generation = Generation(
         model=loaded,
-        sampler=use(sampler) if isinstance(sampler, str) else sampler,
+        sampler=Component.read(sampler),
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
@@ -111,7 +113,9 @@ def stream(
     )
     # Made at once, so that errors of usage are raised by the call and not by the first batch.
     recording = Recording.of(store, registry())
-    return recording.generated(generation, n, batch_size=batch_size, valid=valid, reviewers=reviewers)
+    return recording.generated(
+        generation, n, batch_size=batch_size, valid=valid, reviewers=reviewers, engine=Component.read(engine)
+    )
 
 
 def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -10,6 +12,7 @@ import torch
 
 from genwright import library
 from genwright.checkpoint import Checkpoint
+from genwright.engine import Engine
 from genwright.errors import UsageError
 from genwright.generation import Generation, reviewed
 from genwright.model import Model
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recording", "environment", "generation_of", "new_run", "stored"]
 
-_MORE = 9
-"""Where valid samples are wanted, this many times as many more are drawn at most, in case none is."""
+_MOST = 10
+"""Where valid samples are wanted, this many times as many are drawn at most, in case hardly any is valid."""
 
 
 @final
@@ -59,15 +62,23 @@ class Recording:
             self.store.close()
 
     def generated(
-        self, generation: Generation[Any], n: int, *, batch_size: int, valid: bool, reviewers: Sequence[str] = ()
+        self,
+        generation: Generation[Any],
+        n: int,
+        *,
+        engine: Component,
+        batch_size: int,
+        valid: bool = False,
+        reviewers: Sequence[str] = (),
     ) -> Generator[Samples[Any], None, None]:
-        """Yield the samples of a new run. Raises UnknownName for a reviewer at once."""
+        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        more = _MORE * n if valid else 0
-        return self._batches(run, generation, range(n), batch_size, made, more=more)
+        draw = functools.partial(self._engine(engine).samples, generation, run.id)
+        drawn = _replenished(draw, n) if valid else draw(range(n))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
@@ -77,7 +88,11 @@ class Recording:
         drift = run.environment.drift(environment(self.registry, run.environment.device))
         self.observers.notes += [f"resumed where {change}" for change in drift]
         made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
-        return self._batches(run, generation, list(self.store.missing(run.id)), batch_size, made, resumed=True)
+        drawn = generation.samples(run.id, list(self.store.missing(run.id)))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=True)
+
+    def _engine(self, engine: Component) -> Engine:
+        return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
 
     @contextmanager
     def running(self, run: Run, *, resumed: bool = False) -> Iterator[None]:
@@ -105,29 +120,21 @@ class Recording:
         self,
         run: Run,
         generation: Generation[Any],
-        indices: Sequence[int],
+        drawn: Iterator[Sample[Any]],
         batch_size: int,
         reviewers: Mapping[str, Any],
         *,
-        more: int = 0,
-        resumed: bool = False,
+        resumed: bool,
     ) -> Generator[Samples[Any], None, None]:
-        """Yield these samples, then, for each flawed one, another of the indices that follow, `more` at most."""
         domain = generation.model.domain
         with self, self.running(run, resumed=resumed):
-            while indices:
-                drawn, flawed = generation.samples(run.id, indices), 0
-                for _ in range(0, len(indices), batch_size):
-                    samples = reviewed([s for s, _ in zip(drawn, range(batch_size), strict=False)], reviewers)
-                    if self.store is not None:
-                        media_type = self.registry.get("domain", domain.name).media_type
-                        self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
-                    self.observers.on_samples(run, samples)
-                    flawed += sum(not sample.is_valid for sample in samples)
-                    yield Samples(samples, run=run, domain=domain)
-                following = indices[-1] + 1
-                indices = range(following, following + min(flawed, more))
-                more -= len(indices)
+            while batch := list(itertools.islice(drawn, batch_size)):
+                samples = reviewed(batch, reviewers)
+                if self.store is not None:
+                    media_type = self.registry.get("domain", domain.name).media_type
+                    self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
+                self.observers.on_samples(run, samples)
+                yield Samples(samples, run=run, domain=domain)
 
 
 def new_run(
@@ -177,6 +184,17 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
         registry=registry,
         device=run.environment.device,
     )
+
+
+def _replenished(draw: Callable[[Sequence[int]], Iterator[Sample[Any]]], n: int) -> Iterator[Sample[Any]]:
+    """Yield n samples and, for each flawed one, another of the indices that follow, until n are valid or 10 n drawn."""
+    indices = range(n)
+    while indices:
+        flawed = 0
+        for sample in draw(indices):
+            flawed += not sample.is_valid
+            yield sample
+        indices = range(indices.stop, min(indices.stop + flawed, _MOST * n))
 
 
 def _record(sample: Sample[Any], domain: Any, media_type: str) -> Record:

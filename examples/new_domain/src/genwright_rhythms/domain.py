@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from genwright.domain import Domain, Offer, Prefix, Scalar
 from genwright.errors import DataError
 
