@@ -19,8 +19,8 @@ import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.parameters import PAIR, recording_options
 from genwright.domain import Offer, Scalar
+from genwright.folders import store_url
 from genwright.options import GIVEN, parse
-from genwright.places import store_url
 from genwright.recipe import Component
 from genwright.registry import registry
 
@@ -66,9 +66,12 @@ class Tally:
 @click.option("--reviewer", "reviewers", multiple=True, metavar="NAME", help="Have the samples reviewed.")
 @click.option("--all", "as_drawn", is_flag=True, help="Draw N samples and keep flawed ones too, as --json does.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the items to a new file, and print none.")
-@click.option("--grid", type=click.Path(path_type=Path), help=f"Draw the first {_DRAWN} items to a new .png or .svg file.")
+@click.option(
+    "--grid", type=click.Path(path_type=Path), help=f"Draw the first {_DRAWN} items to a new .png or .svg file."
+)
 @click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
 @click.option("--rows", type=int, help="Rows the network is given at once; may change the last bits.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
 @click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")
 @recording_options
 @json_option
@@ -85,6 +88,7 @@ def generate(
     store: str | None,
     no_store: bool,
     rows: int | None,
+    workers: int,
     as_json: bool,
     **choices: Any,
 ) -> int:
@@ -102,6 +106,7 @@ def generate(
         sampler=_component(sampler, dict(options)),
         store=False if no_store else store,
         valid=not flawed,
+        engine=gw.use("local", workers=workers),
         device=device,
         **({} if rows is None else {"rows": rows}),
         **choices,
