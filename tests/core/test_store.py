@@ -1,15 +1,13 @@
-import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import pytest
 from genwright.errors import UnknownName, UsageError
-from genwright.specs import StoreSpec
 from genwright.store import MemoryStore, default_url, open_store
 from genwright.testing.stores import StoreTests, make_record, make_run
 
@@ -69,3 +67,7 @@ def test_importing_it_imports_no_torch() -> None:
     code = "import sys, genwright.store; print(sorted({'torch', 'sqlalchemy', 'rdkit'} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment())
     assert out.stdout.strip() == "[]"
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -347,12 +347,14 @@ class MemoryStore:
 
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
+        check_plain(f"scores of run {run}", *(text for score in scores for text in (score.metric, score.detail)))
         id = self.run(run).id
         for score in scores:
             if score.index is not None and score.index not in self._samples[id]:
                 raise UnknownName("sample", f"{id}/{score.index}", [], "Put a sample before its scores.")
-        self._scores[id].extend(scores)
-        self._ledger[f"scores of run {id}"] = _digest(self._scores[id])
+        if scores:
+            self._scores[id].extend(scores)
+            self._ledger[f"scores of run {id}"] = _digest(self._scores[id])
 
     def run(self, id: str) -> Run:
         """Return a run."""
