@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -60,5 +61,20 @@ def install(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
 
     yield write
     registry.cache_clear()
-    for module in [m for m in sys.modules if str(getattr(sys.modules[m], "__file__", None)).startswith(str(site))]:
-        del sys.modules[module]
+    forget(site)
+
+
+@pytest.fixture
+def rhythms(site: Path, install: Install) -> Path:
+    """The plugin in examples/new_domain, installed for this test; the folder of its package."""
+    example = Path(__file__).parents[1] / "examples" / "new_domain" / "src"
+    shutil.copytree(example, site, dirs_exist_ok=True)
+    install("rhythms", "from genwright_rhythms.plugin import *\n")
+    return site / "genwright_rhythms"
+
+
+def forget(folder: Path) -> None:
+    """Have what was imported from a folder imported anew next time."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]

@@ -8,8 +8,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from genwright.datasets import cache_folder, digest, fetch, find, locate
+
+from genwright.datasets import digest, fetch, find, locate
 from genwright.errors import DataError, UnknownName
+from genwright.folders import cache_folder
 from genwright.specs import DatasetSpec
 
 CONTENT = b"x..x..x.\n"
@@ -33,7 +35,7 @@ def site_url(tmp_path: Path) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -12,16 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from genwright.errors import DataError
+from genwright.folders import cache_folder
 from genwright.registry import registry
 from genwright.specs import DatasetSpec
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["MIRROR", "cache_folder", "digest", "fetch", "find", "locate"]
+__all__ = ["MIRROR", "digest", "fetch", "find", "locate"]
 
 MIRROR = "GENWRIGHT_DATA_MIRROR"
 """The environment variable that names a folder to take data sets from, whatever they are called there."""
@@ -99,11 +98,6 @@ def fetch(spec: DatasetSpec) -> Path:
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change."""
     return _digests([path])[path]
-
-
-def cache_folder() -> Path:
-    """Return the folder of what can be fetched again: $GENWRIGHT_CACHE, or the user's own for this program."""
-    return Path(os.environ.get("GENWRIGHT_CACHE") or platformdirs.user_cache_dir("genwright", appauthor=False))
 
 
 def _cached(spec: DatasetSpec) -> Path:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -107,6 +107,14 @@ class Domain(ABC, Generic[Item]):
     @abstractmethod
     def measure(self, items: Sequence[Item], names: Sequence[str]) -> np.ndarray:
         """Return what items have of the scalar conditions named, float64 [items, names]; NaN where it cannot be said."""
+
+    @abstractmethod
+    def gather(self, items: Sequence[Item]) -> Any:
+        """Return what the domain's metrics take as samples, so that what several of them need is computed once."""
+
+    @abstractmethod
+    def reference(self, items: Sequence[Item]) -> Any:
+        """Return what the domain's metrics take as a reference."""
 
     @abstractmethod
     def to_bytes(self, item: Item) -> bytes:

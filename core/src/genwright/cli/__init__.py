@@ -86,7 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments: those after the program's name; None for the process's own
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    warnings.showwarning = _say_warning
+    with warnings.catch_warnings():
+        warnings.showwarning = _say_warning
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = genwright.main(arguments, prog_name="genwright", standalone_mode=False)
     except click.Abort:

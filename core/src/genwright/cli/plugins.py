@@ -89,11 +89,7 @@ def new(name: str, folder: Path | None) -> None:
     folder = Path(f"genwright-{name}") if folder is None else folder
     for path in write_plugin(name, folder):
         click.echo(path)
-    say(
-        f"Next: genwright plugins install -e ./{folder}"
-        if not folder.is_absolute()
-        else f"Next: pip install -e {folder}"
-    )
+    say(f"Next: genwright plugins install -e {folder if folder.is_absolute() else f'./{folder}'}")
 
 
 @plugins.command()

@@ -1,1 +1,1 @@
-"""The conformance kit for plugin authors: classes of tests to inherit."""
+"""The conformance kit for plugin authors: facts that must hold of a component, each checked and named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from rdkit import Chem
@@ -59,7 +59,7 @@ class Molecules(Domain[str]):
         if parsed is None:
             return None
         with BlockLogs():
-            return Chem.MolToInchiKey(parsed) or None
+            return Chem.MolToInchiKey(parsed) or None  # type: ignore[no-untyped-call]
 
     def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
         """Return properties of molecules, one column a name; NaN for invalid ones.
@@ -73,6 +73,18 @@ class Molecules(Domain[str]):
         from genwright_molecules.properties import measure
 
         return measure(items, names)
+
+    def gather(self, items: Sequence[str]) -> Any:
+        """Return a `molecules.Molecules` of the items."""
+        from genwright_molecules.molecules import Molecules as Gathered
+
+        return Gathered(items)
+
+    def reference(self, items: Sequence[str]) -> Any:
+        """Return a `reference.Reference` of the items, whose parts are kept in the user's cache."""
+        from genwright_molecules.reference import Reference
+
+        return Reference(items)
 
     def to_bytes(self, item: str) -> bytes:
         """Return the SMILES in UTF-8."""

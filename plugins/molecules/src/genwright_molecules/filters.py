@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import final
 
 import numpy as np
@@ -17,7 +19,7 @@ from jaxtyping import Int16
 from numpy import ndarray
 from rdkit.Chem import AddHs, Atom, Bond, GetPeriodicTable, Mol, MolFromSmarts
 
-__all__ = ["Alerts", "objection", "passes"]
+__all__ = ["Alerts", "moses_alerts", "objection", "passes"]
 
 _ELEMENTS = frozenset({"H", "C", "N", "O", "F", "S", "Cl", "Br"})
 _LARGEST_RING = 7
@@ -66,10 +68,10 @@ class Alerts:
     outcome: 0.5 ms a molecule instead of 4.1 (samples of MOSES, one core of a Xeon).
     """
 
-    def __init__(self, patterns: dict[str, str]) -> None:
-        self._names = list(patterns)
-        self._patterns = [MolFromSmarts(smarts) for smarts in patterns.values()]
-        needs = [_needs(pattern) for pattern in self._patterns]
+    def __init__(self, patterns: Mapping[str, str]) -> None:
+        self.patterns = MappingProxyType(dict(patterns))
+        self._matchers = [(name, MolFromSmarts(smarts)) for name, smarts in patterns.items()]
+        needs = [_needs(matcher) for _, matcher in self._matchers]
         self._features = sorted({feature for need in needs for feature in need}, key=str)
         self._needs = np.stack([self._vector(need) for need in needs])
 
@@ -77,9 +79,8 @@ class Alerts:
         """Return the name of the first pattern that the molecule contains, if any."""
         possible = np.flatnonzero((self._vector(_features(molecule)) >= self._needs).all(axis=1))
         hydrogenated = AddHs(molecule)
-        return next(
-            (self._names[index] for index in possible if hydrogenated.HasSubstructMatch(self._patterns[index])), None
-        )
+        searched = (self._matchers[index] for index in possible)
+        return next((name for name, matcher in searched if hydrogenated.HasSubstructMatch(matcher)), None)
 
     def _vector(self, counts: Counter[_Feature]) -> Int16[ndarray, " K"]:
         return np.array([counts[feature] for feature in self._features], dtype=np.int16)

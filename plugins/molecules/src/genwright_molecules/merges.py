@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from genwright.errors import OptionError
+
 __all__ = ["merged"]
 
 _PRIVATE = 0xE000
@@ -16,10 +18,16 @@ _LEAST = 50
 def merged(texts: Iterable[Sequence[str]], count: int) -> set[str]:
     """Return the `count` runs that byte-pair encoding merges first, each as text.
 
+    Raises OptionError if the package tokenizers is not installed.
     Source: Sennrich, Haddow and Birch (2016), doi:10.18653/v1/P16-1162.
     """
-    from tokenizers import Tokenizer, models, trainers
-
+    try:
+        from tokenizers import Tokenizer, models, trainers
+    except ImportError as error:
+        raise OptionError(
+            "encoder 'smiles' needs the package tokenizers to learn merges; it is not installed. "
+            "Install it with pip install 'genwright-molecules[train]', or train with merges=0."
+        ) from error
     numbers: dict[str, int] = {}
     words = ["".join(chr(_PRIVATE + numbers.setdefault(t, len(numbers))) for t in text) for text in texts]
     trainer = trainers.BpeTrainer(vocab_size=len(numbers) + count, min_frequency=_LEAST, show_progress=False)

@@ -98,9 +98,9 @@ class Reference:
 
 def _load(path: Path) -> _Arrays | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         warnings.warn(f"a damaged file is computed again: {path}: {error}", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,84 @@
+"""Measuring samples, beside a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from genwright.datasets import locate
+from genwright.domain import Domain
+from genwright.errors import DataError, UsageError
+from genwright.metrics import Report, Value
+from genwright.options import make
+from genwright.registry import Registry
+from genwright.samples import Samples
+from genwright.specs import MetricSpec
+from genwright.store import Score, Store, open_store
+
+__all__ = ["measured"]
+
+
+def measured(
+    samples: Samples[Any] | Sequence[Any],
+    registry: Registry,
+    *,
+    domain: str | None,
+    reference: str | Path | Sequence[Any] | None,
+    metrics: Sequence[str] | None,
+    baseline: bool,
+    store: str | Store | Literal[False] | None,
+) -> Report:
+    """Return the report that `genwright.evaluate` describes; store=False records nothing."""
+    kind = samples.domain if isinstance(samples, Samples) else _domain(domain, registry)
+    items = samples.items if isinstance(samples, Samples) else list(samples)
+    specs = _chosen(metrics, kind.name, registry)
+    known = None if reference is None else _items(reference, kind)
+    target = None if known is None else kind.reference(known)
+    report = Report(
+        title=f"{len(items):,} samples",
+        values=_values(specs, kind.gather(items), target),
+        reference="" if reference is None else _name(reference),
+        baseline=_values(specs, kind.gather(known[: len(items)]), target) if known and baseline else {},
+        summaries={spec.name: spec.summary for spec in specs},
+    )
+    if isinstance(samples, Samples) and store is not False:
+        _record(report, samples.run.id, open_store(store))
+    return report
+
+
+def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any) -> Mapping[str, Value]:
+    found = {spec.name: spec.load()(samples, reference) for spec in specs}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _chosen(names: Sequence[str] | None, domain: str, registry: Registry) -> list[MetricSpec]:
+    if names is not None:
+        return [registry.get("metric", name) for name in names]
+    return [spec for spec in registry.specs("metric") if spec.domain in (domain, "*")]
+
+
+def _domain(name: str | None, registry: Registry) -> Domain[Any]:
+    if name is None:
+        raise UsageError("items alone do not say what they are. Give domain=, or samples that were generated.")
+    return make(registry.get("domain", name), {})  # type: ignore[no-any-return]
+
+
+def _items(reference: str | Path | Sequence[Any], domain: Domain[Any]) -> list[Any]:
+    if not isinstance(reference, str | Path):
+        return list(reference)
+    items = list(domain.read(locate(reference)))
+    if not items:
+        raise DataError(f"a reference holds items of {domain.name}; {reference} holds none.")
+    return items
+
+
+def _name(reference: str | Path | Sequence[Any]) -> str:
+    return str(reference) if isinstance(reference, str | Path) else f"{len(reference):,} items"
+
+
+def _record(report: Report, run: str, store: Store) -> None:
+    against = f"reference {report.reference}" if report.reference else ""
+    store.put_scores(
+        run, [Score(metric=m, value=v.value, error=v.error, detail=against) for m, v in report.values.items()]
+    )

@@ -1,0 +1,127 @@
+"""What decides samples: a model, a sampler, what is asked for, and a seed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from genwright.errors import OptionError
+from genwright.model import Model
+from genwright.options import make
+from genwright.readings import Condition, Reading
+from genwright.recipe import Component
+from genwright.registry import Registry
+from genwright.sampler import Sampler
+from genwright.samples import Review, Sample
+from genwright.seeds import Noise
+
+__all__ = ["ROWS", "Generation"]
+
+Item = TypeVar("Item")
+
+ROWS = 128
+"""Rows a network is given at once. It is part of what decides a sample's bits, so runs record it."""
+
+# A call of the sampler draws this many times the rows, so that places of finished samples go to waiting ones.
+_CALLS = 8
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Generation(Generic[Item]):
+    """Draws the samples of any indices; sample i is the same whichever others are drawn with it.
+
+    where: the conditions asked for
+    rows:  see ROWS
+    """
+
+    model: Model[Item]
+    sampler: Component
+    where: Mapping[str, Any]
+    seed: int
+    rows: int
+    registry: Registry
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.rows < 2 or self.rows % 2:
+            # One row alone, or an odd number, is computed by other instructions, which changes its last bits.
+            raise OptionError(f"rows is an even number of 2 or more; got {self.rows}.")
+
+    def config(self) -> dict[str, Any]:
+        """Return as plain data what, with the model and the seed, decides the samples."""
+        return {
+            "sampler": self.sampler.to_json(),
+            "sampler_version": self.registry.get("sampler", self.sampler.name).version,
+            "where": dict(self.where),
+            "rows": self.rows,
+        }
+
+    def items(self, indices: Sequence[int]) -> Iterator[Item]:
+        """Yield the items of these samples, in their order."""
+        for start in range(0, len(indices), self.rows * _CALLS):
+            part = torch.tensor(indices[start : start + self.rows * _CALLS], dtype=torch.int64)
+            yield from self.model.encoder.decode(self.tensors(part).cpu())
+
+    @torch.inference_mode()
+    def tensors(self, indices: Tensor) -> Tensor:
+        """Return the encoded samples of these indices, [B, *shape]."""
+        noise = Noise(self.seed, indices.to(self.device))
+        return self._sampler.sample(self._reading, noise, self._condition.expand(len(indices)), rows=self.rows)
+
+    def samples(self, run: str, indices: Sequence[int]) -> Iterator[Sample[Item]]:
+        """Yield these samples, each checked, spelled canonically and identified."""
+        domain = self.model.domain
+        for index, item in zip(indices, self.items(indices), strict=True):
+            flaw = domain.check(item)
+            yield Sample(
+                item=item,
+                run=run,
+                index=index,
+                seed=self.seed,
+                flaw=flaw,
+                canonical=None if flaw else domain.canonical(item),
+                identity=None if flaw else domain.identity(item),
+            )
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return self.model.reading()
+
+    @cached_property
+    def _condition(self) -> Condition:
+        return self.model.condition(self.where).to(self.device)
+
+    @cached_property
+    def _sampler(self) -> Sampler[Any]:
+        return make_sampler(self.sampler, self.registry, encoder=self.model.encoder)
+
+
+def make_sampler(sampler: Component, registry: Registry, *, encoder: Any) -> Sampler[Any]:
+    """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler, made first."""
+    spec = registry.get("sampler", sampler.name)
+    parameters = inspect.signature(spec.load()).parameters
+    given: dict[str, Any] = {"encoder": encoder} if "encoder" in parameters else {}
+    options = dict(sampler.options)
+    if "inner" in parameters:
+        inner = Component.read(options.pop("inner", "temperature"))
+        given["inner"] = make_sampler(inner, registry, encoder=encoder)
+    return make(spec, options, **given)  # type: ignore[no-any-return]
+
+
+def reviewed(samples: Sequence[Sample[Item]], reviewers: Mapping[str, Any]) -> list[Sample[Item]]:
+    """Return the samples with the reviews of these reviewers; a flawed sample is not reviewed."""
+    from dataclasses import replace
+
+    valid = [place for place, sample in enumerate(samples) if sample.is_valid]
+    found: dict[int, list[Review]] = {place: [] for place in valid}
+    for reviewer in reviewers.values():
+        for place, review in zip(valid, reviewer([samples[p].item for p in valid]), strict=True):
+            found[place].append(review)
+    return [replace(sample, reviews=tuple(found.get(place, ()))) for place, sample in enumerate(samples)]

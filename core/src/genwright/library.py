@@ -1,0 +1,78 @@
+"""Where models are found: those of plugins, those trained here, and any folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from genwright.checkpoint import Checkpoint
+from genwright.errors import CheckpointError, UnknownName
+from genwright.folders import data_folder
+from genwright.registry import Registry
+from genwright.specs import ModelSpec
+
+__all__ = ["find", "find_digest", "models_folder", "names"]
+
+
+def models_folder() -> Path:
+    """Return the folder of the models trained or imported here; each lies in a subfolder of its domain."""
+    return data_folder() / "models"
+
+
+def names(registry: Registry) -> Iterator[tuple[str, Path, str]]:
+    """Yield the name, folder and origin of every model: plugins' first, then those trained here."""
+    for spec in registry.specs("model"):
+        yield spec.name, spec.folder, spec.origin
+    for card in sorted(models_folder().glob("*/*/card.json")):
+        yield f"{card.parent.parent.name}/{card.parent.name}", card.parent, "trained here"
+
+
+def find(name: str | Path, registry: Registry) -> Checkpoint:
+    """Return a checkpoint by the model's name, a domain's name (its default model), a folder, or a digest.
+
+    Raises UnknownName if there is none, CheckpointError if it is damaged.
+    """
+    known = {model: folder for model, folder, _ in names(registry)}
+    known |= {spec.domain: spec.folder for spec in registry.specs("model") if spec.default}
+    if isinstance(name, str) and name in known:
+        return Checkpoint.open(known[name])
+    if Path(name).exists() or isinstance(name, Path):
+        return Checkpoint.open(name)
+    if len(name) >= 8 and (found := _by_digest(name, known.values())):
+        return found
+    raise UnknownName("model", str(name), known, _advice(str(name), registry))
+
+
+def find_digest(digest: str, registry: Registry, *, folder: str = "") -> Checkpoint:
+    """Return the checkpoint of this digest, from the folder where it was last seen or any other that is known.
+
+    Raises CheckpointError if it is no longer on this machine.
+    """
+    folders = [Path(folder)] if folder else []
+    if found := _by_digest(digest, [*folders, *(path for _, path, _ in names(registry))]):
+        return found
+    raise CheckpointError(
+        f"model {digest[:12]} is needed; none of the models here is it (a model of the same name may have been replaced). "
+        "Bring its folder back with: genwright models import FOLDER."
+    )
+
+
+def _by_digest(digest: str, folders: Iterable[Path]) -> Checkpoint | None:
+    for folder in folders:
+        try:
+            checkpoint = Checkpoint.open(folder)
+        except CheckpointError:
+            continue
+        if checkpoint.digest.startswith(digest):
+            return checkpoint
+    return None
+
+
+def _advice(name: str, registry: Registry) -> str:
+    domains = [spec.name for spec in registry.specs("domain")]
+    if name in domains:
+        return f"The domain {name!r} has no model yet: train one, with genwright train."
+    models: list[ModelSpec] = registry.specs("model")
+    if not models:
+        return "No installed plugin brings a model: genwright plugins install molecules."
+    return ""

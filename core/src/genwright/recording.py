@@ -1,0 +1,205 @@
+"""Running something and writing down what it was, what it gave and how it ended."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import torch
+
+from genwright import library
+from genwright.checkpoint import Checkpoint
+from genwright.engine import Engine
+from genwright.errors import UsageError
+from genwright.generation import Generation, reviewed
+from genwright.model import Model
+from genwright.observers import Observers
+from genwright.options import make
+from genwright.recipe import Component
+from genwright.registry import Registry
+from genwright.run import Environment, Run, State, current_environment, new_run_id
+from genwright.samples import Sample, Samples
+from genwright.store import Record, Store, StoredCheckpoint, open_store
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Recording", "environment", "generation_of", "new_run", "stored"]
+
+
+@final
+class Recording:
+    """A store, or none, and the observers of one run."""
+
+    def __init__(self, store: Store | None, registry: Registry, *, owned: bool) -> None:
+        self.store, self.registry, self._owned = store, registry, owned
+        self.observers = Observers(registry.hooks)
+
+    @classmethod
+    def of(cls, where: str | Store | Literal[False] | None, registry: Registry) -> Recording:
+        """Return a recording to the store at a URL, to a store, to none if False, to the default one if None."""
+        if where is False:
+            return cls(None, registry, owned=False)
+        return cls(open_store(where), registry, owned=where is None or isinstance(where, str))
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store, if it was opened here."""
+        if self.store is not None and self._owned:
+            self.store.close()
+
+    def generated(
+        self,
+        generation: Generation[Any],
+        indices: Sequence[int],
+        *,
+        engine: Component,
+        batch_size: int,
+        reviewers: Sequence[str] = (),
+    ) -> Iterator[Samples[Any]]:
+        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
+        run = new_run("generate", generation.model, generation, planned=len(indices), reviewers=reviewers)
+        made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
+        if self.store is not None and generation.model.checkpoint is not None:
+            self.store.put_checkpoint(stored(generation.model.checkpoint))
+        drawn = self._engine(engine).samples(generation, run.id, indices)
+        return self._batches(run, generation, drawn, batch_size, made, resumed=False)
+
+    def resumed(self, id: str, *, batch_size: int) -> Iterator[Samples[Any]]:
+        """Yield the samples that a run planned and has not recorded."""
+        assert self.store is not None
+        run = self.store.run(id)
+        generation = generation_of(run, self.registry)
+        drift = run.environment.drift(environment(self.registry, run.environment.device))
+        self.observers.notes += [f"resumed where {change}" for change in drift]
+        made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
+        drawn = generation.samples(run.id, list(self.store.missing(run.id)))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=True)
+
+    def _engine(self, engine: Component) -> Engine:
+        return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def running(self, run: Run, *, resumed: bool = False) -> Iterator[None]:
+        """Record that a run starts and, whatever happens, how it ends."""
+        if self.store is not None and not resumed:
+            self.store.put_run(run)
+        self.observers.on_run_started(run)
+        state: State = "finished"
+        error: BaseException | None = None
+        try:
+            yield
+        except (GeneratorExit, KeyboardInterrupt) as stop:
+            state, error = "interrupted", stop
+            raise
+        except BaseException as failure:
+            state, error = "failed", failure
+            raise
+        finally:
+            self.observers.on_run_finished(run, error)
+            if self.store is not None:
+                text = f"{type(error).__name__}: {error}".rstrip(": ") if error else None
+                self.store.finish_run(run.id, state, error=text, notes=tuple(self.observers.notes))
+
+    def _batches(
+        self,
+        run: Run,
+        generation: Generation[Any],
+        drawn: Iterator[Sample[Any]],
+        batch_size: int,
+        reviewers: Mapping[str, Any],
+        *,
+        resumed: bool,
+    ) -> Iterator[Samples[Any]]:
+        domain = generation.model.domain
+        with self, self.running(run, resumed=resumed):
+            while batch := list(itertools.islice(drawn, batch_size)):
+                samples = reviewed(batch, reviewers)
+                if self.store is not None:
+                    media_type = self.registry.get("domain", domain.name).media_type
+                    self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
+                self.observers.on_samples(run, samples)
+                yield Samples(samples, run=run, domain=domain)
+
+
+def new_run(
+    kind: Literal["generate", "replay"],
+    model: Model[Any],
+    generation: Generation[Any],
+    *,
+    planned: int,
+    reviewers: Sequence[str] = (),
+    parent: str | None = None,
+) -> Run:
+    """Return a run that starts now, with all that decides its samples."""
+    checkpoint = model.checkpoint
+    if checkpoint is None:
+        raise UsageError("samples are generated from a model with a checkpoint; this one is in training. Save it first.")
+    return Run(
+        id=new_run_id(),
+        kind=kind,
+        domain=model.domain.name,
+        environment=environment(generation.registry, generation.device),
+        model=checkpoint.name,
+        checkpoint=checkpoint.digest,
+        config={**generation.config(), "reviewers": list(reviewers), "folder": str(checkpoint.folder.resolve())},
+        seed=generation.seed,
+        planned=planned,
+        parent=parent,
+    )
+
+
+def environment(registry: Registry, device: str) -> Environment:
+    """Return the environment of this process."""
+    plugins = [plugin.origin for plugin in registry.plugins if plugin.trouble is None]
+    return current_environment(device=device, threads=torch.get_num_threads(), plugins=plugins)
+
+
+def generation_of(run: Run, registry: Registry) -> Generation[Any]:
+    """Return what decided a run's samples. Raises CheckpointError if its model is no longer here."""
+    if run.kind != "generate":
+        raise UsageError(f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}.")
+    checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
+    return Generation(
+        model=Model.load(checkpoint, registry, device=run.environment.device),
+        sampler=Component.read(run.config["sampler"]),
+        where=run.config["where"],
+        seed=run.seed,
+        rows=run.config["rows"],
+        registry=registry,
+        device=run.environment.device,
+    )
+
+
+def _record(sample: Sample[Any], domain: Any, media_type: str) -> Record:
+    return Record(
+        run=sample.run,
+        index=sample.index,
+        seed=sample.seed,
+        payload=domain.to_bytes(sample.item),
+        media_type=media_type,
+        flaw=sample.flaw,
+        canonical=sample.canonical,
+        identity=sample.identity,
+        reviews=sample.reviews,
+    )
+
+
+def stored(checkpoint: Checkpoint) -> StoredCheckpoint:
+    """Return what a store keeps of a checkpoint."""
+    return StoredCheckpoint(
+        digest=checkpoint.digest,
+        name=checkpoint.name,
+        domain=checkpoint.domain,
+        card=(checkpoint.folder / "card.json").read_text(encoding="utf-8"),
+        files=checkpoint.files,
+    )

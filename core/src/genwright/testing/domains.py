@@ -1,0 +1,129 @@
+"""What must hold of a domain."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from genwright.domain import Domain, Offer, Scalar
+from genwright.errors import DataError
+from genwright.testing.check import Check, checks, require
+
+__all__ = ["check_domain"]
+
+Item = Any
+
+
+def check_domain(domain: Domain[Item], items: Sequence[Item], *, ending: str = "", of: str = "") -> Iterator[Check]:
+    """Check that a domain keeps its contract on some valid items.
+
+    ending: of a file that the domain writes and reads, such as ".smi"; "" to leave that out
+    of:     what to call the domain in the names of the checks
+    """
+    facts = dict(_FACTS)
+    if ending:
+        facts[f"what is written to {ending} is read back"] = _written(ending)
+    return checks(facts, domain, items, of=of)
+
+
+def _names(domain: Domain[Item], items: Sequence[Item]) -> None:
+    require(isinstance(domain.name, str), f"its name is text; got {domain.name!r}")
+    for name, offer in domain.conditions.items():
+        require(isinstance(offer, get_args(Offer)), f"condition {name!r} is Scalar, Label or Prefix; got {offer!r}")
+
+
+def _valid(domain: Domain[Item], items: Sequence[Item]) -> None:
+    require(items, "there is no item to check with")
+    for item in items:
+        flaw = domain.check(item)
+        require(flaw is None, f"{item!r} should be valid; check says {flaw!r}")
+
+
+def _bytes(domain: Domain[Item], items: Sequence[Item]) -> None:
+    for item in items:
+        data = domain.to_bytes(item)
+        require(isinstance(data, bytes), f"to_bytes gives bytes; got {type(data).__name__}")
+        again = domain.from_bytes(data)
+        require(domain.to_bytes(again) == data, f"{item!r} comes back from its bytes as {again!r}")
+
+
+def _canonical(domain: Domain[Item], items: Sequence[Item]) -> None:
+    for item in items:
+        spelling = domain.canonical(item)
+        again = domain.canonical(domain.from_bytes(domain.to_bytes(item)))
+        require(spelling == again, f"the same item is spelled {spelling!r} and {again!r}")
+        if isinstance(item, str) and spelling is not None:
+            twice = domain.canonical(spelling)
+            require(twice == spelling, f"the canonical {spelling!r} is itself spelled {twice!r}")
+
+
+def _identity(domain: Domain[Item], items: Sequence[Item]) -> None:
+    keys: dict[str, str | None] = {}
+    for item in items:
+        spelling, key = domain.canonical(item), domain.identity(item)
+        require(key is None or isinstance(key, str), f"identity is text or None; got {key!r}")
+        if spelling is not None:
+            known = keys.setdefault(spelling, key)
+            require(known == key, f"equal items {spelling!r} have the identities {known!r} and {key!r}")
+
+
+def _measured(domain: Domain[Item], items: Sequence[Item]) -> None:
+    names = [name for name, offer in domain.conditions.items() if isinstance(offer, Scalar)]
+    values = domain.measure(items, names)
+    require(values.shape == (len(items), len(names)), f"measure gives {values.shape} for {len(items)} items")
+    require(values.dtype == np.float64, f"measure gives float64; got {values.dtype}")
+    alone = domain.measure(items[:1], names)
+    require(np.array_equal(alone, values[:1], equal_nan=True), f"{items[0]!r} measures otherwise alone than in a batch")
+    reverse = domain.measure(items, names[::-1])
+    require(np.array_equal(reverse, values[:, ::-1], equal_nan=True), "columns are not in the order of the names")
+
+
+def _rendered(domain: Domain[Item], items: Sequence[Item]) -> None:
+    drawn = []
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in (".svg", ".png"):
+            path = Path(folder, f"drawn{ending}")
+            try:
+                domain.render(items[:4], path, legends=[str(i) for i in range(len(items[:4]))])
+            except DataError:
+                continue
+            require(path.is_file() and path.stat().st_size, f"render wrote nothing to a {ending} file")
+            drawn.append(ending)
+    require(drawn, "render refuses both .svg and .png")
+
+
+def _missing(domain: Domain[Item], items: Sequence[Item]) -> None:
+    try:
+        list(domain.read(Path("no-such-folder", "no-such-file")))
+    except DataError:
+        return
+    require(False, "read gives items of a file that does not exist")
+
+
+def _written(ending: str) -> Callable[[Domain[Item], Sequence[Item]], None]:
+    def fact(domain: Domain[Item], items: Sequence[Item]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"items{ending}")
+            domain.write(items, path)
+            again = list(domain.read(path, strict=True))
+        require(len(again) == len(items), f"{len(items)} items were written, {len(again)} read")
+        for one, other in zip(items, again, strict=True):
+            require(domain.canonical(one) == domain.canonical(other), f"{one!r} was written, {other!r} read")
+
+    return fact
+
+
+_FACTS: Mapping[str, Callable[..., None]] = {
+    "its name and conditions are declared": _names,
+    "real items are valid": _valid,
+    "items come back from their bytes": _bytes,
+    "an item has one canonical spelling": _canonical,
+    "equal items have one identity": _identity,
+    "measures are a row an item and a column a name": _measured,
+    "items are drawn to .svg or .png": _rendered,
+    "a file that does not exist is a DataError": _missing,
+}

@@ -1,0 +1,213 @@
+"""Drawing SMILES token by token so that each is a valid molecule.
+
+A token is drawn only if the text it makes can still become a molecule, and a text ends only where it is one to RDKit.
+The draw takes the largest of logits plus Gumbel noise that is allowed, so tokens are tried from the largest down and
+the first allowed one is an exact draw from the model's distribution over allowed tokens. A model nine in ten of whose
+draws are valid needs 1.13 tries a token, where a mask on the logits would try all or most of the vocabulary.
+
+Source of the rules for starts of SMILES: the package partialsmiles, by O'Boyle.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import partialsmiles
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from genwright.encoder import Encoder
+from genwright.errors import ConditionError, MismatchError
+from genwright.readings import Condition, NextToken
+from genwright.sampler import Sampler
+from genwright.samplers.tokens import TokenSampler
+from genwright.seeds import Noise
+from genwright_molecules.molecule import parse
+from genwright_molecules.smiles import Smiles
+from genwright_molecules.vocabulary import STOP, quote
+
+__all__ = ["Grammar", "fewest_to_end", "refusal"]
+
+_ATTEMPTS = 100
+"""How often a sample is drawn anew, with fresh noise, before it is given up."""
+
+_BRACKETED = re.compile(r"\[[^\]]*(\]|$)")
+_RING = re.compile(r"%\d\d|\d")
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def refusal(text: str) -> str | None:
+    """Return why no molecule starts with a text, or None if one may. The last 65,536 answers are kept."""
+    try:
+        partialsmiles.ParseSmiles(text, partial=True)
+    except partialsmiles.Error as error:
+        return f"{error.message}, at character {error.idx + 1}."
+    except (IndexError, KeyError):
+        # What partialsmiles 2.0 raises on some texts that no writer of SMILES makes.
+        return "It cannot be read."
+    return None
+
+
+def fewest_to_end(text: str) -> int:
+    """Return how many atoms and marks at least end a text, so many tokens where each is a token.
+
+    That is a digit for each open ring, a bracket and an atom for each open branch, and a bracket for an open atom.
+    """
+    atoms = _BRACKETED.sub("", text)
+    rings = len(_odd(_RING.findall(atoms)))
+    return rings + 2 * (atoms.count("(") - atoms.count(")")) + (text.count("[") - text.count("]"))
+
+
+def _odd(numbers: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for number in numbers:
+        found ^= {number}
+    return found
+
+
+@final
+class Grammar(Sampler[NextToken]):
+    """Draws valid molecules alone, from a model of SMILES.
+
+    inner: the sampler whose rule reshapes the logits
+
+    A sample that the inner sampler would draw valid is drawn the same from the same seed. One that comes to where no
+    token is allowed is drawn anew with fresh noise.
+    """
+
+    def __init__(self, *, encoder: Encoder[Any], inner: Any = "temperature") -> None:
+        if not isinstance(encoder, Smiles):
+            raise MismatchError(
+                "sampler 'grammar' draws SMILES, from models with encoder 'smiles'; this model's is "
+                f"{type(encoder).__name__}. Choose another sampler."
+            )
+        if not isinstance(inner, TokenSampler):
+            raise MismatchError(
+                f"sampler 'grammar' takes inner=, a sampler that draws token by token, such as 'top-p'; got {inner!r}."
+            )
+        self.texts = encoder.texts
+        self.inner = inner
+
+    @torch.inference_mode()
+    def sample(self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int) -> Int64[Tensor, "B T"]:
+        """Return one valid molecule a row of noise, filled with the stop token after its end.
+
+        Raises ConditionError if no molecule starts with a prefix, or if a hundred attempts find none.
+        """
+        prefixes = [[token for token in row if token >= 0] for row in condition.prefix.tolist()]
+        for text in {"".join([self.texts[token] for token in prefix]) for prefix in prefixes}:
+            reason = refusal(text)
+            if reason is not None:
+                raise ConditionError(
+                    f"a molecule is to start with {quote(text)}; none can: {reason} Mend it, or use another sampler."
+                )
+        waiting = iter([_Row(sample=i, prefix=prefix) for i, prefix in enumerate(prefixes)])
+        return _Draw(self, reading, noise, condition, waiting, rows).run()
+
+    def is_allowed(self, token: int, text: str, left: int) -> bool:
+        """Return whether a token may follow a text, where it is the first of `left`, the last of them a stop."""
+        piece = self.texts[token]
+        if not piece:
+            return fewest_to_end(text) == 0 and parse(text) is not None
+        return fewest_to_end(text + piece) < left - 1 and refusal(text + piece) is None
+
+
+@dataclass(kw_only=True)
+class _Row:
+    """A sample being drawn; `attempt` counts how often it was begun anew."""
+
+    sample: int
+    prefix: Sequence[int]
+    attempt: int = 0
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+
+    @property
+    def forced(self) -> int | None:
+        """The token that the prefix asks for next."""
+        return self.prefix[len(self.tokens)] if len(self.tokens) < len(self.prefix) else None
+
+
+class _Draw:
+    """The samples of one call: `rows` places, each taken by the next sample as soon as its last one has ended."""
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        reading: NextToken,
+        noise: Noise,
+        condition: Condition,
+        waiting: Iterator[_Row],
+        rows: int,
+    ) -> None:
+        self.grammar, self.reading, self.noise, self.condition = grammar, reading, noise, condition
+        self.waiting = waiting
+        self.places = [next(waiting, None) for _ in range(rows)]
+        self.drawn = torch.full((len(noise), reading.length), STOP, dtype=torch.int64)
+        self.stream = reading.open(condition[self._samples()])
+
+    def run(self) -> Tensor:
+        tokens = [self.reading.start] * len(self.places)
+        while any(self.places):
+            ranked = self._ranked(self.stream.step(torch.tensor(tokens, device=self.noise.samples.device)))
+            tokens = [self._advance(row, order) for row, order in zip(self.places, ranked, strict=True)]
+            self._refill(tokens)
+        return self.drawn.to(self.noise.samples.device)
+
+    def _samples(self) -> Tensor:
+        samples = [row.sample if row else len(self.noise) - 1 for row in self.places]
+        return torch.tensor(samples, device=self.noise.samples.device)
+
+    def _ranked(self, logits: Tensor) -> list[list[int]]:
+        """Return the tokens of each place that may be drawn, in the order in which they are to be tried."""
+        length = self.reading.length
+        steps = [row.attempt * length + len(row.tokens) if row else 0 for row in self.places]
+        gumbel = self.noise[self._samples()].gumbel(
+            "token", torch.tensor(steps, device=logits.device), logits.shape[-1]
+        )
+        scores = self.grammar.inner.reshape(logits.float()) + gumbel
+        orders = scores.sort(dim=-1, descending=True, stable=True).indices.tolist()
+        counts = scores.isfinite().sum(-1).tolist()
+        return [order[:count] for order, count in zip(orders, counts, strict=True)]
+
+    def _advance(self, row: _Row | None, order: Sequence[int]) -> int:
+        """Give a row its next token and return it; the start if the row is to begin anew."""
+        if row is None:
+            return self.reading.start
+        token = row.forced if row.forced is not None else self._first_allowed(row, order)
+        if token is None:
+            self._begin_anew(row)
+            return self.reading.start
+        self.drawn[row.sample, len(row.tokens)] = token
+        row.tokens.append(token)
+        row.text += self.grammar.texts[token]
+        return token
+
+    def _first_allowed(self, row: _Row, order: Sequence[int]) -> int | None:
+        left = self.reading.length - len(row.tokens)
+        return next((token for token in order if self.grammar.is_allowed(token, row.text, left)), None)
+
+    def _begin_anew(self, row: _Row) -> None:
+        if row.attempt + 1 == _ATTEMPTS:
+            raise ConditionError(
+                f"sample {row.sample} was to be a valid molecule of up to {self.reading.length - 1} tokens, but "
+                f"{_ATTEMPTS} attempts broke off, the last one after {quote(row.text)}. "
+                "Shorten the prefix, train the model longer, or use another sampler."
+            )
+        row.attempt, row.tokens, row.text = row.attempt + 1, [], ""
+        self.drawn[row.sample] = STOP
+
+    def _refill(self, tokens: list[int]) -> None:
+        """Give the places of ended samples to waiting ones, and restart the stream where a row begins."""
+        for place, token in enumerate(tokens):
+            if token == STOP:
+                self.places[place] = next(self.waiting, None)
+                tokens[place] = self.reading.start
+        begins = torch.tensor([token == self.reading.start for token in tokens], device=self.noise.samples.device)
+        if bool(begins.any()):
+            self.stream.restart(begins, self.condition[self._samples()])

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genwright.testing.domains import check_domain
+
+ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]
+
+
+@pytest.fixture
+def domain(rhythms: Path) -> Any:
+    import genwright_rhythms.domain
+
+    return genwright_rhythms.domain.Rhythms()
+
+
+def troubles(domain: object, items: Sequence[str] = ITEMS) -> dict[str, str]:
+    return {check.name: check.trouble for check in check_domain(domain, items, ending=".txt") if check.trouble}  # type: ignore[arg-type]
+
+
+def test_a_good_domain_passes(domain: Any) -> None:
+    found = list(check_domain(domain, ITEMS, ending=".txt", of="domain rhythms"))
+    assert [check for check in found if check.trouble] == []
+    assert len(found) == 9
+    assert all(check.name.startswith("domain rhythms: ") for check in found)
+
+
+def test_without_an_ending_files_are_not_checked(domain: Any) -> None:
+    assert len(list(check_domain(domain, ITEMS))) == 8
+
+
+def rendered(items: Sequence[str], path: Path, *, legends: Sequence[str] = ()) -> None:
+    path.touch()
+
+
+def written(items: Iterable[str], path: Path) -> None:
+    path.write_text("xx\n")
+
+
+def read(path: Path, *, strict: bool = False) -> Iterator[str]:
+    yield "xx"
+
+
+@pytest.mark.parametrize(
+    ("method", "broken", "trouble"),
+    [
+        ("name", 3, "its name is text; got 3"),
+        ("conditions", {"mood": "sad"}, "condition 'mood' is Scalar, Label or Prefix; got 'sad'"),
+        ("check", lambda item: "Too loud.", "should be valid; check says 'Too loud.'"),
+        ("check", lambda item: 1 / 0, "it raised ZeroDivisionError: division by zero"),
+        ("to_bytes", lambda item: item, "to_bytes gives bytes; got str"),
+        ("from_bytes", lambda data: "xx", "'x..x..x.' comes back from its bytes as 'xx'"),
+        ("canonical", lambda item: item + "x", "is itself spelled"),
+        ("identity", lambda item: 7, "identity is text or None; got 7"),
+        ("measure", lambda items, names: np.zeros((1, 1)), "measure gives (1, 1) for 3 items"),
+        ("measure", lambda items, names: np.zeros((len(items), 1), np.float32), "measure gives float64; got float32"),
+        ("measure", lambda items, names: np.full((len(items), 1), len(items) * 1.0), "measures otherwise alone"),
+        ("render", rendered, "render wrote nothing to a .svg file"),
+        ("write", written, "3 items were written, 1 read"),
+        ("read", read, "read gives items of a file that does not exist"),
+    ],
+)
+def test_a_domain_that_breaks_the_contract_is_told_how(domain: Any, method: str, broken: object, trouble: str) -> None:
+    setattr(domain, method, broken)
+    assert any(trouble in found for found in troubles(domain).values()), troubles(domain)
+
+
+def test_a_domain_that_draws_nothing_is_told(domain: Any) -> None:
+    from genwright.errors import DataError
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("no drawing")
+
+    domain.render = refuse
+    assert "render refuses both .svg and .png" in troubles(domain).values()
+
+
+def test_without_items_nothing_can_be_checked(domain: Any) -> None:
+    assert "there is no item to check with" in troubles(domain, []).values()
+
+
+def test_the_kit_is_found_without_the_example_installed() -> None:
+    assert "genwright_rhythms" not in sys.modules

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fcd_torch import FCD
+from rdkit.Chem import MolFromSmiles, MolToSmiles
+
+from genwright.errors import UsageError
+from genwright_molecules import frechet
+from genwright_molecules.frechet import Gaussian, activations, frechet_distance
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(50, 4)) @ np.diag([1.0, 2.0, 0.5, 0.0]) + 3.0
+
+
+def test_the_distance_of_diagonal_gaussians_is_that_in_closed_form() -> None:
+    first = Gaussian(mean=np.array([0.0, 1.0]), covariance=np.diag([4.0, 1.0]), count=9)
+    second = Gaussian(mean=np.array([3.0, 1.0]), covariance=np.diag([1.0, 9.0]), count=9)
+    assert frechet_distance(first, second) == pytest.approx(9.0 + (2 - 1) ** 2 + (1 - 3) ** 2)
+    assert frechet_distance(second, first) == pytest.approx(frechet_distance(first, second))
+
+
+def test_a_gaussian_is_at_no_distance_from_itself(rows: np.ndarray) -> None:
+    gaussian = Gaussian.fit(rows)
+    assert frechet_distance(gaussian, gaussian) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_fit_is_the_mean_and_the_unbiased_covariance(rows: np.ndarray) -> None:
+    gaussian = Gaussian.fit(rows)
+    np.testing.assert_allclose(gaussian.mean, rows.mean(axis=0))
+    np.testing.assert_allclose(gaussian.covariance, np.cov(rows.T), atol=1e-12)
+    assert gaussian.count == 50
+
+
+def test_parts_merge_to_the_fit_of_the_whole(rows: np.ndarray) -> None:
+    merged, whole = Gaussian.merged([Gaussian.fit(rows[:7]), Gaussian.fit(rows[7:])]), Gaussian.fit(rows)
+    np.testing.assert_allclose(merged.mean, whole.mean)
+    np.testing.assert_allclose(merged.covariance, whole.covariance, atol=1e-12)
+    assert merged.count == whole.count
+
+
+def test_one_molecule_has_no_gaussian() -> None:
+    with pytest.raises(UsageError, match=r"at least 2 molecules; got 1\. Draw more samples"):
+        Gaussian.fit(np.zeros((1, 4)))
+
+
+def test_a_saved_gaussian_is_loaded_as_it_was(rows: np.ndarray, tmp_path: Path) -> None:
+    gaussian = Gaussian.fit(rows)
+    gaussian.save(tmp_path / "gaussian.npz")
+    loaded = Gaussian.load(tmp_path / "gaussian.npz")
+    np.testing.assert_array_equal(loaded.covariance, gaussian.covariance)
+    np.testing.assert_array_equal(loaded.mean, gaussian.mean)
+    assert loaded.count == gaussian.count
+
+
+def test_activations_are_those_of_fcd_torch(nci: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frechet, "_BATCH", 16)
+    smiles = [MolToSmiles(MolFromSmiles(text)) for text in nci[:40]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = FCD(batch_size=40).get_predictions(smiles)
+    np.testing.assert_allclose(activations(smiles), expected, atol=1e-5)
+
+
+def test_the_distance_is_that_of_fcd_torch(nci: list[str]) -> None:
+    """fcd_torch takes a general matrix root, which is at its worst here: 40 molecules give singular covariances."""
+    first, second = (
+        activations([MolToSmiles(MolFromSmiles(text)) for text in part]) for part in (nci[:40], nci[40:80])
+    )
+    statistics = [{"mu": part.mean(0), "sigma": np.cov(part.T)} for part in (first, second)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = FCD().metric(*statistics)
+    assert frechet_distance(Gaussian.fit(first), Gaussian.fit(second)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_no_molecules_have_no_activations() -> None:
+    assert activations([]).shape == (0, 512)
