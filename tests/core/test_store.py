@@ -4,11 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+
 from genwright.errors import UnknownName, UsageError
-from genwright.store import MemoryStore, default_url, open_store
+from genwright.store import MemoryStore, open_store
 from genwright.testing.stores import StoreTests, make_record, make_run
 
 
@@ -53,14 +53,6 @@ def test_a_path_is_not_taken_for_a_url() -> None:
 def test_the_environment_names_the_default_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENWRIGHT_STORE", "memory:")
     assert isinstance(open_store(), MemoryStore)
-
-
-def test_the_default_store_is_a_file_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("GENWRIGHT_STORE", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_url().startswith(f"sqlite:///{tmp_path}")
-    assert default_url().endswith("genwright/store.sqlite")
 
 
 def test_importing_it_imports_no_torch() -> None:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from genwright.errors import StorageFull, StoreReadOnly
 from genwright_storage.blobs import Blobs
 from genwright_storage.errors import translated

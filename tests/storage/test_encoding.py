@@ -3,11 +3,12 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
 from genwright_storage import encoding, rows
-from hypothesis import given
-from hypothesis import strategies as st
 
 RUN = "0198f0e2c4d87a3bb1c2d3e4f5061728"
 PLAIN = Record(

@@ -3,10 +3,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
+
 from genwright_storage import ledger, merkle
 from genwright_storage.database import Database
 from genwright_storage.tables import log_entry, log_tile
-from sqlalchemy import Connection, select
 
 
 @pytest.fixture

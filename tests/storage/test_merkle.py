@@ -3,6 +3,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
+
 from genwright_storage import merkle
 
 LEAVES = [merkle.leaf_hash(bytes([n])) for n in range(70)]

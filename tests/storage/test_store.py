@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from genwright.errors import StorageFull, StoreReadOnly
 from genwright.samples import Review
 from genwright.store import Finding, Score

@@ -29,7 +29,6 @@ __all__ = [
     "check_same_run",
     "chosen",
     "conflict",
-    "default_url",
     "is_text",
     "one_batch",
     "open_store",
@@ -185,7 +184,7 @@ def open_store(where: str | Store | None = None) -> Store:
     """
     if where is not None and not isinstance(where, str):
         return where
-    url = default_url() if where is None else where
+    url = store_url() if where is None else where
     scheme, colon, _ = url.partition(":")
     if not colon:
         raise UsageError(f"a store is named by a URL; got {url!r}. For a file write sqlite:///{url or 'store.sqlite'}.")
@@ -193,11 +192,6 @@ def open_store(where: str | Store | None = None) -> Store:
 
     store: Store = registry().get("store", scheme).load()(url)
     return store
-
-
-def default_url() -> str:
-    """Return $GENWRIGHT_STORE, or the URL of a file in the user's data folder."""
-    return store_url()
 
 
 def is_text(media_type: str) -> bool:

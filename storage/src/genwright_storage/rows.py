@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from genwright.run import Environment, Run
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
-
 from genwright_storage import encoding
 from genwright_storage.blobs import INLINE
 

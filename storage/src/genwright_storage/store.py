@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
+from sqlalchemy import Connection, insert, select
+
 from genwright.errors import Conflict, UnknownName
 from genwright.run import Run, State
 from genwright.store import (
@@ -28,8 +30,6 @@ from genwright.store import (
     opening,
     split_id,
 )
-from sqlalchemy import Connection, insert, select
-
 from genwright_storage import encoding, ledger, merkle, queries, rows, tables
 from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database

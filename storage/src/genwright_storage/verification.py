@@ -9,10 +9,10 @@ from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, final
 
-from genwright.errors import StoreError
-from genwright.store import Finding, Progress
 from sqlalchemy import Connection, Row, Select, func, select
 
+from genwright.errors import StoreError
+from genwright.store import Finding, Progress
 from genwright_storage import ledger, merkle, queries, rows
 from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from genwright.cli import main
 from genwright.store import MemoryStore
 from genwright.testing.stores import make_record, make_run

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from genwright.cli import main
 from genwright.store import MemoryStore, Score
 from genwright.testing.stores import make_run
@@ -41,7 +42,15 @@ def test_no_runs_fail(store: MemoryStore, capsys: pytest.CaptureFixture[str]) ->
 def test_a_run_is_shown_with_all_that_decided_it(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "show", "1"]) == 0
     out = capsys.readouterr().out
-    for text in ("no space", "an observer was detached", "rows     16", "torch", "linux-x86_64", "0.25", "1,000 samples"):
+    for text in (
+        "no space",
+        "an observer was detached",
+        "rows     16",
+        "torch",
+        "linux-x86_64",
+        "0.25",
+        "1,000 samples",
+    ):
         assert text in out
 
 

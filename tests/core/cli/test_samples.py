@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+
 from genwright.cli import main
 from genwright.samples import Review
 from genwright.store import MemoryStore

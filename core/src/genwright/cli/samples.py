@@ -67,7 +67,9 @@ def search(
 ) -> int:
     """Find samples that hold TEXT in their canonical spelling or their own, or that have an identity."""
     if text is None and identity is None:
-        raise UsageError("a search needs a text or an identity; got neither. Example: genwright samples search c1ccccc1.")
+        raise UsageError(
+            "a search needs a text or an identity; got neither. Example: genwright samples search c1ccccc1."
+        )
     with opened(where) as store:
         more = limit + 1 if limit else None
         found = store.samples(run=run, text=text, identity=identity, valid=valid, limit=more)
@@ -116,20 +118,20 @@ def to_json(record: Record) -> dict[str, Any]:
 
 def _print(found: Iterable[Record], limit: int, as_json: bool) -> int:
     """Print the samples up to the limit, say whether there are more, and return the exit code."""
-    records, count = iter(found), 0
-    shown = islice(records, limit or None)
+    records = iter(found)
+    shown, last = islice(records, limit or None), None
     if as_json:
-        for count, record in enumerate(shown, 1):
-            click.echo(json.dumps(to_json(record), ensure_ascii=False))
+        for last in shown:
+            click.echo(json.dumps(to_json(last), ensure_ascii=False))
     else:
-        rows = [(record.id, _item(record), record.flaw or "") for record in shown]
-        count = len(rows)
-        print_table(("sample", "item", "flaw"), rows)
+        page = list(shown)
+        print_table(("sample", "item", "flaw"), [(record.id, _item(record), record.flaw or "") for record in page])
+        last = page[-1] if page else None
     if next(records, None) is not None:
         say(f"There are more than these {limit}; --limit 0 lists all.")
-    if not count:
+    if last is None:
         say("No sample was found.")
-    return 0 if count else 1
+    return 1 if last is None else 0
 
 
 def _item(record: Record) -> str:

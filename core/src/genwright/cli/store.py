@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from genwright.cli.output import json_option, print_json
-from genwright.store import Store, default_url, open_store
+from genwright.folders import store_url
+from genwright.store import Store, open_store
 
 __all__ = ["opened", "store", "store_option"]
 
@@ -38,7 +39,7 @@ def store() -> None:
 @store_option
 def path(where: str | None) -> None:
     """Print where the store is, without opening it: the path of its file, or its URL."""
-    url = default_url() if where is None else where
+    url = store_url() if where is None else where
     click.echo(url.removeprefix("sqlite:///").partition("?")[0] if url.startswith("sqlite:///") else url)
 
 
