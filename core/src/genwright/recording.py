@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -72,23 +72,17 @@ class Recording:
             raise
 
     def generated(
-        self,
-        generation: Generation[Any],
-        indices: Sequence[int],
-        *,
-        engine: Component,
-        batch_size: int,
-        reviewers: Sequence[str] = (),
-    ) -> Iterator[Samples[Any]]:
+        self, generation: Generation[Any], n: int, *, engine: Component, batch_size: int, reviewers: Sequence[str] = ()
+    ) -> Generator[Samples[Any], None, None]:
         """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
-        run = new_run("generate", generation.model, generation, planned=len(indices), reviewers=reviewers)
+        run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        drawn = self._engine(engine).samples(generation, run.id, indices)
+        drawn = self._engine(engine).samples(generation, run.id, range(n))
         return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
-    def resumed(self, id: str, *, batch_size: int) -> Iterator[Samples[Any]]:
+    def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
         run = self.store.run(id)
@@ -135,7 +129,7 @@ class Recording:
         reviewers: Mapping[str, Any],
         *,
         resumed: bool,
-    ) -> Iterator[Samples[Any]]:
+    ) -> Generator[Samples[Any], None, None]:
         domain = generation.model.domain
         with self, self.running(run, resumed=resumed):
             while batch := list(islice(drawn, batch_size)):
