@@ -39,6 +39,7 @@ TESTED_LATER = {
     "genwright": "__init__ api checkpoint domain engine errors evaluation generation library metrics model readings "
     "recipe recording run samples seeds space specs trainer training verdict",
     "genwright/backbones": "conditioning transformer",
+    "genwright/cli": "audit evaluate generate models parameters runs samples store train",
     "genwright/engines": "local",
     "genwright/families": "autoregressive",
     "genwright/samplers": "guidance tokens",
