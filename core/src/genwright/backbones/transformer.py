@@ -46,7 +46,7 @@ class Transformer(nn.Module):
         activation: Literal["relu2", "swiglu"] = "relu2",
     ) -> None:
         super().__init__()
-        _check_heads(width, heads, shared)
+        _check_sizes(width=width, depth=depth, heads=heads, shared=shared, expansion=expansion)
         self.space = space
         self.start = space.vocab_size
         # One more row than the vocabulary: the start token, which is never predicted.
@@ -89,7 +89,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_attention, self.norm_feed = nn.RMSNorm(width), nn.RMSNorm(width)
         self.attention = Attention(width=width, heads=heads, shared=shared)
-        self.feed = {"relu2": SquaredReLU, "swiglu": SwiGLU}[activation](width, hidden)
+        self.feed = SquaredReLU(width, hidden) if activation == "relu2" else SwiGLU(width, hidden)
 
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
@@ -98,7 +98,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal attention, over a whole sequence or over a cache."""
+    """Causal attention with norms of queries and keys."""
 
     def __init__(self, *, width: int, heads: int, shared: int) -> None:
         super().__init__()
@@ -107,16 +107,13 @@ class Attention(nn.Module):
         self.outward = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.outward.weight)
 
-    def project(self, x: Tensor, cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values, [*rows, heads, H], turned to their positions."""
-        q, k, v = self.inward(x).unflatten(-1, (-1, self.head)).split((self.heads, self.kept, self.kept), -2)
-        turned = F.rms_norm(torch.cat((q, k), -2), (self.head,))
-        turned = rotate(turned, cosine[..., None, :], sine[..., None, :])
-        return *turned.split((self.heads, self.kept), -2), v
-
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return what each position gathers from itself and those before it."""
-        q, k, v = (part.transpose(1, 2) for part in self.project(x, cosine, sine))
+        inward = self.inward(x).unflatten(-1, (-1, self.head))
+        turned, v = torch.split(inward, [self.heads + self.kept, self.kept], 2)
+        turned = rotate(F.rms_norm(turned, (self.head,)), cosine[:, None], sine[:, None])
+        q, k = torch.split(turned, [self.heads, self.kept], 2)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         gathered = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kept < self.heads)
         return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
 
@@ -134,7 +131,7 @@ class SquaredReLU(nn.Module):
         return cast(Tensor, self.down(self.activate(self.up(x))))
 
     @staticmethod
-    def activate(hidden: Float[Tensor, "*rows F"]) -> Float[Tensor, "*rows F"]:
+    def activate(hidden: Tensor) -> Tensor:
         """Return max(hidden, 0) squared."""
         return F.relu(hidden).square()
 
@@ -153,7 +150,7 @@ class SwiGLU(nn.Module):
         return cast(Tensor, self.down(self.activate(self.up(x))))
 
     @staticmethod
-    def activate(hidden: Float[Tensor, "*rows 2F"]) -> Float[Tensor, "*rows F"]:
+    def activate(hidden: Tensor) -> Tensor:
         """Return the second half, gated by the first."""
         gate, value = hidden.chunk(2, -1)
         return F.silu(gate) * value
@@ -167,9 +164,18 @@ def rotation(length: int, head: int) -> tuple[Float[Tensor, "T H"], Float[Tensor
     return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
 
 
-def _check_heads(width: int, heads: int, shared: int) -> None:
+def _check_sizes(*, width: int, depth: int, heads: int, shared: int, expansion: int) -> None:
+    for name, size in (
+        ("width", width),
+        ("depth", depth),
+        ("heads", heads),
+        ("shared", shared),
+        ("expansion", expansion),
+    ):
+        if size < 1:
+            raise OptionError(f"a transformer's {name} is 1 or more; got {size}. Choose a larger one.")
     if width % heads or (width // heads) % 2 or heads % shared:
         raise OptionError(
             f"a transformer needs width = heads x an even head width, and heads a multiple of shared; "
-            f"got width={width}, heads={heads}, shared={shared}."
+            f"got width={width}, heads={heads}, shared={shared}. Change one of them."
         )

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from genwright.hooks import hookimpl
-from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, ModelSpec
+from genwright.specs import (
+    DatasetSpec,
+    DomainSpec,
+    EncoderSpec,
+    MetricSpec,
+    ModelSpec,
+    ReviewerSpec,
+    SamplerSpec,
+)
 
 _READ = "genwright_molecules.readers:read"
 _MOSES = "https://media.githubusercontent.com/media/molecularsets/moses/master/moses/dataset/data"
@@ -34,6 +42,7 @@ def register_encoders() -> list[EncoderSpec]:
             summary="SMILES as tokens: an atom, a bond, a branch or a ring closure each.",
             domain="molecules",
             space="tokens",
+            sampler="grammar",
         ),
         EncoderSpec(
             name="selfies",
@@ -42,6 +51,66 @@ def register_encoders() -> list[EncoderSpec]:
             domain="molecules",
             space="tokens",
         ),
+    ]
+
+
+@hookimpl
+def register_samplers() -> list[SamplerSpec]:
+    """Return the sampler that draws valid molecules alone."""
+    return [
+        SamplerSpec(
+            name="grammar",
+            target="genwright_molecules.grammar:Grammar",
+            summary="Another sampler of tokens, held to those with which a SMILES stays valid.",
+            reads="next-token",
+        )
+    ]
+
+
+@hookimpl
+def register_metrics() -> list[MetricSpec]:
+    """Return the metrics of MOSES."""
+    return [
+        _metric("validity", "valid", "The fraction that RDKit reads as molecules."),
+        _metric("unique-1k", "unique_1k", "The fraction of distinct molecules among the first 1,000 valid ones."),
+        _metric("unique-10k", "unique_10k", "The fraction of distinct molecules among the first 10,000 valid ones."),
+        _metric("novelty", "novel", "The fraction of distinct valid molecules that are not in the reference."),
+        _metric("diversity", "internal_diversity", "IntDiv: one minus the mean similarity of all pairs."),
+        _metric("diversity-2", "internal_diversity_2", "IntDiv2: the same by root mean square similarities."),
+        _metric("filters", "filters", "The fraction that passes MOSES's medicinal chemistry filters."),
+        _metric(
+            "nearest", "similarity_to_nearest", "SNN: the mean similarity to the nearest molecule of the reference."
+        ),
+        _metric("fragments", "fragment_similarity", "Frag: the cosine of the counts of BRICS fragments."),
+        _metric("scaffolds", "scaffold_similarity", "Scaf: the cosine of the counts of Murcko scaffolds."),
+        _distance("fcd", "frechet_chemnet_distance", "FCD: the Fréchet ChemNet distance."),
+        _distance("logp-distance", "logp_distance", "The Wasserstein-1 distance of the distributions of logP."),
+        _distance("sa-distance", "sa_distance", "The same of synthetic accessibility."),
+        _distance("qed-distance", "qed_distance", "The same of QED."),
+        _distance("weight-distance", "weight_distance", "The same of molecular weight.", unit="g/mol"),
+    ]
+
+
+def _metric(name: str, attribute: str, summary: str) -> MetricSpec:
+    target = f"genwright_molecules.metrics:{attribute}"
+    return MetricSpec(name=name, target=target, summary=summary, domain="molecules")
+
+
+def _distance(name: str, attribute: str, summary: str, *, unit: str = "") -> MetricSpec:
+    target = f"genwright_molecules.metrics:{attribute}"
+    return MetricSpec(name=name, target=target, summary=summary, domain="molecules", better="lower", unit=unit)
+
+
+@hookimpl
+def register_reviewers() -> list[ReviewerSpec]:
+    """Return the reviewer of structural alerts."""
+    return [
+        ReviewerSpec(
+            name="alerts",
+            target="genwright_molecules.reviewers:StructuralAlerts",
+            summary="Fails molecules with groups that PAINS, BRENK or the NIH advise against, and names the groups.",
+            domain="molecules",
+        )
     ]
 
 
@@ -132,7 +201,7 @@ def register_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="qm9",
             target=_READ,
-            summary="All molecules of up to nine C, N, O and F atoms of QM9. No site has this file: put it into a mirror folder.",
+            summary="Molecules of up to nine C, N, O and F atoms. No site has this file: put it into a mirror folder.",
             domain="molecules",
             url="",
             sha256="08da7c96581bbea93bdb9c4df854fed02ad2e46038c3bfd4d8b59cef2a1dd23e",

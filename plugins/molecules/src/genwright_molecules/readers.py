@@ -111,7 +111,7 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
 
 
 def split_name(path: Path) -> tuple[str, str]:
-    """Return the format and the compression that a file's name ends in: (".smi", ".gz"). Raises DataError if unknown."""
+    """Return the format and compression that a file's name ends in: (".smi", ".gz"). Raises DataError if unknown."""
     compression = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
     format = path.with_suffix("").suffix.lower() if compression else path.suffix.lower()
     if format not in FORMATS:
