@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genwright import library
-from genwright.verdict import Verdict, replayed
 from genwright.errors import OptionError
 from genwright.evaluation import measured
 from genwright.generation import ROWS, Generation
@@ -24,9 +23,10 @@ from genwright.recording import Recording
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
-from genwright.store import Store, open_store
+from genwright.store import Store, generating_run, open_store, split_id
 from genwright.trainer import Progress
 from genwright.training import trained
+from genwright.verdict import Verdict, replayed
 
 __all__ = ["audit", "evaluate", "generate", "replay", "resume", "stream", "train"]
 
@@ -168,15 +168,17 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
 
     Raises UnknownName if the store has no such sample.
     """
-    id = sample if isinstance(sample, str) else sample.id
+    run, index = split_id(sample if isinstance(sample, str) else sample.id)
     opened = open_store(store)
-    return next(iter(replayed(opened, registry(), [opened.sample(id)])))
+    record = opened.sample(f"{generating_run(opened, run).id}/{index}")
+    [verdict] = replayed(opened, registry(), [record])
+    return verdict
 
 
 def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[Verdict]:
     """Yield the verdict on every recorded sample of a run, by index. The replay is itself recorded as a run."""
     opened = open_store(store)
-    found = opened.run(run)
+    found = generating_run(opened, run)
     return replayed(opened, registry(), opened.samples(run=found.id))
 
 

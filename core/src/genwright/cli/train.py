@@ -37,7 +37,7 @@ _PARTS = frozenset({"encoder", "family", "backbone"})
 def train(
     path: Path,
     options: Sequence[tuple[str, str]],
-    store: str | None,
+    where: str | None,
     no_store: bool,
     as_json: bool,
     **choices: Any,
@@ -48,7 +48,7 @@ def train(
     """
     recipe = _changed(Recipe.read(path), dict(options))
     try:
-        model = gw.train(recipe, store=False if no_store else store, on_report=_reporter(recipe.steps), **choices)
+        model = gw.train(recipe, store=False if no_store else where, on_report=_reporter(recipe.steps), **choices)
     except KeyboardInterrupt:
         say("Training was stopped. The same command goes on from where its state was last saved.")
         raise
