@@ -50,9 +50,7 @@ class Condition:
 
     def to(self, device: torch.device | str) -> Condition:
         """Return the condition on a device."""
-        return Condition(
-            scalars=self.scalars.to(device), labels=self.labels.to(device), prefix=self.prefix.to(device)
-        )
+        return Condition(scalars=self.scalars.to(device), labels=self.labels.to(device), prefix=self.prefix.to(device))
 
 
 class Stream(Protocol):
@@ -97,8 +95,8 @@ class Denoiser(Protocol):
         """The shape of one sample."""
 
     def denoise(
-        self, x: Float[Tensor, "B *shape"], sigma: Float[Tensor, " B"], condition: Condition
-    ) -> Float[Tensor, "B *shape"]:
+        self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, " B *shape"]:
         """Return the expected clean sample, where x is the clean sample plus sigma times unit noise."""
 
 
@@ -113,7 +111,7 @@ class Unmasker(Protocol):
     def mask(self) -> int:
         """The token that stands where nothing is drawn yet."""
 
-    def unmask(self, x: Int64[Tensor, "B *shape"], condition: Condition) -> Float[Tensor, "B *shape V"]:
+    def unmask(self, x: Int64[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *shape V"]:
         """Return the logits of every position."""
 
 
@@ -124,7 +122,7 @@ class Decoder(Protocol):
     def latent(self) -> int:
         """The width of a latent."""
 
-    def decode(self, z: Float[Tensor, "B Z"], condition: Condition) -> Shaped[Tensor, "B *shape"]:
+    def decode(self, z: Float[Tensor, "B Z"], condition: Condition) -> Shaped[Tensor, " B *shape"]:
         """Return the sample of a latent, where latents are unit normal."""
 
 

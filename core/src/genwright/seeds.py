@@ -84,7 +84,8 @@ class Noise:
 
     def normal(self, purpose: str, step: int | Int64[Tensor, " B"], count: int) -> Float[Tensor, "B count"]:
         """Return unit normals, by Box and Muller's transform of pairs of uniforms."""
-        u = self.uniform(purpose, step, count + count % 2).unflatten(1, (-1, 2))
+        pairs = -(-count // 2)
+        u = self.uniform(purpose, step, 2 * pairs).reshape(len(self), pairs, 2)
         radius = (-2.0 * _log(u[..., 0])).double().sqrt().float()
         cosine, sine = _unit_circle(u[..., 1])
         return torch.stack((radius * cosine, radius * sine), -1).flatten(1)[:, :count]

@@ -73,7 +73,8 @@ class Spec:
 
     def _import_failure(self, error: Exception) -> str:
         advice = f" Install what it needs: pip install '{self.extra}'." if self.extra else ""
-        return f"{self.kind} {self.name!r} of {self.origin or 'an unknown plugin'} needs {self.target}; got: {error}.{advice}"
+        origin = self.origin or "an unknown plugin"
+        return f"{self.kind} {self.name!r} of {origin} needs {self.target}; got: {error}.{advice}"
 
 
 @dataclass(frozen=True, kw_only=True)

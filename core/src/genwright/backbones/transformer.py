@@ -45,7 +45,7 @@ class Transformer(nn.Module):
         activation: Literal["relu2", "swiglu"] = "relu2",
     ) -> None:
         super().__init__()
-        _check_heads(width, heads, shared)
+        _check_sizes(width=width, depth=depth, heads=heads, shared=shared, expansion=expansion)
         self.space = space
         self.start = space.vocab_size
         # One more row than the vocabulary: the start token, which is never predicted.
@@ -108,10 +108,12 @@ class Attention(nn.Module):
 
     def project(self, x: Tensor, cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values, [*rows, heads, H], turned to their positions."""
-        q, k, v = self.inward(x).unflatten(-1, (-1, self.head)).split((self.heads, self.kept, self.kept), -2)
-        turned = F.rms_norm(torch.cat((q, k), -2), (self.head,))
+        inward = self.inward(x).unflatten(-1, (-1, self.head))
+        turned, v = torch.split(inward, [self.heads + self.kept, self.kept], -2)
+        turned = F.rms_norm(turned, (self.head,))
         turned = rotate(turned, cosine[..., None, :], sine[..., None, :])
-        return *turned.split((self.heads, self.kept), -2), v
+        q, k = torch.split(turned, [self.heads, self.kept], -2)
+        return q, k, v
 
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return what each position gathers from itself and those before it."""
@@ -120,7 +122,13 @@ class Attention(nn.Module):
         return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
 
     def step(
-        self, x: Float[Tensor, "B D"], cosine: Tensor, sine: Tensor, cache: tuple[Tensor, Tensor], at: Tensor, mask: Tensor
+        self,
+        x: Float[Tensor, "B D"],
+        cosine: Tensor,
+        sine: Tensor,
+        cache: tuple[Tensor, Tensor],
+        at: Tensor,
+        mask: Tensor,
     ) -> Float[Tensor, "B D"]:
         """Return what the newest position gathers, after writing its key and value to the cache.
 
@@ -131,7 +139,7 @@ class Attention(nn.Module):
         q, k, v = self.project(x, cosine, sine)
         rows = torch.arange(len(x), device=x.device)
         keys[rows, :, at], values[rows, :, at] = k, v
-        q_BKGH = q.unflatten(1, (self.kept, -1)) * self.head**-0.5
+        q_BKGH = q.reshape(len(q), self.kept, -1, self.head) * self.head**-0.5
         weights_BKGS = (q_BKGH @ keys.mT + mask).softmax(-1)
         return cast(Tensor, self.outward((weights_BKGS @ values).flatten(1)))
 
@@ -213,9 +221,18 @@ def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float
     return torch.cat((a * cosine - b * sine, a * sine + b * cosine), -1)
 
 
-def _check_heads(width: int, heads: int, shared: int) -> None:
+def _check_sizes(*, width: int, depth: int, heads: int, shared: int, expansion: int) -> None:
+    for name, size in (
+        ("width", width),
+        ("depth", depth),
+        ("heads", heads),
+        ("shared", shared),
+        ("expansion", expansion),
+    ):
+        if size < 1:
+            raise OptionError(f"a transformer's {name} is 1 or more; got {size}. Choose a larger one.")
     if width % heads or (width // heads) % 2 or heads % shared:
         raise OptionError(
             f"a transformer needs width = heads x an even head width, and heads a multiple of shared; "
-            f"got width={width}, heads={heads}, shared={shared}."
+            f"got width={width}, heads={heads}, shared={shared}. Change one of them."
         )

@@ -56,6 +56,14 @@ class Rhythms(Domain[str]):
         strokes = np.array([item.count(STROKE) for item in items], dtype=np.float64)
         return np.stack([strokes for _ in names], axis=1) if names else np.empty((len(items), 0))
 
+    def gather(self, items: Sequence[str]) -> list[str]:
+        """Return the rhythms as they are."""
+        return list(items)
+
+    def reference(self, items: Sequence[str]) -> list[str]:
+        """Return the rhythms as they are."""
+        return list(items)
+
     def to_bytes(self, item: str) -> bytes:
         """Return the text as UTF-8."""
         return item.encode()
