@@ -14,7 +14,7 @@ __all__ = ["PAIR", "Pair", "recording_options"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType):  # type: ignore[type-arg]
     """A name and a value, written name=value."""
 
     name = "name=value"
