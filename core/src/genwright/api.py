@@ -17,7 +17,7 @@ from typing import Any, Literal
 from genwright import library
 from genwright.errors import OptionError
 from genwright.evaluation import measured
-from genwright.generation import ROWS, Generation
+from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
 from genwright.model import Model
 from genwright.recipe import Component, Recipe
@@ -79,33 +79,32 @@ def stream(
     *,
     seed: int | None = None,
     where: Mapping[str, Any] | None = None,
-    sampler: str | Component = "temperature",
+    sampler: str | Component | None = None,
     store: Where = None,
     reviewers: Sequence[str] = (),
     engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
     device: str = "cpu",
-    valid: bool = False,
 ) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
     model:     a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
     seed:      None for a fresh one, which the run records
     where:     conditions, such as {"logP": 2.5}
-    sampler:   the name of one, or use("top-p", p=0.9)
+    sampler:   the name of one, or use("top-p", p=0.9); None for the one that suits the model's encoder
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
     rows:      rows the network is given at once; may change the samples' last bits, so the run records it
-    valid:     whether to go on, and record more, until n samples are valid or 10 n drawn; flawed ones are yielded too
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
 
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _check_counts(n=n, batch_size=batch_size)
+    loaded = _loaded(model, device)
     generation = Generation(
-        model=_loaded(model, device),
-        sampler=Component.read(sampler),
+        model=loaded,
+        sampler=suited(loaded, registry()) if sampler is None else Component.read(sampler),
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
@@ -115,12 +114,7 @@ def stream(
     recording = Recording.of(store, registry())
     with recording.preparing():
         return recording.generated(
-            generation,
-            n,
-            batch_size=batch_size,
-            reviewers=reviewers,
-            engine=Component.read(engine),
-            valid=valid,
+            generation, n, engine=Component.read(engine), batch_size=batch_size, reviewers=reviewers
         )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["Recording", "environment", "generation_of", "new_run", "stored"]
-
-_MOST = 10
-"""Where valid samples are wanted, this many times as many are drawn at most, in case hardly any is valid."""
 
 
 @final
@@ -76,22 +72,14 @@ class Recording:
             raise
 
     def generated(
-        self,
-        generation: Generation[Any],
-        n: int,
-        *,
-        engine: Component,
-        batch_size: int,
-        valid: bool = False,
-        reviewers: Sequence[str] = (),
+        self, generation: Generation[Any], n: int, *, engine: Component, batch_size: int, reviewers: Sequence[str] = ()
     ) -> Generator[Samples[Any], None, None]:
         """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        draw = functools.partial(self._engine(engine).samples, generation, run.id)
-        drawn = _replenished(draw, n) if valid else draw(range(n))
+        drawn = self._engine(engine).samples(generation, run.id, range(n))
         return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
@@ -225,17 +213,6 @@ def _check_version(run: Run, registry: Registry) -> None:
 def _plain(text: str) -> str:
     """Return text that every store keeps: NUL and lone surrogates written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-
-
-def _replenished(draw: Callable[[Sequence[int]], Iterator[Sample[Any]]], n: int) -> Iterator[Sample[Any]]:
-    """Yield n samples and, for each flawed one, another of the indices that follow, until n are valid or 10 n drawn."""
-    indices = range(n)
-    while indices:
-        flawed = 0
-        for sample in draw(indices):
-            flawed += not sample.is_valid
-            yield sample
-        indices = range(indices.stop, min(indices.stop + flawed, _MOST * n))
 
 
 def _record(sample: Sample[Any], domain: Any, media_type: str) -> Record:

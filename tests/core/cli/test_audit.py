@@ -47,7 +47,7 @@ def test_findings_are_one_object_a_line(store: MemoryStore, capsys: pytest.Captu
 def test_a_run_is_replayed_to_the_same_samples(
     rhythms: Path, rhythms_model: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["generate", str(rhythms_model), "-n", "6", "--seed", "1", "--all"])
+    main(["generate", str(rhythms_model), "-n", "6", "--seed", "1"])
     capsys.readouterr()
     assert main(["audit", "replay", "--all"]) == 0
     assert capsys.readouterr().out == "6 of 6 identical\n"

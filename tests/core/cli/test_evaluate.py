@@ -35,7 +35,7 @@ Asked = Sequence[tuple[Any, Mapping[str, Any]]]
 def test_the_samples_of_a_run_are_measured_with_their_origin(
     rhythms: Path, rhythms_model: Path, home: Path, asked: Asked, capsys: Capture
 ) -> None:
-    main(["generate", str(rhythms_model), "-n", "12", "--all", "--seed", "1"])
+    main(["generate", str(rhythms_model), "-n", "12", "--seed", "1"])
     main(["audit", "replay", "LAST/0"])
     capsys.readouterr()
     assert main(["evaluate", "LAST", "--reference", "rhythms", "--metric", "novelty", "--no-baseline"]) == 0

@@ -23,19 +23,17 @@ def generate(rhythms: Path, rhythms_model: Path, home: Path) -> Generate:
     return lambda *arguments: main(["generate", str(rhythms_model), "--seed", SEED, *map(str, arguments)])
 
 
-def test_n_valid_items_are_printed_and_all_that_was_drawn_is_recorded(generate: Generate, capsys: Capture) -> None:
+def test_valid_items_are_printed_and_all_that_was_drawn_is_recorded(generate: Generate, capsys: Capture) -> None:
     assert generate("-n", 40) == 0
     out, err = capsys.readouterr()
-    items = out.splitlines()
     with closing(gw.open_store()) as store:
         run = next(iter(store.runs()))
         records = list(store.samples(run=run.id))
-    assert len(items) == 40
-    assert items == [record.payload.decode() for record in records if record.flaw is None]
-    assert len(records) > 40
-    assert run.state == "finished"
-    assert run.planned == 40
-    assert f"{len(records)} samples, 40 valid, run {run.id} in sqlite:///" in err
+    valid = [record.payload.decode() for record in records if record.flaw is None]
+    assert len(records) == 40 > len(valid)
+    assert out.splitlines() == valid
+    assert (run.state, run.planned) == ("finished", 40)
+    assert f"40 samples, {len(valid)} valid, run {run.id} in sqlite:///" in err
     assert f"See them: genwright samples list --run {run.id}\n" in err
 
 
@@ -50,27 +48,20 @@ def test_json_is_one_object_a_line_for_each_sample_flawed_ones_too(generate: Gen
     assert all(row["canonical"] is None for row in flawed)
 
 
-def test_the_first_samples_are_the_same_with_and_without_json(generate: Generate, capsys: Capture) -> None:
-    generate("-n", 40, "--json", "--no-store")
+def test_the_samples_are_the_same_with_another_batch_size(generate: Generate, capsys: Capture) -> None:
+    assert generate("-n", 40, "--json", "--no-store") == 0
     drawn = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    generate("-n", 40, "--no-store", "--batch-size", 7)
-    printed = capsys.readouterr().out.splitlines()
-    valid = [row["item"] for row in drawn if row["flaw"] is None]
-    assert printed[: len(valid)] == valid
-
-
-def test_all_prints_flawed_items_too(generate: Generate, capsys: Capture) -> None:
-    assert generate("-n", 40, "--all", "--no-store") == 0
+    assert generate("-n", 40, "--no-store", "--batch-size", 7) == 0
     out, err = capsys.readouterr()
-    assert len(out.split("\n")) == 41
-    assert err.startswith("40 samples, ")
+    assert out.splitlines() == [row["item"] for row in drawn if row["flaw"] is None]
     assert err.endswith(f" valid, seed {SEED}, not recorded.\n")
 
 
 def test_a_file_holds_the_items_and_stdout_none(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
-    assert generate("-n", 5, "--output", tmp_path / "new.txt", "--grid", tmp_path / "new.svg") == 0
-    assert capsys.readouterr().out == ""
-    assert len((tmp_path / "new.txt").read_text().splitlines()) == 5
+    assert generate("-n", 40, "--output", tmp_path / "new.txt", "--grid", tmp_path / "new.svg") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"40 samples, {len((tmp_path / 'new.txt').read_text().splitlines())} valid" in err
     assert (tmp_path / "new.svg").read_text().startswith("<svg")
 
 
@@ -120,14 +111,14 @@ def test_a_picture_of_another_kind_is_refused(generate: Generate, capsys: Captur
     assert "rhythms are drawn as .svg; got new.png" in capsys.readouterr().err
 
 
-def test_a_model_that_gives_hardly_anything_valid_fails(
+def test_a_model_that_gives_nothing_valid_fails(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setattr("genwright_rhythms.domain.Rhythms.check", lambda self, item: "It is out of tune.")
     assert generate("-n", 3, "--no-store") == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("30 samples, 0 valid")
+    assert err.startswith("3 samples, 0 valid")
 
 
 def test_an_interrupt_says_how_to_go_on(generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -139,7 +130,7 @@ def test_an_interrupt_says_how_to_go_on(generate: Generate, monkeypatch: pytest.
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Tally, "add", interrupted)
-    assert generate("-n", 12, "--all", "--batch-size", 4) == 130
+    assert generate("-n", 12, "--batch-size", 4) == 130
     with closing(gw.open_store()) as store:
         run = next(iter(store.runs()))
     assert run.state == "interrupted"

@@ -38,7 +38,7 @@ def test_a_recipe_becomes_a_model_that_is_found_by_name(rhythms: Path, home: Pat
     assert "step 4 of 4  " in err
     assert " steps/s  00:00 left" in err
     assert "Draw from it: genwright generate rhythms/mine\n" in err
-    assert main(["generate", "rhythms/mine", "-n", "2", "--all"]) == 0
+    assert main(["generate", "rhythms/mine", "-n", "9"]) == 0
 
 
 def test_a_folder_and_no_store(rhythms: Path, home: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -63,9 +63,7 @@ def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json
     ID is a run and an index in it, such as LAST/0. Exits with 1 if any sample is not identical.
     """
     if whole == bool(ids):
-        raise UsageError(
-            "a replay takes ids of samples, or --all for a run. Example: genwright audit replay LAST/0."
-        )
+        raise UsageError("a replay takes ids of samples, or --all for a run. Example: genwright audit replay LAST/0.")
     outcomes: Counter[str] = Counter()
     with opened(where) as store:
         verdicts = _replayed_run(run, store) if whole else (gw.audit(id, store=store) for id in ids)

@@ -62,10 +62,9 @@ class Tally:
 @click.option("-n", "n", type=int, default=10, show_default=True, metavar="N", help="How many.")
 @click.option("--seed", type=int, help="Decides the samples; a fresh one if not given.")
 @click.option("--where", "asked", type=PAIR, multiple=True, help="Ask for something, such as logP=2.5.")
-@click.option("--sampler", default="temperature", show_default=True, metavar="NAME", help="How to draw.")
+@click.option("--sampler", metavar="NAME", help="How to draw; as suits the model's encoder if not given.")
 @click.option("-o", "options", type=PAIR, multiple=True, help="An option of the sampler; inner.NAME of one inside it.")
 @click.option("--reviewer", "reviewers", multiple=True, metavar="NAME", help="Have the samples reviewed.")
-@click.option("--all", "as_drawn", is_flag=True, help="Draw N samples and keep flawed ones too, as --json does.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the items to a new file, and print none.")
 @click.option(
     "--grid", type=click.Path(path_type=Path), help=f"Draw the first {_DRAWN} items to a new .png or .svg file."
@@ -80,9 +79,8 @@ def generate(
     model: str,
     n: int,
     asked: Sequence[tuple[str, str]],
-    sampler: str,
+    sampler: str | None,
     options: Sequence[tuple[str, str]],
-    as_drawn: bool,
     output: Path | None,
     grid: Path | None,
     device: str,
@@ -95,21 +93,19 @@ def generate(
 ) -> int:
     """Draw samples from MODEL, record them and print them, one a line.
 
-    MODEL is the name of a model, of a domain (its default model), or a folder. Every sample drawn is recorded; N valid
-    ones are printed, and as many more are drawn as that takes. With --json, N samples are drawn and each is printed as
-    an object on a line of its own, flawed ones with their flaw.
+    MODEL is the name of a model, of a domain (its default model), or a folder. Every sample is recorded. The valid ones
+    are printed; with --json all are, each an object on a line of its own, flawed ones with their flaw.
     """
     # Torch is imported here, so that help and wrong options answer at once.
     from genwright.generation import ROWS
 
-    loaded, flawed = _load(model, device), as_drawn or as_json
+    loaded = _load(model, device)
     batches = gw.stream(
         loaded,
         n,
         where=_asked(dict(asked), loaded.domain.conditions),
-        sampler=_component(sampler, dict(options)),
+        sampler=_chosen(loaded, sampler, dict(options)),
         store=False if no_store else where,
-        valid=not flawed,
         engine=gw.use("local", workers=workers),
         rows=ROWS if rows is None else rows,
         device=device,
@@ -117,7 +113,7 @@ def generate(
     )
     tally, url = Tally(wanted=n), None if no_store else where or store_url()
     to_text = _to_json if as_json else _to_text if output is None else None
-    kept = _kept(batches, tally, flawed=flawed, to_text=to_text)
+    kept = _kept(batches, tally, flawed=as_json, to_text=to_text)
     try:
         deque(kept, maxlen=0) if output is None else loaded.domain.write(kept, output)
     except KeyboardInterrupt:
@@ -126,7 +122,7 @@ def generate(
     if grid is not None and tally.first:
         loaded.domain.render(tally.first, grid)
     say(_summary(tally, url))
-    return 0 if flawed or tally.valid >= n else 1
+    return 0 if tally.valid else 1
 
 
 def _load(name: str, device: str) -> Model[Any]:
@@ -148,6 +144,12 @@ def _number(text: str) -> float | str:
         return text
 
 
+def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
+    from genwright.generation import suited
+
+    return _component(suited(model, registry()).name if name is None else name, texts)
+
+
 def _component(name: str, texts: Mapping[str, str]) -> Component:
     """Return a sampler with options written as text; those of a sampler inside it begin with "inner."."""
     target = registry().get("sampler", name).load()
@@ -166,7 +168,7 @@ def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_te
         for batch in batches:
             kept = batch if flawed else batch.valid
             tally.add(batch, kept)
-            bar.update(len(kept))
+            bar.update(len(batch))
             if to_text is not None and kept:
                 try:
                     click.echo("\n".join(map(to_text, kept.rows())))

@@ -42,6 +42,7 @@ def register_encoders() -> list[EncoderSpec]:
             summary="SMILES as tokens: an atom, a bond, a branch or a ring closure each.",
             domain="molecules",
             space="tokens",
+            sampler="grammar",
         ),
         EncoderSpec(
             name="selfies",
