@@ -99,14 +99,18 @@ def test_a_damaged_sdf_record_is_named_by_its_line(tmp_path: Path) -> None:
     write(["CCO"], good)
     text = good.read_text()
     path = laid(tmp_path, "a.sdf", f"{text}\n\n\nnonsense\n$$$$\n{text.removesuffix('$$$$' + chr(10))}")
-    with pytest.warns(Unreadable, match=f"line {text.count(chr(10)) + 1}: The record that starts there holds no molecule"):
+    with pytest.warns(
+        Unreadable, match=f"line {text.count(chr(10)) + 1}: The record that starts there holds no molecule"
+    ):
         assert list(read(path)) == ["CCO", "CCO"]
 
 
 @pytest.mark.parametrize("name", ["a.smi", "a.csv", "a.sdf", "a.smi.gz"])
 def test_an_empty_file_is_refused(name: str, tmp_path: Path) -> None:
     path = laid(tmp_path, name, gzip.compress(b"") if name.endswith("gz") else b"")
-    with pytest.raises(DataError, match="holds no molecule that can be read: the file is empty. Wanted is one SMILES a"):
+    with pytest.raises(
+        DataError, match="holds no molecule that can be read: the file is empty. Wanted is one SMILES a"
+    ):
         list(read(path))
 
 
@@ -164,7 +168,9 @@ def test_an_absent_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "smi", "a.gz", "a.smi.zip", ".smi"])
 def test_an_unknown_format_is_refused(name: str) -> None:
-    with pytest.raises(DataError, match=r"as \.smi, \.csv, \.sdf, each also with \.gz or \.xz; got .* Rename or convert"):
+    with pytest.raises(
+        DataError, match=r"as \.smi, \.csv, \.sdf, each also with \.gz or \.xz; got .* Rename or convert"
+    ):
         split_name(Path(name))
 
 

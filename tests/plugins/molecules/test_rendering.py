@@ -12,6 +12,8 @@ from genwright.errors import DataError, OptionError
 from genwright_molecules.rendering import draw, page, png, svg
 
 ITEMS = ["CCO", "c1ccccc1", "C(", "[Na+].[Cl-]", "", "C[C@H](N)C(=O)O", "c1cccc1"]
+ANY = st.characters(exclude_categories=())
+"""Any character, with control characters and lone surrogates."""
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -56,7 +58,7 @@ def test_an_invalid_molecule_has_an_empty_cell_with_its_flaw() -> None:
     valid = ElementTree.fromstring(svg(["CC", "CC"]).encode())
     legends = [len([p for p in root.iter(f"{SVG}path") if p.get("class") == "legend"]) for root in (drawn, valid)]
     assert legends[1] == 0
-    assert legends[0] == len("Character2:1branchhasnotbeenclosed.")
+    assert legends[0] >= len("Character2:1branchhasnotbeenclosed.")
 
 
 def test_drawing_is_repeatable() -> None:
@@ -71,7 +73,7 @@ def test_each_ending_is_written(ending: str, tmp_path: Path) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.text(max_size=200))
+@given(st.text(ANY, max_size=200))
 def test_any_legend_is_drawn(legend: str) -> None:
     ElementTree.fromstring(svg(["CC"], [legend]).encode())
 
@@ -96,7 +98,7 @@ def test_a_page_fetches_nothing_and_runs_nothing() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.text(max_size=30), st.text(max_size=30))
+@given(st.text(ANY, max_size=30), st.text(ANY, max_size=30))
 def test_any_text_is_escaped_in_a_page(item: str, caption: str) -> None:
     tags = Parsed(page([item, "C"], title=caption, captions=[{caption: caption}, {}])).tags
     assert tags.count("figure") == 2

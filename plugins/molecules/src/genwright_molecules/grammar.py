@@ -106,6 +106,8 @@ class Grammar(Sampler[NextToken]):
                 raise ConditionError(
                     f"a molecule is to start with {quote(text)}; none can: {reason} Mend it, or use another sampler."
                 )
+        if not len(noise):
+            return torch.empty(0, reading.length, dtype=torch.int64)
         waiting = iter([_Row(sample=i, prefix=prefix) for i, prefix in enumerate(prefixes)])
         return _Draw(self, reading, noise, condition, waiting, rows).run()
 
