@@ -161,12 +161,12 @@ def test_a_prefix_that_leaves_no_way_out_is_given_up(items: list[str]) -> None:
 
 
 def test_an_encoder_of_another_kind_is_refused() -> None:
-    with pytest.raises(MismatchError, match="models with encoder 'smiles'; this model's is Selfies. Choose another"):
+    with pytest.raises(MismatchError, match=r"models with encoder 'smiles'; this model's is Selfies. Choose another"):
         Grammar(encoder=Selfies(), inner=Greedy())
 
 
 def test_an_inner_sampler_of_another_kind_is_refused() -> None:
-    with pytest.raises(MismatchError, match="takes inner=, a sampler that draws token by token.*got 'heun'"):
+    with pytest.raises(MismatchError, match=r"takes inner=, a sampler that draws token by token.*got 'heun'"):
         Grammar(encoder=Smiles(), inner="heun")
 
 

@@ -109,7 +109,7 @@ def test_a_damaged_sdf_record_is_named_by_its_line(tmp_path: Path) -> None:
 def test_an_empty_file_is_refused(name: str, tmp_path: Path) -> None:
     path = laid(tmp_path, name, gzip.compress(b"") if name.endswith("gz") else b"")
     with pytest.raises(
-        DataError, match="holds no molecule that can be read: the file is empty. Wanted is one SMILES a"
+        DataError, match=r"holds no molecule that can be read: the file is empty. Wanted is one SMILES a"
     ):
         list(read(path))
 
@@ -162,7 +162,7 @@ def test_a_folder_without_molecules_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_absent_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be opened: No such file or directory. Check the name"):
+    with pytest.raises(DataError, match=r"cannot be opened: No such file or directory. Check the name"):
         list(read(tmp_path / "a.smi"))
 
 

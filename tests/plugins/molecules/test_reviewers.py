@@ -33,5 +33,5 @@ def test_an_invalid_molecule_does_not_pass() -> None:
 
 
 def test_no_set_is_refused() -> None:
-    with pytest.raises(OptionError, match="needs one of pains, brenk and nih; got none. Turn one on"):
+    with pytest.raises(OptionError, match=r"needs one of pains, brenk and nih; got none. Turn one on"):
         StructuralAlerts(pains=False, brenk=False)

@@ -91,7 +91,7 @@ def test_a_prefix_becomes_its_tokens() -> None:
 
 @pytest.mark.parametrize("text", ["C[N", "C%", "C%1", "["])
 def test_a_prefix_that_ends_inside_a_token_is_refused(text: str) -> None:
-    with pytest.raises(ConditionError, match="ends inside an atom or a ring number. Complete it or leave it out"):
+    with pytest.raises(ConditionError, match=r"ends inside an atom or a ring number. Complete it or leave it out"):
         fitted(["CCN"]).prefix(text)
 
 

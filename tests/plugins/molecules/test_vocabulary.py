@@ -56,7 +56,7 @@ def test_a_text_that_is_too_long_is_refused_with_the_length_it_needs() -> None:
 
 
 def test_a_prefix_that_leaves_no_room_is_refused() -> None:
-    with pytest.raises(ConditionError, match="'ccc' takes 3 tokens, and the model draws at most 2. Shorten it"):
+    with pytest.raises(ConditionError, match=r"'ccc' takes 3 tokens, and the model draws at most 2. Shorten it"):
         VOCABULARY.prefix("ccc", 3)
 
 

@@ -40,19 +40,19 @@ def test_equal_molecules_make_equal_files(name: str, tmp_path: Path) -> None:
 
 def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.smi").write_text("N\n")
-    with pytest.raises(DataError, match="exists already, and files are not overwritten. Choose another name"):
+    with pytest.raises(DataError, match=r"exists already, and files are not overwritten. Choose another name"):
         write(["C"], tmp_path / "a.smi")
     assert (tmp_path / "a.smi").read_text() == "N\n"
 
 
 def test_an_absent_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be written: No such file or directory. Check the folder"):
+    with pytest.raises(DataError, match=r"cannot be written: No such file or directory. Check the folder"):
         write(["C"], tmp_path / "absent" / "a.smi")
 
 
 @pytest.mark.parametrize("item", ["C C", "C\n", "é", "\ud800"])
 def test_a_smi_file_takes_no_white_space_or_strange_letters(item: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a .smi file holds one SMILES a line; got .* Write a .csv file"):
+    with pytest.raises(DataError, match=r"a .smi file holds one SMILES a line; got .* Write a .csv file"):
         write(["C", item], tmp_path / "a.smi")
     assert not (tmp_path / "a.smi").exists()
 
