@@ -2,7 +2,7 @@
 
     train     Recipe → Registry → Domain.read → Encoder.encode → Trainer → Checkpoint → Store
     generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
-    evaluate  Samples + reference → Metric × n → Report → Store
+    evaluate  Samples + reference → metrics → Report → Store
     audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
 """
 
@@ -19,7 +19,7 @@ from genwright.evaluation import measured
 from genwright.generation import ROWS, Generation
 from genwright.metrics import Report
 from genwright.model import Model
-from genwright.recipe import Component, Recipe, use
+from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
@@ -65,7 +65,7 @@ def train(
             folder=target,
             device=device,
             log_every=log_every,
-            tensorboard=tensorboard and Path(tensorboard),
+            tensorboard=None if tensorboard is None else Path(tensorboard),
             on_report=on_report,
         )
 
@@ -79,37 +79,37 @@ def stream(
     sampler: str | Component = "temperature",
     store: Where = None,
     reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
     device: str = "cpu",
 ) -> Iterator[Samples[Any]]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
-    model:      a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
-    seed:       with the other arguments but batch_size, decides the samples; None for a fresh one, which the run records
-    where:      conditions, such as {"logP": 2.5}
-    sampler:    the name of one, or use("top-p", p=0.9)
-    store:      a URL, a Store, False for none, None for the default store
-    reviewers:  names of reviewers whose verdicts are recorded with the samples
-    batch_size: samples a batch; has no influence on them
-    rows:       rows the network is given at once; may change the last bits, so the run records it
+    model:     a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
+    seed:      None for a fresh one, which the run records
+    where:     conditions, such as {"logP": 2.5}
+    sampler:   the name of one, or use("top-p", p=0.9)
+    store:     a URL, a Store, False for none, None for the default store
+    reviewers: names of reviewers whose verdicts are recorded with the samples
+    rows:      rows the network is given at once; may change the samples' last bits, so the run records it
+    engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
 
-    Raises UnknownName, OptionError, ConditionError or MismatchError before anything is drawn.
+    Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _positive(n=n, batch_size=batch_size)
-    loaded = model if isinstance(model, Model) else Model.load(library.find(model, registry()), registry(), device=device)
     generation = Generation(
-        model=loaded,
-        sampler=use(sampler) if isinstance(sampler, str) else sampler,
+        model=_loaded(model, device),
+        sampler=Component.read(sampler),
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
         registry=registry(),
         device=device,
     )
-    # Made at once, so that errors of usage are raised by the call and not by the first batch.
-    recording = Recording.of(store, registry())
-    return recording.generated(generation, range(n), batch_size=batch_size, reviewers=reviewers)
+    return Recording.of(store, registry()).generated(
+        generation, range(n), batch_size=batch_size, reviewers=reviewers, engine=Component.read(engine)
+    )
 
 
 def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
@@ -172,6 +172,12 @@ def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[V
     opened = open_store(store)
     found = opened.run(run)
     return replayed(opened, registry(), opened.samples(run=found.id))
+
+
+def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
+    if isinstance(model, Model):
+        return model
+    return Model.load(library.find(model, registry()), registry(), device=device)
 
 
 def _positive(**numbers: int) -> None:

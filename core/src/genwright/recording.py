@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -10,6 +11,7 @@ import torch
 
 from genwright import library
 from genwright.checkpoint import Checkpoint
+from genwright.engine import Engine
 from genwright.errors import UsageError
 from genwright.generation import Generation, reviewed
 from genwright.model import Model
@@ -56,14 +58,21 @@ class Recording:
             self.store.close()
 
     def generated(
-        self, generation: Generation[Any], indices: Sequence[int], *, batch_size: int, reviewers: Sequence[str] = ()
+        self,
+        generation: Generation[Any],
+        indices: Sequence[int],
+        *,
+        engine: Component,
+        batch_size: int,
+        reviewers: Sequence[str] = (),
     ) -> Iterator[Samples[Any]]:
-        """Yield the samples of a new run. Raises UnknownName for a reviewer at once."""
+        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=len(indices), reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        return self._batches(run, generation, indices, batch_size, made, resumed=False)
+        drawn = self._engine(engine).samples(generation, run.id, indices)
+        return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
     def resumed(self, id: str, *, batch_size: int) -> Iterator[Samples[Any]]:
         """Yield the samples that a run planned and has not recorded."""
@@ -73,7 +82,11 @@ class Recording:
         drift = run.environment.drift(environment(self.registry, run.environment.device))
         self.observers.notes += [f"resumed where {change}" for change in drift]
         made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
-        return self._batches(run, generation, list(self.store.missing(run.id)), batch_size, made, resumed=True)
+        drawn = generation.samples(run.id, list(self.store.missing(run.id)))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=True)
+
+    def _engine(self, engine: Component) -> Engine:
+        return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
 
     @contextmanager
     def running(self, run: Run, *, resumed: bool = False) -> Iterator[None]:
@@ -101,7 +114,7 @@ class Recording:
         self,
         run: Run,
         generation: Generation[Any],
-        indices: Sequence[int],
+        drawn: Iterator[Sample[Any]],
         batch_size: int,
         reviewers: Mapping[str, Any],
         *,
@@ -109,9 +122,8 @@ class Recording:
     ) -> Iterator[Samples[Any]]:
         domain = generation.model.domain
         with self, self.running(run, resumed=resumed):
-            drawn = generation.samples(run.id, indices)
-            for _ in range(0, len(indices), batch_size):
-                samples = reviewed([s for s, _ in zip(drawn, range(batch_size), strict=False)], reviewers)
+            while batch := list(itertools.islice(drawn, batch_size)):
+                samples = reviewed(batch, reviewers)
                 if self.store is not None:
                     media_type = self.registry.get("domain", domain.name).media_type
                     self.store.put_samples([_record(sample, domain, media_type) for sample in samples])

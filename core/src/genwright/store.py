@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, Protocol, final
 
-import platformdirs
-
 from genwright.errors import Conflict, StoreError, UnknownName, UsageError
+from genwright.folders import store_url
 from genwright.run import Environment, Run, State
 from genwright.samples import Review
 
@@ -200,9 +197,7 @@ def open_store(where: str | Store | None = None) -> Store:
 
 def default_url() -> str:
     """Return $GENWRIGHT_STORE, or the URL of a file in the user's data folder."""
-    if url := os.environ.get("GENWRIGHT_STORE"):
-        return url
-    return f"sqlite:///{Path(platformdirs.user_data_dir('genwright', appauthor=False)) / 'store.sqlite'}"
+    return store_url()
 
 
 def is_text(media_type: str) -> bool:

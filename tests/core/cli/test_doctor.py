@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from genwright.cli import main
 from genwright.cli.devices import devices
 from genwright.cli.doctor import Findings, _devices

@@ -16,14 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 from scipy.stats import wasserstein_distance
 
-from genwright.metrics import Value
+from genwright.metrics import Metric, Value
 from genwright_molecules.fingerprints import nearest_similarities
 from genwright_molecules.fragments import cosine, cosine_gradient
 from genwright_molecules.frechet import Gaussian, frechet_distance
@@ -33,7 +32,6 @@ from genwright_molecules.uncertainty import jackknife_error, mean_error, proport
 
 __all__ = [
     "METRICS",
-    "Metric",
     "Unique",
     "Wasserstein",
     "filters",
@@ -54,13 +52,6 @@ __all__ = [
 ]
 
 _GROUPS = 20
-
-
-class Metric(Protocol):
-    """How every metric is called."""
-
-    def __call__(self, samples: Molecules, reference: Reference | None) -> Value | None:
-        """Return the value, or None where it needs a reference and none is given."""
 
 
 def valid(samples: Molecules, reference: Reference | None = None) -> Value:
