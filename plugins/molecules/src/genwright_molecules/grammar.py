@@ -37,7 +37,7 @@ _ATTEMPTS = 100
 """How often a sample is drawn anew, with fresh noise, before it is given up."""
 
 _TRIES = 8
-"""How many tokens are tried in a place. What comes after them is so unlikely that it leads to odd ends, such as "[Os-3"."""
+"""How many tokens are tried in a place. Any after them are so unlikely that they lead to odd ends, such as "[Os-3"."""
 
 _BRACKETED = re.compile(r"\[[^\]]*(\]|$)")
 _RING = re.compile(r"%\d\d|\d")
