@@ -9,7 +9,6 @@ import numpy as np
 
 import genwright as gw
 
-
 TARGETS = (0.5, 1.5, 2.5, 3.5, 4.5)
 SULFONAMIDE = "c1ccc(S(=O)(=O)N"
 

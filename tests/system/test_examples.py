@@ -27,6 +27,11 @@ def example(name: str) -> ModuleType:
     return module
 
 
+def small(recipe: gw.Recipe) -> gw.Recipe:
+    backbone = gw.use("transformer", width=64, depth=1, heads=2)
+    return replace(recipe, steps=40, batch_size=32, backbone=backbone)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place of their own for what examples keep."""
@@ -45,9 +50,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
         return str(shipped)
     folder = tmp_path_factory.mktemp("models") / "first"
     train = example("train_molecules")
-    recipe = replace(train.RECIPE, steps=40, batch_size=32, backbone=gw.use("transformer", width=64, depth=1, heads=2))
     with pytest.warns(UserWarning, match="were left out of training"):
-        gw.train(recipe, name="molecules/first", folder=folder, store=False)
+        gw.train(small(train.RECIPE), name="molecules/first", folder=folder, store=False)
     return str(folder)
 
 
@@ -75,11 +79,10 @@ def test_conditional_molecules(model: str, capsys: Capture) -> None:
 
 def test_train_molecules(home: Path, capsys: Capture) -> None:
     train = example("train_molecules")
-    small = replace(train.RECIPE, steps=10, batch_size=16, backbone=gw.use("transformer", width=64, depth=1, heads=2))
     with pytest.warns(UserWarning, match="were left out of training"):
-        train.main(small, home / "model")
+        train.main(small(train.RECIPE), home / "model")
     printed = capsys.readouterr().out
-    assert "Progress(step=10, " in printed
+    assert "Progress(step=40, " in printed
     assert "grammar: 50 of 50 are valid" in printed
 
 
