@@ -9,7 +9,7 @@ audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from genwright import library
 from genwright.errors import OptionError
 from genwright.evaluation import measured
-from genwright.generation import ROWS, Generation
+from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
 from genwright.model import Model
 from genwright.recipe import Component, Recipe
@@ -79,43 +79,43 @@ def stream(
     *,
     seed: int | None = None,
     where: Mapping[str, Any] | None = None,
-    sampler: str | Component = "temperature",
+    sampler: str | Component | None = None,
     store: Where = None,
     reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
     device: str = "cpu",
-) -> Iterator[Samples[Any]]:
+) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
-    model:      a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
-    seed:       with the other arguments but batch_size, decides the samples; None for a fresh one, which is recorded
-    where:      conditions, such as {"logP": 2.5}
-    sampler:    the name of one, or use("top-p", p=0.9)
-    store:      a URL, a Store, False for none, None for the default store
-    reviewers:  names of reviewers whose verdicts are recorded with the samples
-    batch_size: samples a batch; has no influence on them
-    rows:       rows the network is given at once; may change the last bits, so the run records it
+    model:     a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
+    seed:      None for a fresh one, which the run records
+    where:     conditions, such as {"logP": 2.5}
+    sampler:   the name of one, or use("top-p", p=0.9); None for the one that suits the model's encoder
+    store:     a URL, a Store, False for none, None for the default store
+    reviewers: names of reviewers whose verdicts are recorded with the samples
+    rows:      rows the network is given at once; may change the samples' last bits, so the run records it
+    engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
 
-    Raises UnknownName, OptionError, ConditionError or MismatchError before anything is drawn.
+    Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _check_counts(n=n, batch_size=batch_size)
-    loaded = (
-        model if isinstance(model, Model) else Model.load(library.find(model, registry()), registry(), device=device)
-    )
+    loaded = _loaded(model, device)
     generation = Generation(
         model=loaded,
-        sampler=Component.read(sampler),
+        sampler=suited(loaded, registry()) if sampler is None else Component.read(sampler),
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
         registry=registry(),
         device=device,
     )
-    # Prepared at once, so that errors of usage are raised by the call and not by the first batch.
     recording = Recording.of(store, registry())
     with recording.preparing():
-        return recording.generated(generation, range(n), batch_size=batch_size, reviewers=reviewers)
+        return recording.generated(
+            generation, n, engine=Component.read(engine), batch_size=batch_size, reviewers=reviewers
+        )
 
 
 def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
@@ -125,7 +125,9 @@ def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[
     return Samples(samples, run=first.run, domain=first.domain, store=first.store)
 
 
-def resume(run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000) -> Iterator[Samples[Any]]:
+def resume(
+    run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000
+) -> Generator[Samples[Any], None, None]:
     """Yield the samples that a generating run planned and has not recorded, recorded under the same run.
 
     Raises UnknownName for no such run, CheckpointError if its model is gone, MismatchError if its sampler has changed.
@@ -192,6 +194,12 @@ def _opened(store: str | Store | None) -> AbstractContextManager[Store]:
     """Return the store, which is closed in the end if it was opened here."""
     opened = open_store(store)
     return nullcontext(opened) if opened is store else closing(opened)
+
+
+def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
+    if isinstance(model, Model):
+        return model
+    return Model.load(library.find(model, registry()), registry(), device=device)
 
 
 def _check_counts(**numbers: int) -> None:

@@ -20,6 +20,7 @@ from genwright.registry import Registry
 from genwright.sampler import Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
+from genwright.specs import Reads
 
 __all__ = ["ROWS", "Generation"]
 
@@ -118,6 +119,16 @@ def make_sampler(sampler: Component, registry: Registry, *, encoder: Any) -> Sam
         inner = Component.read(options.pop("inner", "temperature"))
         given["inner"] = make_sampler(inner, registry, encoder=encoder)
     return make(spec, options, **given)  # type: ignore[no-any-return]
+
+
+def suited(model: Model[Any], registry: Registry) -> Component:
+    """Return the sampler that suits a model: its encoder's, else the plainest one for how its family is read."""
+    assert model.recipe.encoder is not None, "a checkpoint's recipe names its encoder"
+    encoder = registry.get("encoder", model.recipe.encoder.name)
+    return Component(encoder.sampler or _PLAINEST[registry.get("family", model.recipe.family.name).reads])
+
+
+_PLAINEST: Mapping[Reads, str] = {"next-token": "temperature"}
 
 
 def reviewed(samples: Sequence[Sample[Item]], reviewers: Mapping[str, Any]) -> list[Sample[Item]]:

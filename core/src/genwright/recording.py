@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -11,6 +11,7 @@ import torch
 
 from genwright import library
 from genwright.checkpoint import Checkpoint
+from genwright.engine import Engine
 from genwright.errors import MismatchError, UsageError
 from genwright.generation import Generation, reviewed
 from genwright.model import Model
@@ -71,16 +72,17 @@ class Recording:
             raise
 
     def generated(
-        self, generation: Generation[Any], indices: Sequence[int], *, batch_size: int, reviewers: Sequence[str] = ()
-    ) -> Iterator[Samples[Any]]:
-        """Yield the samples of a new run. Raises UnknownName for a reviewer at once."""
-        run = new_run("generate", generation.model, generation, planned=len(indices), reviewers=reviewers)
+        self, generation: Generation[Any], n: int, *, engine: Component, batch_size: int, reviewers: Sequence[str] = ()
+    ) -> Generator[Samples[Any], None, None]:
+        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
+        run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        return self._batches(run, generation, indices, batch_size, made, resumed=False)
+        drawn = self._engine(engine).samples(generation, run.id, range(n))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
-    def resumed(self, id: str, *, batch_size: int) -> Iterator[Samples[Any]]:
+    def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
         run = self.store.run(id)
@@ -88,7 +90,11 @@ class Recording:
         drift = run.environment.drift(environment(self.registry, run.environment.device))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
         made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
-        return self._batches(run, generation, list(self.store.missing(run.id)), batch_size, made, resumed=True)
+        drawn = generation.samples(run.id, list(self.store.missing(run.id)))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=True)
+
+    def _engine(self, engine: Component) -> Engine:
+        return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
 
     @contextmanager
     def running(self, run: Run, *, resumed: bool = False) -> Iterator[None]:
@@ -118,17 +124,16 @@ class Recording:
         self,
         run: Run,
         generation: Generation[Any],
-        indices: Sequence[int],
+        drawn: Iterator[Sample[Any]],
         batch_size: int,
         reviewers: Mapping[str, Any],
         *,
         resumed: bool,
-    ) -> Iterator[Samples[Any]]:
+    ) -> Generator[Samples[Any], None, None]:
         domain = generation.model.domain
         with self, self.running(run, resumed=resumed):
-            drawn = generation.samples(run.id, indices)
-            for _ in range(0, len(indices), batch_size):
-                samples = reviewed(list(islice(drawn, batch_size)), reviewers)
+            while batch := list(islice(drawn, batch_size)):
+                samples = reviewed(batch, reviewers)
                 if self.store is not None:
                     media_type = self.registry.get("domain", domain.name).media_type
                     self.store.put_samples([_record(sample, domain, media_type) for sample in samples])

@@ -88,11 +88,15 @@ class DomainSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec(Spec):
-    """A map between items of `domain` ("*" for any) and tensors of a space."""
+    """A map between items of `domain` ("*" for any) and tensors of a space.
+
+    sampler: the sampler that suits what it encodes, used unless another is asked for; "" for the plainest
+    """
 
     kind = "encoder"
     domain: str
     space: Space
+    sampler: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

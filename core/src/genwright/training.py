@@ -61,23 +61,16 @@ def trained(
     with recording.running(run), closing(_Reports(run, recording, tensorboard, on_report)) as reports:
         path = locate(recipe.data)
         model, examples = prepared(recipe, domain, list(domain.read(path)), registry)
+        state = folder.with_name(f".{folder.name}.training.safetensors")
         trainer = Trainer(
-            recipe,
-            model.family,
-            examples,
-            state=folder.with_name(f".{folder.name}.training.safetensors"),
-            accelerator=device,
-            log_every=log_every,
-            on_report=reports,
+            recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
         )
         trainer.run()
-        facts = _facts(trainer, reports, path, len(examples))
         model.family.cpu()
-        checkpoint = model.save(folder, name=name, training=facts)
+        checkpoint = model.save(folder, name=name, training=_facts(trainer, reports, path, len(examples)))
         if recording.store is not None:
             recording.store.put_checkpoint(stored(checkpoint))
-        assert trainer.state is not None
-        trainer.state.unlink()
+        state.unlink()
     return Model.load(checkpoint, registry)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from genwright.errors import UnknownName
-from genwright.store import TEXTUAL, StoredCheckpoint, chosen
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
+from genwright.errors import UnknownName
+from genwright.store import TEXTUAL, StoredCheckpoint, chosen
 from genwright_storage.rows import SampleRow, checkpoint_from
 from genwright_storage.tables import batch, checkpoint, checkpoint_file, environment, run, run_end, sample, score
 

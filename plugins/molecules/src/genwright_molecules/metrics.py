@@ -16,14 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 from scipy.stats import wasserstein_distance
 
-from genwright.metrics import Value
+from genwright.metrics import Metric, Value
 from genwright_molecules.fingerprints import nearest_similarities
 from genwright_molecules.fragments import cosine, cosine_gradient
 from genwright_molecules.frechet import Gaussian, frechet_distance
@@ -33,7 +32,6 @@ from genwright_molecules.uncertainty import jackknife_error, mean_error, proport
 
 __all__ = [
     "METRICS",
-    "Metric",
     "Unique",
     "Wasserstein",
     "filters",
@@ -41,20 +39,19 @@ __all__ = [
     "frechet_chemnet_distance",
     "internal_diversity",
     "internal_diversity_2",
+    "logp_distance",
     "novel",
+    "qed_distance",
+    "sa_distance",
     "scaffold_similarity",
     "similarity_to_nearest",
+    "unique_1k",
+    "unique_10k",
     "valid",
+    "weight_distance",
 ]
 
 _GROUPS = 20
-
-
-class Metric(Protocol):
-    """How every metric is called."""
-
-    def __call__(self, samples: Molecules, reference: Reference | None) -> Value | None:
-        """Return the value, or None where it needs a reference and none is given."""
 
 
 def valid(samples: Molecules, reference: Reference | None = None) -> Value:
@@ -160,11 +157,14 @@ class Wasserstein:
         return Value(value=float(wasserstein_distance(values, others)), error=error, count=len(values))
 
 
+unique_1k, unique_10k = Unique(1_000), Unique(10_000)
+logp_distance, sa_distance, qed_distance, weight_distance = map(Wasserstein, COMPARED)
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "valid": valid,
-        "unique@1k": Unique(1_000),
-        "unique@10k": Unique(10_000),
+        "unique@1k": unique_1k,
+        "unique@10k": unique_10k,
         "novel": novel,
         "IntDiv": internal_diversity,
         "IntDiv2": internal_diversity_2,
@@ -173,7 +173,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "Frag": fragment_similarity,
         "Scaf": scaffold_similarity,
         "FCD": frechet_chemnet_distance,
-        **{name: Wasserstein(name) for name in COMPARED},
+        "logP": logp_distance,
+        "SA": sa_distance,
+        "QED": qed_distance,
+        "weight": weight_distance,
     }
 )
 """All metrics by name."""
