@@ -73,6 +73,48 @@ def rhythms(site: Path, install: Install) -> Path:
     return site / "genwright_rhythms"
 
 
+@pytest.fixture(scope="session")
+def rhythms_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plugin in examples/new_domain installed, to be put on the path of other processes."""
+    folder = tmp_path_factory.mktemp("site")
+    example = Path(__file__).parents[1] / "examples" / "new_domain" / "src"
+    shutil.copytree(example, folder, dirs_exist_ok=True)
+    code = "from genwright_rhythms.plugin import *\n"
+    version, group = "0.3.1", "genwright.v1"
+    lay_out(folder, "rhythms", code, version=version, group=group, requires=(), dist="genwright-rhythms")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rhythms_model(rhythms_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of rhythms that has learned so little that some of what it draws is flawed; it needs `rhythms`."""
+    import genwright as gw
+    from genwright.registry import registry
+
+    recipe = gw.Recipe(
+        domain="rhythms",
+        data="rhythms",
+        conditions=("strokes",),
+        family=gw.use("autoregressive"),
+        backbone=gw.use("transformer", width=32, depth=1, heads=2),
+        steps=6,
+        batch_size=32,
+        learning_rate=5e-3,
+        average=0.5,
+        warmup=5,
+        held_out=0.1,
+    )
+    folder = tmp_path_factory.mktemp("models") / "first"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(rhythms_site)
+        patch.setenv("GENWRIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        registry.cache_clear()
+        gw.train(recipe, name="rhythms/first", folder=folder, store=False, device="cpu")
+    registry.cache_clear()
+    forget(rhythms_site)
+    return folder
+
+
 def forget(folder: Path) -> None:
     """Have what was imported from a folder imported anew next time."""
     for name, module in list(sys.modules.items()):
