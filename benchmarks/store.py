@@ -138,7 +138,7 @@ def memory(count: int) -> str:
     """How much more memory the process takes at its peak for reading all samples than for reading a tenth."""
     with fresh() as (store, run, _):
         for start in range(0, count, 10_000):
-            made = [record for record in records(run, start + 10_000)[start:]]
+            made = records(run, start + 10_000)[start:]
             store.put_samples(made)
         del made
         peaks = []
@@ -156,10 +156,11 @@ def report(count: int) -> str:
         [
             "# The store",
             "",
-            f"`python benchmarks/store.py --rows {count}`, {time.strftime('%Y-%m-%d')}: Python {platform.python_version()}, "
-            f"SQLite {sqlite3.sqlite_version}, SQLAlchemy {sqlalchemy.__version__}, {platform.system()} "
-            f"{platform.machine()}, {os.cpu_count()} processors with a load of {load:.1f} before and "
-            f"{os.getloadavg()[0]:.1f} after. SQLite writes with `synchronous=FULL`: what is acknowledged is on the disk.",
+            f"`python benchmarks/store.py --rows {count}`, {time.strftime('%Y-%m-%d')}. "
+            f"Python {platform.python_version()}, "
+            f"SQLite {sqlite3.sqlite_version}, SQLAlchemy {sqlalchemy.__version__}.",
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {load:.1f} before.",
+            "SQLite writes with `synchronous=FULL`: what is acknowledged is on the disk.",
             "",
             *table(found),
             "",

@@ -1,4 +1,4 @@
-"""A causal transformer, and its stream with a preallocated cache."""
+"""A causal transformer."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.backbones.conditioning import Conditioning
+from genwright.backbones.stream import TransformerStream, rotate
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
-__all__ = ["Transformer", "TransformerStream"]
+__all__ = ["Block", "Transformer"]
 
 
 class Transformer(nn.Module):
@@ -121,28 +122,6 @@ class Attention(nn.Module):
         gathered = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kept < self.heads)
         return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
 
-    def step(
-        self,
-        x: Float[Tensor, "B D"],
-        cosine: Tensor,
-        sine: Tensor,
-        cache: tuple[Tensor, Tensor],
-        at: Tensor,
-        mask: Tensor,
-    ) -> Float[Tensor, "B D"]:
-        """Return what the newest position gathers, after writing its key and value to the cache.
-
-        The products run over the whole padded cache in one shape: SDPA with a single query gives bits that depend on
-        a row's place in the batch.
-        """
-        keys, values = cache
-        q, k, v = self.project(x, cosine, sine)
-        rows = torch.arange(len(x), device=x.device)
-        keys[rows, :, at], values[rows, :, at] = k, v
-        q_BKGH = q.reshape(len(q), self.kept, -1, self.head) * self.head**-0.5
-        weights_BKGS = (q_BKGH @ keys.mT + mask).softmax(-1)
-        return cast(Tensor, self.outward((weights_BKGS @ values).flatten(1)))
-
 
 class SquaredReLU(nn.Module):
     """A feed-forward part with the square of max(x, 0)."""
@@ -154,7 +133,12 @@ class SquaredReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the part's output."""
-        return cast(Tensor, self.down(F.relu(self.up(x)).square()))
+        return cast(Tensor, self.down(self.activate(self.up(x))))
+
+    @staticmethod
+    def activate(hidden: Float[Tensor, "*rows F"]) -> Float[Tensor, "*rows F"]:
+        """Return max(hidden, 0) squared."""
+        return F.relu(hidden).square()
 
 
 class SwiGLU(nn.Module):
@@ -168,57 +152,21 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the part's output."""
-        gate, value = self.up(x).chunk(2, -1)
-        return cast(Tensor, self.down(F.silu(gate) * value))
+        return cast(Tensor, self.down(self.activate(self.up(x))))
+
+    @staticmethod
+    def activate(hidden: Float[Tensor, "*rows 2F"]) -> Float[Tensor, "*rows F"]:
+        """Return the second half, gated by the first."""
+        gate, value = hidden.chunk(2, -1)
+        return F.silu(gate) * value
 
 
-class TransformerStream:
-    """Rows being drawn, each at a position of its own, so that a finished row can start anew beside running ones."""
-
-    def __init__(self, network: Transformer, condition: Condition) -> None:
-        self._network = network
-        rows, weight = len(condition), network.embedding.weight
-        # Whole multiples of 16 positions keep the products' bits independent of where a row lies.
-        length = -(-network.space.size // 16) * 16
-        first = cast(Block, network.blocks[0]).attention
-        shape = (len(network.blocks), 2, rows, first.kept, length, first.head)
-        self._cache = weight.new_zeros(shape)
-        self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
-        self._mask = weight.new_full((length, length), -torch.inf).triu(1)
-        self._asked = network.conditioning(condition.to(weight.device))
-
-    @torch.inference_mode()
-    def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
-        """Return the logits that follow, given one more token a row."""
-        network, at = self._network, self._at
-        x = network.embedding(tokens) + self._asked
-        cosine, sine, mask = network.cosine[at], network.sine[at], self._mask[at][:, None, None]
-        for block, cache in zip(network.blocks, self._cache, strict=True):
-            block = cast(Block, block)
-            x = x + block.attention.step(block.norm_attention(x), cosine, sine, (cache[0], cache[1]), at, mask)
-            x = x + block.feed(block.norm_feed(x))
-        self._at = (at + 1).clamp(max=network.space.size - 1)
-        return network.logits(x)
-
-    @torch.inference_mode()
-    def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
-        """Begin these rows anew. What their cache held is masked until it is written again."""
-        asked = self._network.conditioning(condition.to(self._asked.device))
-        self._asked = torch.where(rows[:, None], asked, self._asked)
-        self._at = torch.where(rows, 0, self._at)
-
-
-def rotation(length: int, head: int) -> tuple[Float[Tensor, "T half"], Float[Tensor, "T half"]]:
-    """Return the cosines and sines of rotary positions, base 10,000."""
+def rotation(length: int, head: int) -> tuple[Float[Tensor, "T H"], Float[Tensor, "T H"]]:
+    """Return the cosines and sines of rotary positions, base 10,000; sines of the first half with a minus."""
     rate = 10_000.0 ** (-torch.arange(0, head, 2).float() / head)
     angle = torch.arange(length).float()[:, None] * rate
-    return angle.cos(), angle.sin()
-
-
-def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
-    """Return x with its halves turned as the real and imaginary parts of complex numbers."""
-    a, b = x.chunk(2, -1)
-    return torch.cat((a * cosine - b * sine, a * sine + b * cosine), -1)
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
 
 
 def _check_sizes(*, width: int, depth: int, heads: int, shared: int, expansion: int) -> None:
