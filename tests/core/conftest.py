@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 import genwright.api
 import genwright.registry
+import pytest
 from genwright.model import Model
 from genwright.recording import Recording
 from genwright.registry import Registry

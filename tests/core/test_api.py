@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import genwright as gw
 import pluggy
 import pytest
-
-import genwright as gw
 from genwright import api
 from genwright.errors import (
     CheckpointError,
