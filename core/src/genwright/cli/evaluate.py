@@ -12,6 +12,7 @@ import genwright as gw
 from genwright.cli.output import json_option, print_json, say
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError
+from genwright.folders import store_url
 from genwright.options import make
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
@@ -68,7 +69,7 @@ def _samples(id: str, where: str | None) -> Samples[Any]:
         run = generating_run(store, id)
         domain: Domain[Any] = make(registry().get("domain", run.domain), {})
         samples = [_sample(record, domain) for record in store.samples(run=run.id)]
-    return Samples(samples, run=run, domain=domain)
+    return Samples(samples, run=run, domain=domain, store=where or store_url())
 
 
 def _sample(record: Record, domain: Domain[Any]) -> Sample[Any]:
