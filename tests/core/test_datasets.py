@@ -8,9 +8,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from genwright.datasets import digest, fetch, find, locate
 from genwright.errors import DataError, UnknownName
-from genwright.places import cache_folder
+from genwright.folders import cache_folder
 from genwright.specs import DatasetSpec
 
 CONTENT = b"x..x..x.\n"
@@ -55,8 +56,7 @@ def claves(install: Callable[..., None]) -> None:
         "rhythms",
         f"""
         from genwright.hooks import hookimpl
-        from genwright.places import cache_folder
-from genwright.specs import DatasetSpec
+        from genwright.specs import DatasetSpec
         @hookimpl
         def register_datasets():
             yield DatasetSpec(name="claves", target="a:b", summary="", domain="rhythms", url="", sha256="{SHA256}",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pluggy
 import pytest
+
 from genwright.hooks import PROJECT, Observing, hookimpl
 from genwright.observers import Observers
 from genwright.run import Environment, Run

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+
 from genwright.errors import OptionError
 from genwright.options import checked, describe, make, parse
 from genwright.specs import SamplerSpec

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from genwright.errors import MismatchError, PluginError, UnknownName
 from genwright.registry import Plugin, Registry, discover, registry
 from genwright.specs import BackboneSpec, DomainSpec, EncoderSpec, FamilySpec, SamplerSpec, Spec

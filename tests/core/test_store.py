@@ -1,16 +1,14 @@
-import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import pytest
+
 from genwright.errors import UnknownName, UsageError
-from genwright.specs import StoreSpec
-from genwright.store import MemoryStore, default_url, open_store
+from genwright.store import MemoryStore, open_store
 from genwright.testing.stores import StoreTests, make_record, make_run
 
 
@@ -57,15 +55,11 @@ def test_the_environment_names_the_default_store(monkeypatch: pytest.MonkeyPatch
     assert isinstance(open_store(), MemoryStore)
 
 
-def test_the_default_store_is_a_file_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("GENWRIGHT_STORE", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_url().startswith(f"sqlite:///{tmp_path}")
-    assert default_url().endswith("genwright/store.sqlite")
-
-
 def test_importing_it_imports_no_torch() -> None:
     code = "import sys, genwright.store; print(sorted({'torch', 'sqlalchemy', 'rdkit'} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment())
     assert out.stdout.strip() == "[]"
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
 from genwright.errors import ForeignStore, StoreError, StoreLocked, StoreReadOnly, UsageError
 from genwright_storage.database import APPLICATION, Database
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.migrations.upgrade import backup, script
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import EVIDENCE, metadata
-from sqlalchemy import create_engine
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0, "mmap_size": 0}
 

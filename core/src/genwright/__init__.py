@@ -32,10 +32,7 @@ _HOMES = {
     "Recipe": "genwright.recipe",
     "use": "genwright.recipe",
     "open_store": "genwright.store",
-    **{
-        name: "genwright.api"
-        for name in ("audit", "evaluate", "generate", "replay", "resume", "stream", "train")
-    },
+    **dict.fromkeys(("audit", "evaluate", "generate", "replay", "resume", "stream", "train"), "genwright.api"),
 }
 
 __all__ = [

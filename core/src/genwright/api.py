@@ -1,32 +1,34 @@
 """The straight lines: train, generate, evaluate, audit.
 
-    train     Recipe → Registry → Domain.read → Encoder.encode → Trainer → Checkpoint → Store
-    generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
-    evaluate  Samples + reference → Metric × n → Report → Store
-    audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
+train     Recipe → Registry → Domain.read → Encoder.encode → Trainer → Checkpoint → Store
+generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
+evaluate  Samples + reference → Metrics → Report → Store
+audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from genwright import library
-from genwright.verdict import Verdict, replayed
 from genwright.errors import OptionError
 from genwright.evaluation import measured
-from genwright.generation import ROWS, Generation
+from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
 from genwright.model import Model
-from genwright.recipe import Component, Recipe, use
+from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
-from genwright.store import Store, open_store
+from genwright.store import Store, generating_run, open_store, split_id
 from genwright.trainer import Progress
 from genwright.training import trained
+from genwright.verdict import Verdict, replayed
 
 __all__ = ["audit", "evaluate", "generate", "replay", "resume", "stream", "train"]
 
@@ -52,10 +54,11 @@ def train(
     device:      "auto", "cpu" or "cuda"
     tensorboard: a folder to write losses to; TensorBoard must be installed
 
-    Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError.
+    Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
+    and CheckpointError if the folder is taken.
     """
-    name = name or f"{recipe.domain}/{recipe.digest[:12]}"
-    target = Path(folder) if folder else library.models_folder() / name
+    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
+    target = library.models_folder() / name if folder is None else Path(folder)
     with Recording.of(store, registry()) as recording:
         return trained(
             recipe,
@@ -65,7 +68,7 @@ def train(
             folder=target,
             device=device,
             log_every=log_every,
-            tensorboard=tensorboard and Path(tensorboard),
+            tensorboard=None if tensorboard is None else Path(tensorboard),
             on_report=on_report,
         )
 
@@ -76,57 +79,63 @@ def stream(
     *,
     seed: int | None = None,
     where: Mapping[str, Any] | None = None,
-    sampler: str | Component = "temperature",
+    sampler: str | Component | None = None,
     store: Where = None,
     reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
     device: str = "cpu",
-) -> Iterator[Samples[Any]]:
+) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
-    model:      a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
-    seed:       with the other arguments but batch_size, decides the samples; None for a fresh one, which the run records
-    where:      conditions, such as {"logP": 2.5}
-    sampler:    the name of one, or use("top-p", p=0.9)
-    store:      a URL, a Store, False for none, None for the default store
-    reviewers:  names of reviewers whose verdicts are recorded with the samples
-    batch_size: samples a batch; has no influence on them
-    rows:       rows the network is given at once; may change the last bits, so the run records it
+    model:     a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
+    seed:      None for a fresh one, which the run records
+    where:     conditions, such as {"logP": 2.5}
+    sampler:   the name of one, or use("top-p", p=0.9); None for the one that suits the model's encoder
+    store:     a URL, a Store, False for none, None for the default store
+    reviewers: names of reviewers whose verdicts are recorded with the samples
+    rows:      rows the network is given at once; may change the samples' last bits, so the run records it
+    engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
 
-    Raises UnknownName, OptionError, ConditionError or MismatchError before anything is drawn.
+    Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
-    _positive(n=n, batch_size=batch_size)
-    loaded = model if isinstance(model, Model) else Model.load(library.find(model, registry()), registry(), device=device)
+    _check_counts(n=n, batch_size=batch_size)
+    loaded = _loaded(model, device)
     generation = Generation(
         model=loaded,
-        sampler=use(sampler) if isinstance(sampler, str) else sampler,
+        sampler=suited(loaded, registry()) if sampler is None else Component.read(sampler),
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
         registry=registry(),
         device=device,
     )
-    # Made at once, so that errors of usage are raised by the call and not by the first batch.
     recording = Recording.of(store, registry())
-    return recording.generated(generation, range(n), batch_size=batch_size, reviewers=reviewers)
+    with recording.preparing():
+        return recording.generated(
+            generation, n, engine=Component.read(engine), batch_size=batch_size, reviewers=reviewers
+        )
 
 
 def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
     """Return n samples of a model, recorded. See `stream` for the options."""
-    batches = list(stream(model, n, **options))
-    run, domain = batches[0].run, batches[0].domain
-    return Samples([sample for batch in batches for sample in batch], run=run, domain=domain)
+    first, *others = stream(model, n, **options)
+    samples = [sample for batch in (first, *others) for sample in batch]
+    return Samples(samples, run=first.run, domain=first.domain, store=first.store)
 
 
-def resume(run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000) -> Iterator[Samples[Any]]:
+def resume(
+    run: str = "LAST", *, store: str | Store | None = None, batch_size: int = 1000
+) -> Generator[Samples[Any], None, None]:
     """Yield the samples that a generating run planned and has not recorded, recorded under the same run.
 
-    Raises UnknownName for no such run, CheckpointError if its model is gone.
+    Raises UnknownName for no such run, CheckpointError if its model is gone, MismatchError if its sampler has changed.
     """
-    _positive(batch_size=batch_size)
+    _check_counts(batch_size=batch_size)
     recording = Recording.of(store, registry())
-    return recording.resumed(run, batch_size=batch_size)
+    with recording.preparing():
+        return recording.resumed(run, batch_size=batch_size)
 
 
 def evaluate(
@@ -144,7 +153,7 @@ def evaluate(
     reference: a named data set, a file, or items; metrics that need one are left out without it
     metrics:   the names of some; None for all of the domain
     baseline:  whether to show beside it the same metrics of as many items of the reference itself
-    store:     where the values are recorded, if the samples are of a recorded run
+    store:     where the values are recorded; None for where the samples are, False for nowhere
     """
     return measured(
         samples,
@@ -153,7 +162,7 @@ def evaluate(
         reference=reference,
         metrics=metrics,
         baseline=baseline,
-        store=None if store is False or not isinstance(samples, Samples) else store,
+        store=store,
     )
 
 
@@ -162,27 +171,53 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
 
     Raises UnknownName if the store has no such sample.
     """
-    id = sample if isinstance(sample, str) else sample.id
-    opened = open_store(store)
-    return next(iter(replayed(opened, registry(), [opened.sample(id)])))
+    run, index = split_id(sample if isinstance(sample, str) else sample.id)
+    with _opened(store) as opened:
+        record = opened.sample(f"{generating_run(opened, run).id}/{index}")
+        (verdict,) = replayed(opened, registry(), [record])
+    return verdict
 
 
 def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[Verdict]:
     """Yield the verdict on every recorded sample of a run, by index. The replay is itself recorded as a run."""
+    with ExitStack() as stack:
+        opened = stack.enter_context(_opened(store))
+        records = opened.samples(run=generating_run(opened, run).id)
+        return _finally_closed(replayed(opened, registry(), records), stack.pop_all())
+
+
+def _finally_closed(verdicts: Iterator[Verdict], stack: ExitStack) -> Iterator[Verdict]:
+    with stack:
+        yield from verdicts
+
+
+def _opened(store: str | Store | None) -> AbstractContextManager[Store]:
+    """Return the store, which is closed in the end if it was opened here."""
     opened = open_store(store)
-    found = opened.run(run)
-    return replayed(opened, registry(), opened.samples(run=found.id))
+    return nullcontext(opened) if opened is store else closing(opened)
 
 
-def _positive(**numbers: int) -> None:
+def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
+    if isinstance(model, Model):
+        return model
+    return Model.load(library.find(model, registry()), registry(), device=device)
+
+
+def _check_counts(**numbers: int) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise OptionError(f"{name} is a whole number of 1 or more; got {value!r}.")
+
+
+def _model_name(name: str, domain: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+([-_.][a-z0-9]+)*", name.removeprefix(f"{domain}/")) or "/" not in name:
+        raise OptionError(
+            f'a model of {domain} is named "{domain}/something", in lower case; got {name!r}. Choose such.'
+        )
+    return name
 
 
 def _seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise OptionError(f"seed is a whole number from 0 to 2^63 - 1; got {seed!r}.")
     return seed
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genwright.hooks import hookimpl
-from genwright.specs import BackboneSpec, CommandSpec, FamilySpec, SamplerSpec, StoreSpec
+from genwright.specs import BackboneSpec, CommandSpec, EngineSpec, FamilySpec, SamplerSpec, StoreSpec
 
 __all__ = ["register_backbones", "register_commands", "register_families", "register_samplers", "register_stores"]
 
@@ -58,6 +58,14 @@ def register_samplers() -> Iterable[SamplerSpec]:
 def register_stores() -> Iterable[StoreSpec]:
     """Return core's store."""
     yield StoreSpec(name="memory", target="genwright.store:MemoryStore", summary="kept until the process ends")
+
+
+@hookimpl
+def register_engines() -> Iterable[EngineSpec]:
+    """Return core's engine."""
+    yield EngineSpec(
+        name="local", target="genwright.engines.local:Local", summary="this machine, in one process or several"
+    )
 
 
 @hookimpl

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from genwright.errors import CheckpointError
 
-__all__ = ["FORMAT", "Checkpoint"]
+__all__ = ["FORMAT", "Checkpoint", "check_new"]
 
 FORMAT = 1
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
+_FIELDS = ("format", "name", "domain", "recipe", "encoder", "conditions")
+_AGAIN = "Copy or download the checkpoint again."
 _UNSAFE = "a checkpoint is a folder with weights.safetensors and card.json; {path} is a pickle, which can run any code \
 when it is read. Convert it to safetensors where you trust it."
 
@@ -63,7 +65,7 @@ class Checkpoint:
         Raises CheckpointError if it is a pickle, or a file is missing, damaged or from a newer version.
         """
         folder = Path(folder)
-        if folder.suffix in _PICKLES:
+        if folder.suffix.lower() in _PICKLES:
             raise CheckpointError(_UNSAFE.format(path=folder))
         for name in (_WEIGHTS, _CARD):
             if not (folder / name).is_file():
@@ -75,11 +77,10 @@ class Checkpoint:
     def save(cls, folder: Path | str, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> Checkpoint:
         """Write a checkpoint to a new folder, whole or not at all, and return it.
 
-        Raises CheckpointError if the folder exists and is not empty.
+        Raises CheckpointError as `check_new` does.
         """
         folder = Path(folder)
-        if folder.exists() and any(folder.iterdir()):
-            raise CheckpointError(f"a checkpoint is written to a new folder; {folder} is not empty. Choose another.")
+        check_new(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
@@ -101,14 +102,21 @@ class Checkpoint:
             return load_file(self.folder / _WEIGHTS)
         except (SafetensorError, OSError, ValueError) as error:
             raise CheckpointError(
-                f"{self.folder / _WEIGHTS} should hold safetensors; it cannot be read: {error}. "
-                "Copy or download the checkpoint again."
+                f"{self.folder / _WEIGHTS} should hold safetensors; it cannot be read: {error}. {_AGAIN}"
             ) from error
+
+
+def check_new(folder: Path) -> None:
+    """Raise CheckpointError unless a checkpoint can be written to a folder: it must not exist, or be empty."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise CheckpointError(f"a checkpoint is written to a new folder; {folder} is not empty. Choose another.")
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"a checkpoint is written to a new folder; {folder} is a file. Choose another.")
 
 
 def _missing(folder: Path, name: str) -> str:
     if folder.is_dir():
-        pickles = sorted(path for path in folder.iterdir() if path.suffix in _PICKLES)
+        pickles = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICKLES)
         if pickles and name == _WEIGHTS:
             return _UNSAFE.format(path=pickles[0])
         return f"a checkpoint is a folder with weights.safetensors and card.json; {folder} has no {name}."
@@ -122,13 +130,16 @@ def _digest(path: Path) -> tuple[str, int]:
 
 def _read_card(path: Path) -> Mapping[str, Any]:
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card: Any = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} should hold JSON; got: {error}. Copy or download the checkpoint again.") from error
-    if not isinstance(card, dict) or not {"format", "name", "domain", "recipe"} <= card.keys():
-        raise CheckpointError(f"{path} should be a model's card with format, name, domain and recipe; it is not one.")
+        raise CheckpointError(f"{path} should hold JSON; got: {error}. {_AGAIN}") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{path} should be a model's card; it holds a {type(card).__name__}. {_AGAIN}")
+    if missing := [name for name in _FIELDS if name not in card]:
+        raise CheckpointError(f"{path} should be a model's card; it has no {', '.join(missing)}. {_AGAIN}")
     if card["format"] != FORMAT:
         raise CheckpointError(
-            f"{path} has format {card['format']}; this version reads {FORMAT}. Upgrade genwright-core or export it again."
+            f"{path} has format {card['format']}; this version reads {FORMAT}. "
+            "Upgrade genwright-core, or export the model again."
         )
     return card

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genwright.errors import DataError
-from genwright.places import cache_folder
+from genwright.folders import cache_folder
 from genwright.registry import registry
 from genwright.specs import DatasetSpec
 

@@ -28,12 +28,13 @@ class Scalar:
 
     def check(self, name: str, value: object) -> float:
         """Return the value as a float. Raises ConditionError if it is no number or out of range."""
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
             raise ConditionError(f"condition {name!r} takes a number; got {value!r}. Example: {name}={self.low:g}.")
         if not self.low <= float(value) <= self.high:
             unit = f" {self.unit}" if self.unit else ""
             raise ConditionError(
-                f"condition {name!r} takes {self.low:g} to {self.high:g}{unit}; got {value!r}. Choose a value in this range."
+                f"condition {name!r} takes {self.low:g} to {self.high:g}{unit}; got {value!r}. "
+                "Choose a value in this range."
             )
         return float(value)
 
@@ -83,9 +84,9 @@ class Domain(ABC, Generic[Item]):
 
     @abstractmethod
     def read(self, path: Path, *, strict: bool = False) -> Iterator[Item]:
-        """Yield the items of a file or folder; a malformed one is named in a warning and passed over, or raises if `strict`.
+        """Yield the items of a file or folder; a malformed one is named in a warning and passed over.
 
-        Raises DataError if nothing in it can be read.
+        Raises DataError if nothing in it can be read, or for a malformed item if `strict`.
         """
 
     @abstractmethod
@@ -106,7 +107,7 @@ class Domain(ABC, Generic[Item]):
 
     @abstractmethod
     def measure(self, items: Sequence[Item], names: Sequence[str]) -> np.ndarray:
-        """Return what items have of the scalar conditions named, float64 [items, names]; NaN where it cannot be said."""
+        """Return what items have of the scalar conditions named, float64 [items, names]; NaN where none can be said."""
 
     @abstractmethod
     def gather(self, items: Sequence[Item]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,9 +30,11 @@ def measured(
     baseline: bool,
     store: str | Store | Literal[False] | None,
 ) -> Report:
-    """Return the report that `genwright.evaluate` describes; store=False records nothing."""
+    """Return the report that `genwright.evaluate` describes."""
     kind = samples.domain if isinstance(samples, Samples) else _domain(domain, registry)
     items = samples.items if isinstance(samples, Samples) else list(samples)
+    if not items:
+        raise UsageError("metrics are computed from samples; there are none. Draw some first.")
     specs = _chosen(metrics, kind.name, registry)
     known = None if reference is None else _items(reference, kind)
     target = None if known is None else kind.reference(known)
@@ -43,7 +46,7 @@ def measured(
         summaries={spec.name: spec.summary for spec in specs},
     )
     if isinstance(samples, Samples) and store is not False:
-        _record(report, samples.run.id, open_store(store))
+        _record(report, samples.run.id, samples.store if store is None else store)
     return report
 
 
@@ -77,8 +80,10 @@ def _name(reference: str | Path | Sequence[Any]) -> str:
     return str(reference) if isinstance(reference, str | Path) else f"{len(reference):,} items"
 
 
-def _record(report: Report, run: str, store: Store) -> None:
+def _record(report: Report, run: str, where: str | Store | None) -> None:
+    if where is None:
+        return
     against = f"reference {report.reference}" if report.reference else ""
-    store.put_scores(
-        run, [Score(metric=m, value=v.value, error=v.error, detail=against) for m, v in report.values.items()]
-    )
+    scores = [Score(metric=m, value=v.value, error=v.error, detail=against) for m, v in report.values.items()]
+    with closing(open_store(where)) if isinstance(where, str) else nullcontext(where) as store:
+        store.put_scores(run, scores)

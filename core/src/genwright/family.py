@@ -22,14 +22,26 @@ class Batch:
     condition: Condition
     noise: Noise
 
+    def __getitem__(self, rows: Tensor | slice) -> Batch:
+        """Return some of the examples."""
+        return Batch(x=self.x[rows], condition=self.condition[rows], noise=self.noise[rows])
+
+
+def _rows(batch: Batch) -> float:
+    return float(len(batch.x))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One loss with the parameters it moves. A GAN has two, every other family one."""
+    """One loss with the parameters it moves. A GAN has two, every other family one.
+
+    weight: how much a batch counts where the losses of several are averaged: of how many things its loss is the mean
+    """
 
     name: str
     loss: Callable[[Batch], Tensor]
     parameters: Sequence[nn.Parameter]
+    weight: Callable[[Batch], float] = _rows
 
 
 class Family(nn.Module, ABC):
@@ -45,7 +57,7 @@ class Family(nn.Module, ABC):
         """Return the losses, in the order in which a training step takes them."""
 
     def forward(self, phase: int, batch: Batch) -> Tensor:
-        """Return the loss of a phase. It is the module's forward so that Fabric can wrap it for precision and devices."""
+        """Return the loss of a phase."""
         return self.phases()[phase].loss(batch)
 
     @abstractmethod

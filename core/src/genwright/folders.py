@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_folder", "data_folder"]
+__all__ = ["cache_folder", "data_folder", "store_url"]
 
 
 def data_folder() -> Path:
@@ -18,3 +18,8 @@ def data_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder for what can be made again: $GENWRIGHT_CACHE, else the user's; it may not exist yet."""
     return Path(os.environ.get("GENWRIGHT_CACHE") or platformdirs.user_cache_dir("genwright", appauthor=False))
+
+
+def store_url() -> str:
+    """Return the URL of the default store: $GENWRIGHT_STORE, or a file in the data folder."""
+    return os.environ.get("GENWRIGHT_STORE") or f"sqlite:///{data_folder() / 'store.sqlite'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar, final
 
@@ -20,6 +20,7 @@ from genwright.registry import Registry
 from genwright.sampler import Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
+from genwright.specs import Reads
 
 __all__ = ["ROWS", "Generation"]
 
@@ -39,6 +40,8 @@ class Generation(Generic[Item]):
 
     where: the conditions asked for
     rows:  see ROWS
+
+    Raises UnknownName, OptionError, ConditionError or MismatchError for what cannot be drawn.
     """
 
     model: Model[Item]
@@ -50,16 +53,19 @@ class Generation(Generic[Item]):
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.rows < 2 or self.rows % 2:
+        if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 2 or self.rows % 2:
             # One row alone, or an odd number, is computed by other instructions, which changes its last bits.
-            raise OptionError(f"rows is an even number of 2 or more; got {self.rows}.")
+            raise OptionError(f"rows is an even number of 2 or more; got {self.rows!r}. The default is {ROWS}.")
+        self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
+        # Made now, so that what is wrong with them is said before anything is recorded.
+        _ = self._sampler, self._condition
 
     def config(self) -> dict[str, Any]:
         """Return as plain data what, with the model and the seed, decides the samples."""
         return {
             "sampler": self.sampler.to_json(),
             "sampler_version": self.registry.get("sampler", self.sampler.name).version,
-            "where": dict(self.where),
+            "where": self.model.asked(self.where),
             "rows": self.rows,
         }
 
@@ -104,7 +110,7 @@ class Generation(Generic[Item]):
 
 
 def make_sampler(sampler: Component, registry: Registry, *, encoder: Any) -> Sampler[Any]:
-    """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler, made first."""
+    """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler."""
     spec = registry.get("sampler", sampler.name)
     parameters = inspect.signature(spec.load()).parameters
     given: dict[str, Any] = {"encoder": encoder} if "encoder" in parameters else {}
@@ -115,10 +121,18 @@ def make_sampler(sampler: Component, registry: Registry, *, encoder: Any) -> Sam
     return make(spec, options, **given)  # type: ignore[no-any-return]
 
 
+def suited(model: Model[Any], registry: Registry) -> Component:
+    """Return the sampler that suits a model: its encoder's, else the plainest one for how its family is read."""
+    assert model.recipe.encoder is not None, "a checkpoint's recipe names its encoder"
+    encoder = registry.get("encoder", model.recipe.encoder.name)
+    return Component(encoder.sampler or _PLAINEST[registry.get("family", model.recipe.family.name).reads])
+
+
+_PLAINEST: Mapping[Reads, str] = {"next-token": "temperature"}
+
+
 def reviewed(samples: Sequence[Sample[Item]], reviewers: Mapping[str, Any]) -> list[Sample[Item]]:
     """Return the samples with the reviews of these reviewers; a flawed sample is not reviewed."""
-    from dataclasses import replace
-
     valid = [place for place, sample in enumerate(samples) if sample.is_valid]
     found: dict[int, list[Review]] = {place: [] for place in valid}
     for reviewer in reviewers.values():

@@ -12,7 +12,7 @@ exception in one detaches its plugin for the rest of the run and is written into
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -108,7 +108,7 @@ class Observing:
         """Called every `log_every` training steps, counted from 1."""
 
     @hookspec
-    def on_samples(self, run: Run, samples: Sequence[Sample]) -> None:
+    def on_samples(self, run: Run, samples: Sequence[Sample[Any]]) -> None:
         """Called with each batch of samples, decoded, checked and reviewed."""
 
     @hookspec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def find(name: str | Path, registry: Registry) -> Checkpoint:
     known |= {spec.domain: spec.folder for spec in registry.specs("model") if spec.default}
     if isinstance(name, str) and name in known:
         return Checkpoint.open(known[name])
-    if Path(name).exists() or isinstance(name, Path):
+    # Path.exists raises for a name that is too long for a path; os.path.exists says no.
+    if os.path.exists(name) or isinstance(name, Path):
         return Checkpoint.open(name)
     if len(name) >= 8 and (found := _by_digest(name, known.values())):
         return found
@@ -52,8 +54,8 @@ def find_digest(digest: str, registry: Registry, *, folder: str = "") -> Checkpo
     if found := _by_digest(digest, [*folders, *(path for _, path, _ in names(registry))]):
         return found
     raise CheckpointError(
-        f"model {digest[:12]} is needed; none of the models here is it (a model of the same name may have been replaced). "
-        "Bring its folder back with: genwright models import FOLDER."
+        f"model {digest[:12]} is needed; none of the models here is it "
+        "(a model of the same name may have been replaced). Bring its folder back with: genwright models import FOLDER."
     )
 
 

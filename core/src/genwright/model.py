@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genwright.checkpoint import Checkpoint
-from genwright.domain import Domain, Label, Prefix, Scalar
+from genwright.domain import Domain, Offer, Prefix
 from genwright.encoder import Encoder
 from genwright.errors import CheckpointError, ConditionError, UnknownName
 from genwright.family import Family
@@ -77,7 +77,7 @@ class Model(Generic[Item]):
 
     def save(self, folder: Path | str, *, name: str, training: Mapping[str, Any]) -> Checkpoint:
         """Write the model as a checkpoint with its weights in half precision, and return that."""
-        weights = {key: value.detach().half() for key, value in self.family.state_dict().items()}
+        weights = {key: _halved(value.detach()) for key, value in self.family.state_dict().items()}
         card = {
             "name": name,
             "domain": self.domain.name,
@@ -93,33 +93,41 @@ class Model(Generic[Item]):
         """Return what a sampler may ask of the model."""
         return self.family.reading()
 
-    def condition(self, where: Mapping[str, Any]) -> Condition:
-        """Return what is asked for as one row of tensors.
+    def asked(self, where: Mapping[str, Any]) -> dict[str, float | str]:
+        """Return what is asked for, checked, as plain data.
 
-        Raises ConditionError if the domain does not offer it, the model did not learn it, or it is out of range.
+        Raises UnknownName if the domain does not offer it, ConditionError if the model did not learn it, or it is of
+        the wrong type or out of range.
         """
         offers = self.domain.conditions
         for name in where:
             if name not in offers:
                 raise UnknownName(f"condition of {self.domain.name}", name, offers)
         asked = {name: offers[name].check(name, value) for name, value in where.items()}
+        for name in asked:
+            self._check_learned(name, offers[name])
+        return asked
+
+    def condition(self, where: Mapping[str, Any]) -> Condition:
+        """Return what is asked for as one row of tensors. Raises as `asked` and the encoder's `prefix` do."""
+        asked, offers = self.asked(where), self.domain.conditions
         prefix: Sequence[int] = ()
         for name, value in asked.items():
             if isinstance(offers[name], Prefix):
                 prefix = self.encoder.prefix(str(value))
-            else:
-                self._learned(name, offers[name])
         scalars = [float(asked.get(name, torch.nan)) for name in self.conditions.scalars]
-        labels = [values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()]
+        labels = [
+            values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()
+        ]
         return Condition(
             scalars=torch.tensor([scalars]),
             labels=torch.tensor([labels], dtype=torch.int64),
             prefix=torch.tensor([list(prefix)], dtype=torch.int64),
         )
 
-    def _learned(self, name: str, offer: Scalar | Label | Prefix) -> None:
+    def _check_learned(self, name: str, offer: Offer) -> None:
         learned = [*self.conditions.scalars, *self.conditions.labels]
-        if name not in learned:
+        if name not in learned and not isinstance(offer, Prefix):
             raise ConditionError(
                 f"condition {name!r} is offered by {self.domain.name}, but this model learned "
                 f"{', '.join(learned) or 'none'}. Train one with conditions = [{name!r}]."
@@ -130,6 +138,10 @@ def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
     """Return the recipe's encoder, or the domain's default, neither fitted nor restored."""
     component = recipe.encoder or Component(registry.get("domain", recipe.domain).encoder)
     return make(registry.get("encoder", component.name), component.options)  # type: ignore[no-any-return]
+
+
+def _halved(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
 
 
 def _load_weights(family: Family, checkpoint: Checkpoint) -> None:

@@ -6,7 +6,7 @@ A sampler may use nothing but these four protocols, so it serves every family th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64, Shaped
@@ -50,11 +50,10 @@ class Condition:
 
     def to(self, device: torch.device | str) -> Condition:
         """Return the condition on a device."""
-        return Condition(
-            scalars=self.scalars.to(device), labels=self.labels.to(device), prefix=self.prefix.to(device)
-        )
+        return Condition(scalars=self.scalars.to(device), labels=self.labels.to(device), prefix=self.prefix.to(device))
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Rows of tokens being drawn. Shapes are fixed throughout, so no row's bits depend on the others."""
 
@@ -65,6 +64,7 @@ class Stream(Protocol):
         """Begin these rows anew; the next token given to each is `start` again. `condition` has B rows."""
 
 
+@runtime_checkable
 class NextToken(Protocol):
     """Autoregressive models: GPT, PixelCNN, WaveNet.
 
@@ -89,6 +89,7 @@ class NextToken(Protocol):
         """Return a stream of as many rows as the condition has."""
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Diffusion and flow matching: whatever a family predicts, it is read as this."""
 
@@ -97,11 +98,12 @@ class Denoiser(Protocol):
         """The shape of one sample."""
 
     def denoise(
-        self, x: Float[Tensor, "B *shape"], sigma: Float[Tensor, " B"], condition: Condition
-    ) -> Float[Tensor, "B *shape"]:
+        self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, " B *shape"]:
         """Return the expected clean sample, where x is the clean sample plus sigma times unit noise."""
 
 
+@runtime_checkable
 class Unmasker(Protocol):
     """Masked (absorbing) discrete diffusion."""
 
@@ -113,10 +115,11 @@ class Unmasker(Protocol):
     def mask(self) -> int:
         """The token that stands where nothing is drawn yet."""
 
-    def unmask(self, x: Int64[Tensor, "B *shape"], condition: Condition) -> Float[Tensor, "B *shape V"]:
+    def unmask(self, x: Int64[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *shape V"]:
         """Return the logits of every position."""
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """VAE and GAN."""
 
@@ -124,7 +127,7 @@ class Decoder(Protocol):
     def latent(self) -> int:
         """The width of a latent."""
 
-    def decode(self, z: Float[Tensor, "B Z"], condition: Condition) -> Shaped[Tensor, "B *shape"]:
+    def decode(self, z: Float[Tensor, "B Z"], condition: Condition) -> Shaped[Tensor, " B *shape"]:
         """Return the sample of a latent, where latents are unit normal."""
 
 

@@ -35,7 +35,8 @@ class Component:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `read` undoes."""
-        return {"name": self.name, **self.options}
+        parts = {name: v.to_json() if isinstance(v, Component) else v for name, v in self.options.items()}
+        return {"name": self.name, **parts}
 
 
 def use(name: str, **options: Any) -> Component:
@@ -51,7 +52,8 @@ class Recipe:
     data:        a named data set, or the path of a file or folder
     encoder, family, backbone: components; the encoder may be None for the domain's default
     conditions:  names of the domain's conditions that the model learns to follow
-    drop:        the share of examples trained without any condition; of the others, each forgets a random share of its own
+    drop:        the share of examples trained without any condition; of the others, each forgets a random share of its
+                 own
     steps:       optimiser steps
     batch_size:  examples a step; `accumulate` splits a step into that many passes
     optimizer:   "adamw" or "muon" (matrices by Muon, the rest by AdamW)
@@ -99,6 +101,8 @@ class Recipe:
         for name in ("encoder", "family", "backbone"):
             component = getattr(self, name)
             data[name] = component and component.to_json()
+        # 1 and 1.0 are one recipe, so they must have one digest.
+        data |= {name: float(data[name]) for name in _LIMITS if _type(name) is float}
         return data | {"conditions": list(self.conditions)}
 
     @classmethod
@@ -111,8 +115,11 @@ class Recipe:
         missing = [name for name in ("domain", "data", "family", "backbone") if name not in data]
         if missing:
             raise RecipeError(f"a recipe needs domain, data, family and backbone; {', '.join(missing)} is missing.")
-        parts = {name: data[name] and Component.read(data[name]) for name in _PARTS if name in data}
-        return cls(**{**data, **parts, "conditions": tuple(data.get("conditions", ()))})
+        given = {name: Component.read(data[name]) for name in _PARTS if data.get(name) is not None}
+        conditions = data.get("conditions", ())
+        if isinstance(conditions, list):
+            conditions = tuple(conditions)
+        return cls(**{**data, **given, "conditions": conditions})
 
     @classmethod
     def read(cls, path: Path | str) -> Recipe:
@@ -146,9 +153,14 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def _type(name: str) -> type:
+    return type(Recipe.__dataclass_fields__[name].default)
+
+
 def _check(recipe: Recipe) -> None:
+    _check_parts(recipe)
     for name, (low, high) in _LIMITS.items():
-        value, wanted = getattr(recipe, name), type(Recipe.__dataclass_fields__[name].default)
+        value, wanted = getattr(recipe, name), _type(name)
         if isinstance(value, bool) or not isinstance(value, int if wanted is int else int | float):
             raise RecipeError(f"a recipe's {name} is of type {wanted.__name__}; got {value!r}.")
         if not low <= value <= high:
@@ -160,3 +172,18 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(
             f"a recipe's batch_size is a multiple of accumulate; got {recipe.batch_size} and {recipe.accumulate}."
         )
+
+
+def _check_parts(recipe: Recipe) -> None:
+    for name in ("domain", "data"):
+        if not isinstance(getattr(recipe, name), str):
+            raise RecipeError(f"a recipe's {name} is text; got {getattr(recipe, name)!r}. Write its name.")
+    for name in _PARTS:
+        part = getattr(recipe, name)
+        if not isinstance(part, Component) and not (name == "encoder" and part is None):
+            raise RecipeError(f"a recipe's {name} is a component; got {part!r}. Write it as use(NAME, OPTION=VALUE).")
+    names = recipe.conditions
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        raise RecipeError(f"a recipe's conditions are several names; got {names!r}. Write them as a list.")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"a recipe's conditions are named once each; got {', '.join(names)}. Remove the repeated.")

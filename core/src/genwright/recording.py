@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import torch
 
 from genwright import library
 from genwright.checkpoint import Checkpoint
-from genwright.errors import UsageError
+from genwright.engine import Engine
+from genwright.errors import MismatchError, UsageError
 from genwright.generation import Generation, reviewed
 from genwright.model import Model
 from genwright.observers import Observers
@@ -19,7 +21,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import Record, Store, StoredCheckpoint, open_store
+from genwright.store import Record, Store, StoredCheckpoint, generating_run, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,6 +36,11 @@ class Recording:
     def __init__(self, store: Store | None, registry: Registry, *, owned: bool) -> None:
         self.store, self.registry, self._owned = store, registry, owned
         self.observers = Observers(registry.hooks)
+
+    @property
+    def where(self) -> str | Store | None:
+        """What opens the store again: its URL, or the store itself if it was given open; None for none."""
+        return self.store.url if self.store is not None and self._owned else self.store
 
     @classmethod
     def of(cls, where: str | Store | Literal[False] | None, registry: Registry) -> Recording:
@@ -55,30 +62,46 @@ class Recording:
         if self.store is not None and self._owned:
             self.store.close()
 
+    @contextmanager
+    def preparing(self) -> Iterator[Store | None]:
+        """Let go of the store if what is prepared with it fails; what was prepared lets go of it in the end."""
+        try:
+            yield self.store
+        except BaseException:
+            self.close()
+            raise
+
     def generated(
-        self, generation: Generation[Any], indices: Sequence[int], *, batch_size: int, reviewers: Sequence[str] = ()
-    ) -> Iterator[Samples[Any]]:
-        """Yield the samples of a new run. Raises UnknownName for a reviewer at once."""
-        run = new_run("generate", generation.model, generation, planned=len(indices), reviewers=reviewers)
+        self, generation: Generation[Any], n: int, *, engine: Component, batch_size: int, reviewers: Sequence[str] = ()
+    ) -> Generator[Samples[Any], None, None]:
+        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
+        run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
+        drawn = self._engine(engine).samples(generation, run.id, range(n))
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        return self._batches(run, generation, indices, batch_size, made, resumed=False)
+        return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
-    def resumed(self, id: str, *, batch_size: int) -> Iterator[Samples[Any]]:
+    def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
-        run = self.store.run(id)
+        run = generating_run(self.store, id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device))
-        self.observers.notes += [f"resumed where {change}" for change in drift]
+        self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
         made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
-        return self._batches(run, generation, list(self.store.missing(run.id)), batch_size, made, resumed=True)
+        drawn = generation.samples(run.id, list(self.store.missing(run.id)))
+        return self._batches(run, generation, drawn, batch_size, made, resumed=True)
+
+    def _engine(self, engine: Component) -> Engine:
+        return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
 
     @contextmanager
     def running(self, run: Run, *, resumed: bool = False) -> Iterator[None]:
         """Record that a run starts and, whatever happens, how it ends."""
-        if self.store is not None and not resumed:
+        if self.store is not None and resumed:
+            self.store.finish_run(run.id, "running", notes=run.notes)
+        elif self.store is not None:
             self.store.put_run(run)
         self.observers.on_run_started(run)
         state: State = "finished"
@@ -94,29 +117,28 @@ class Recording:
         finally:
             self.observers.on_run_finished(run, error)
             if self.store is not None:
-                text = f"{type(error).__name__}: {error}".rstrip(": ") if error else None
-                self.store.finish_run(run.id, state, error=text, notes=tuple(self.observers.notes))
+                text = _plain(f"{type(error).__name__}: {error}".rstrip(": ")) if error else None
+                self.store.finish_run(run.id, state, error=text, notes=[_plain(note) for note in self.observers.notes])
 
     def _batches(
         self,
         run: Run,
         generation: Generation[Any],
-        indices: Sequence[int],
+        drawn: Iterator[Sample[Any]],
         batch_size: int,
         reviewers: Mapping[str, Any],
         *,
         resumed: bool,
-    ) -> Iterator[Samples[Any]]:
+    ) -> Generator[Samples[Any], None, None]:
         domain = generation.model.domain
         with self, self.running(run, resumed=resumed):
-            drawn = generation.samples(run.id, indices)
-            for _ in range(0, len(indices), batch_size):
-                samples = reviewed([s for s, _ in zip(drawn, range(batch_size), strict=False)], reviewers)
+            while batch := list(islice(drawn, batch_size)):
+                samples = reviewed(batch, reviewers)
                 if self.store is not None:
                     media_type = self.registry.get("domain", domain.name).media_type
                     self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
                 self.observers.on_samples(run, samples)
-                yield Samples(samples, run=run, domain=domain)
+                yield Samples(samples, run=run, domain=domain, store=self.where)
 
 
 def new_run(
@@ -131,7 +153,9 @@ def new_run(
     """Return a run that starts now, with all that decides its samples."""
     checkpoint = model.checkpoint
     if checkpoint is None:
-        raise UsageError("samples are generated from a model with a checkpoint; this one is in training. Save it first.")
+        raise UsageError(
+            "samples are generated from a model with a checkpoint; this one is in training. Save it first."
+        )
     return Run(
         id=new_run_id(),
         kind=kind,
@@ -153,9 +177,17 @@ def environment(registry: Registry, device: str) -> Environment:
 
 
 def generation_of(run: Run, registry: Registry) -> Generation[Any]:
-    """Return what decided a run's samples. Raises CheckpointError if its model is no longer here."""
+    """Return what decided a run's samples.
+
+    Raises UsageError if it drew none, CheckpointError if its model is no longer here, MismatchError if its sampler is
+    of another version now.
+    """
     if run.kind != "generate":
-        raise UsageError(f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}.")
+        raise UsageError(
+            f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}. "
+            "List such runs with: genwright runs list --kind generate."
+        )
+    _check_version(run, registry)
     checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
     return Generation(
         model=Model.load(checkpoint, registry, device=run.environment.device),
@@ -166,6 +198,21 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
         registry=registry,
         device=run.environment.device,
     )
+
+
+def _check_version(run: Run, registry: Registry) -> None:
+    name, version = run.config["sampler"]["name"], run.config.get("sampler_version", 1)
+    present = registry.get("sampler", name).version
+    if present != version:
+        raise MismatchError(
+            f"run {run.id} drew with version {version} of sampler {name!r}; this is version {present}, "
+            "which gives other samples. Install the plugins that the run names."
+        )
+
+
+def _plain(text: str) -> str:
+    """Return text that every store keeps: NUL and lone surrogates written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def _record(sample: Sample[Any], domain: Any, media_type: str) -> Record:

@@ -128,6 +128,7 @@ def current_environment(*, device: str, threads: int, plugins: Sequence[str]) ->
 
 def _flat(environment: Environment) -> dict[str, str]:
     data = environment.to_json()
-    packages, plugins = data.pop("packages"), data.pop("plugins")
+    packages: dict[str, str] = data.pop("packages")
+    plugins: list[str] = data.pop("plugins")
     flat = {name: str(value) for name, value in data.items()} | packages
-    return flat | dict(plugin.rsplit(" ", 1) for plugin in plugins)
+    return flat | {name: version for name, _, version in (plugin.rpartition(" ") for plugin in plugins)}

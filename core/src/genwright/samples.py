@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from genwright.metrics import Report
     from genwright.run import Run
+    from genwright.store import Store
 
 __all__ = ["Review", "Sample", "Samples"]
 
@@ -60,12 +61,23 @@ class Sample(Generic[Item]):
 
 
 class Samples(Sequence[Sample[Item]], Generic[Item]):
-    """Samples of one run, in the order of their indices."""
+    """Samples of one run, in the order of their indices.
 
-    def __init__(self, samples: Sequence[Sample[Item]], *, run: Run, domain: Domain[Item]) -> None:
+    store: the store that holds the run, or its URL; None if the run was not recorded
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample[Item]],
+        *,
+        run: Run,
+        domain: Domain[Item],
+        store: str | Store | None = None,
+    ) -> None:
         self._samples = list(samples)
         self.run = run
         self.domain = domain
+        self.store = store
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -76,7 +88,7 @@ class Samples(Sequence[Sample[Item]], Generic[Item]):
     def __getitem__(self, index: slice) -> Samples[Item]: ...
     def __getitem__(self, index: int | slice) -> Sample[Item] | Samples[Item]:
         if isinstance(index, slice):
-            return Samples(self._samples[index], run=self.run, domain=self.domain)
+            return self._some(self._samples[index])
         return self._samples[index]
 
     def __iter__(self) -> Iterator[Sample[Item]]:
@@ -93,7 +105,10 @@ class Samples(Sequence[Sample[Item]], Generic[Item]):
     @property
     def valid(self) -> Samples[Item]:
         """Those without a flaw."""
-        return Samples([s for s in self._samples if s.is_valid], run=self.run, domain=self.domain)
+        return self._some([sample for sample in self._samples if sample.is_valid])
+
+    def _some(self, samples: Sequence[Sample[Item]]) -> Samples[Item]:
+        return Samples(samples, run=self.run, domain=self.domain, store=self.store)
 
     def report(self, reference: str | Path | Sequence[Item] | None = None, **options: Any) -> Report:
         """Return the metrics of the domain for these samples; see `genwright.evaluate`."""

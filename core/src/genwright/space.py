@@ -51,7 +51,11 @@ SampleSpace = Tokens | Continuous
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionSpace:
-    """What a model can be asked for: scalars with the mean and deviation of the training data, labels with their values."""
+    """What a model can be asked for.
+
+    scalars: the mean and deviation that the training data have of each
+    labels:  the values of each
+    """
 
     scalars: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -73,7 +73,8 @@ class Spec:
 
     def _import_failure(self, error: Exception) -> str:
         advice = f" Install what it needs: pip install '{self.extra}'." if self.extra else ""
-        return f"{self.kind} {self.name!r} of {self.origin or 'an unknown plugin'} needs {self.target}; got: {error}.{advice}"
+        origin = self.origin or "an unknown plugin"
+        return f"{self.kind} {self.name!r} of {origin} needs {self.target}; got: {error}.{advice}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +88,15 @@ class DomainSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec(Spec):
-    """A map between items of `domain` ("*" for any) and tensors of a space."""
+    """A map between items of `domain` ("*" for any) and tensors of a space.
+
+    sampler: the sampler that suits what it encodes, used unless another is asked for; "" for the plainest
+    """
 
     kind = "encoder"
     domain: str
     space: Space
+    sampler: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

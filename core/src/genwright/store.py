@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, Protocol, final
 
-import platformdirs
-
 from genwright.errors import Conflict, StoreError, UnknownName, UsageError
+from genwright.folders import store_url
 from genwright.run import Environment, Run, State
 from genwright.samples import Review
 
@@ -32,7 +29,7 @@ __all__ = [
     "check_same_run",
     "chosen",
     "conflict",
-    "default_url",
+    "generating_run",
     "is_text",
     "one_batch",
     "open_store",
@@ -188,7 +185,7 @@ def open_store(where: str | Store | None = None) -> Store:
     """
     if where is not None and not isinstance(where, str):
         return where
-    url = default_url() if where is None else where
+    url = store_url() if where is None else where
     scheme, colon, _ = url.partition(":")
     if not colon:
         raise UsageError(f"a store is named by a URL; got {url!r}. For a file write sqlite:///{url or 'store.sqlite'}.")
@@ -198,11 +195,13 @@ def open_store(where: str | Store | None = None) -> Store:
     return store
 
 
-def default_url() -> str:
-    """Return $GENWRIGHT_STORE, or the URL of a file in the user's data folder."""
-    if url := os.environ.get("GENWRIGHT_STORE"):
-        return url
-    return f"sqlite:///{Path(platformdirs.user_data_dir('genwright', appauthor=False)) / 'store.sqlite'}"
+def generating_run(store: Store, id: str) -> Run:
+    """Return a run by its id; "LAST" is the newest that generated samples, as a replay is recorded as a run too.
+
+    Raises UnknownName if there is none.
+    """
+    newest = next(iter(store.runs(kind="generate", limit=1)), None) if id == "LAST" else None
+    return store.run(id) if newest is None else newest
 
 
 def is_text(media_type: str) -> bool:
@@ -347,12 +346,14 @@ class MemoryStore:
 
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
+        check_plain(f"scores of run {run}", *(text for score in scores for text in (score.metric, score.detail)))
         id = self.run(run).id
         for score in scores:
             if score.index is not None and score.index not in self._samples[id]:
                 raise UnknownName("sample", f"{id}/{score.index}", [], "Put a sample before its scores.")
-        self._scores[id].extend(scores)
-        self._ledger[f"scores of run {id}"] = _digest(self._scores[id])
+        if scores:
+            self._scores[id].extend(scores)
+            self._ledger[f"scores of run {id}"] = _digest(self._scores[id])
 
     def run(self, id: str) -> Run:
         """Return a run."""

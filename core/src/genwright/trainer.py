@@ -13,13 +13,13 @@ from typing import Any, final
 
 import torch
 from lightning_fabric import Fabric
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from genwright.errors import RecipeError, TrainingError
-from genwright.family import Batch, Family
+from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition
 from genwright.recipe import Recipe
 from genwright.seeds import Noise, permutation
@@ -51,7 +51,7 @@ class Examples:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where training stands: losses are means since the last report, `held_out` is of the averaged weights."""
+    """Where training stands: losses are means since the last report, `rate` is the learning rate of the last step."""
 
     step: int
     losses: Mapping[str, float]
@@ -85,14 +85,17 @@ class Trainer:
         self.fabric = Fabric(accelerator=accelerator, devices=1, precision=_precision(recipe.precision, accelerator))
         self.optimizers = [_optimizers(recipe, phase.parameters) for phase in family.phases()]
         flat = [optimizer for group in self.optimizers for optimizer in group]
-        self.module, *_ = self.fabric.setup(family, *flat)
+        self.fabric.setup(family, *flat)
+        # Called as it is, since Fabric's wrapper takes no frozen dataclasses; autocast is all that it would add.
         self.family = family
         self.average = {name: value.detach().clone() for name, value in family.state_dict().items()}
         order = permutation(recipe.seed, -1, len(examples))
-        kept = max(1, int(len(examples) * recipe.held_out)) if recipe.held_out else 0
-        self.held_out, self.kept = order[:kept], order[kept:]
+        out = max(1, int(len(examples) * recipe.held_out)) if recipe.held_out else 0
+        self.held_out, self.kept = order[:out], order[out:]
         if len(self.kept) < 1:
-            raise TrainingError(f"training needs examples; got {len(examples)}, of which {kept} are held out. Give more data.")
+            raise TrainingError(
+                f"training needs examples; got {len(examples)}, of which {out} are held out. Give more data."
+            )
         self.step = 0
         self.seconds = 0.0
 
@@ -100,17 +103,15 @@ class Trainer:
         """Train to the recipe's last step, then put the averaged weights in the place of the last ones."""
         self._resume()
         self.family.train()
-        begun, saved, first = time.monotonic() - self.seconds, time.monotonic(), self.step
-        sums: dict[str, float] = {}
+        begun, saved = time.monotonic() - self.seconds, time.monotonic()
+        losses: list[Mapping[str, float]] = []
         for batch in self._batches():
-            for name, loss in self._train(batch).items():
-                sums[name] = sums.get(name, 0.0) + loss
+            losses.append(self._train(batch))
             self.step += 1
             self.seconds = time.monotonic() - begun
             if self.step % self.log_every == 0 or self.step == self.recipe.steps:
-                since = (self.step - first - 1) % self.log_every + 1
-                self._report(sums, since, begun)
-                sums = {}
+                self._report(losses)
+                losses = []
             if self.state and (time.monotonic() - saved > _SAVE_SECONDS or self.step == self.recipe.steps):
                 self._save()
                 saved = time.monotonic()
@@ -118,23 +119,24 @@ class Trainer:
             self.family.load_state_dict(self.average)
         self.family.eval()
 
-    def validate(self) -> float:
-        """Return the first phase's loss on the held-out examples, of the weights as they are; NaN without any."""
+    def validate(self) -> float | None:
+        """Return the first phase's loss on the held-out examples, of the weights as they are; None without any."""
         if not len(self.held_out):
-            return math.nan
+            return None
+        was_training = self.family.training
         self.family.eval()
-        losses = []
+        batches = [self._batch(rows, training=False) for rows in torch.split(self.held_out, self.recipe.batch_size)]
+        weights = [self.family.phases()[0].weight(batch) for batch in batches]
         with torch.no_grad():
-            for rows in self.held_out.split(self.recipe.batch_size):
-                losses.append(float(self.module(0, self._batch(rows, drop=False))) * len(rows))
-        self.family.train()
-        return sum(losses) / len(self.held_out)
+            losses = [float(self._loss(0, batch)) for batch in batches]
+        self.family.train(was_training)
+        return sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
 
     def _train(self, batch: Batch) -> dict[str, float]:
         losses = {}
         rate = _rate(self.recipe, self.step)
         for number, (phase, optimizers) in enumerate(zip(self.family.phases(), self.optimizers, strict=True)):
-            losses[phase.name] = self._backward(number, batch)
+            losses[phase.name] = self._backward(number, phase, batch)
             if not math.isfinite(losses[phase.name]):
                 raise TrainingError(
                     f"the loss {phase.name!r} became {losses[phase.name]} at step {self.step + 1}. "
@@ -150,17 +152,23 @@ class Trainer:
         self._follow()
         return losses
 
-    def _backward(self, phase: int, batch: Batch) -> float:
+    def _backward(self, number: int, phase: Phase, batch: Batch) -> float:
         """Add up the gradients of a batch, in as many passes as the recipe asks; return the loss."""
-        passes = self.recipe.accumulate
+        size = len(batch.noise) // self.recipe.accumulate
+        parts = [batch[start : start + size] for start in range(0, len(batch.noise), size)]
+        weights = [phase.weight(part) for part in parts]
         total = 0.0
-        for part in torch.arange(len(batch.noise)).chunk(passes):
-            loss = self.module(
-                phase, Batch(x=batch.x[part], condition=batch.condition[part], noise=batch.noise[part])
-            )
-            self.fabric.backward(loss / passes)
-            total += float(loss.detach()) / passes
+        for part, weight in zip(parts, weights, strict=True):
+            share = weight / sum(weights)
+            loss = self._loss(number, part)
+            self.fabric.backward(loss * share)
+            total += float(loss.detach()) * share
         return total
+
+    def _loss(self, phase: int, batch: Batch) -> Tensor:
+        with self.fabric.autocast():
+            loss: Tensor = self.family(phase, batch)
+        return loss
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -180,24 +188,29 @@ class Trainer:
             for number in range(self.step % _WINDOW, _WINDOW):
                 if self.step >= self.recipe.steps:
                     return
-                yield self._batch(rows[number], drop=True)
+                yield self._batch(rows[number], training=True)
 
     def _window(self, window: int) -> Tensor:
         """Return the examples of the batches of a window, each batch of like length, the batches in random order."""
         size = _WINDOW * self.recipe.batch_size
         places = torch.arange(window * size, (window + 1) * size)
         epochs, within = places // len(self.kept), places % len(self.kept)
-        orders = {int(e): permutation(self.recipe.seed, int(e), len(self.kept)) for e in epochs.unique()}
-        rows = self.kept[torch.stack([orders[int(e)][w] for e, w in zip(epochs, within, strict=True)])]
+        parts = [
+            permutation(self.recipe.seed, epoch, len(self.kept))[within[epochs == epoch]]
+            for epoch in range(int(epochs[0]), int(epochs[-1]) + 1)
+        ]
+        rows = self.kept[torch.cat(parts)]
         rows = rows[self.examples.lengths[rows].argsort(stable=True)].view(_WINDOW, -1)
         return rows[permutation(self.recipe.seed, -2 - window, _WINDOW)]
 
-    def _batch(self, rows: Tensor, *, drop: bool) -> Batch:
-        examples, noise = self.examples, Noise(self.recipe.seed, rows)
+    def _batch(self, rows: Tensor, *, training: bool) -> Batch:
+        # An example has other noise each time it is trained on, and always the same where it is held out.
+        places = self.step * len(rows) + torch.arange(len(rows)) if training else rows
+        examples, noise = self.examples, Noise(self.recipe.seed, places)
         x = examples.x[rows] if examples.encode is None else examples.encode(rows, noise)
         scalars, labels = examples.scalars[rows], examples.labels[rows]
-        if drop and self.recipe.drop:
-            scalars, labels = self._dropped(scalars, labels, noise)
+        if training and self.recipe.drop:
+            scalars, labels = self._dropped(scalars, labels, Noise(self.recipe.seed, rows))
         condition = Condition(scalars=scalars, labels=labels, prefix=torch.empty(len(rows), 0, dtype=torch.int64))
         device = self.fabric.device
         return Batch(x=x.to(device), condition=condition.to(device), noise=noise.to(device))
@@ -217,22 +230,22 @@ class Trainer:
             labels.masked_fill(forget[:, scalars.shape[1] :], -1),
         )
 
-    def _report(self, sums: Mapping[str, float], since: int, begun: float) -> None:
-        losses = {name: total / since for name, total in sums.items()}
-        self.on_report(
-            Progress(step=self.step, losses=losses, rate=_rate(self.recipe, self.step - 1), seconds=self.seconds)
-        )
+    def _report(self, losses: Sequence[Mapping[str, float]]) -> None:
+        means = {name: sum(loss[name] for loss in losses) / len(losses) for name in losses[0]}
+        rate = _rate(self.recipe, self.step - 1)
+        self.on_report(Progress(step=self.step, losses=means, rate=rate, seconds=self.seconds))
 
     def _save(self) -> None:
         """Write where training stands, whole or not at all."""
         assert self.state is not None
         tensors = {f"family.{name}": value for name, value in self.family.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        tensors |= {name: value for name, value in self._optimizer_tensors()}
+        tensors |= dict(self._optimizer_tensors())
         facts = {"step": self.step, "seconds": self.seconds, "recipe": self.recipe.digest}
         self.state.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.state.with_suffix(".unfinished")
-        save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, unfinished, {"facts": json.dumps(facts)})
+        copies = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+        save_file(copies, unfinished, {"facts": json.dumps(facts)})
         os.replace(unfinished, self.state)
 
     def _optimizer_tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -245,19 +258,28 @@ class Trainer:
         """Take up where the state file stands, if there is one. Raises RecipeError if it is of another recipe."""
         if self.state is None or not self.state.exists():
             return
-        with safe_open(self.state, "pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            if facts["recipe"] != self.recipe.digest:
-                raise RecipeError(
-                    f"{self.state} holds a training run of recipe {facts['recipe'][:12]}; this recipe is "
-                    f"{self.recipe.digest[:12]}. Go on with that recipe, or train into another folder."
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts, tensors = _read_state(self.state)
+        if facts["recipe"] != self.recipe.digest:
+            raise RecipeError(
+                f"{self.state} holds a training run of recipe {facts['recipe'][:12]}; this recipe is "
+                f"{self.recipe.digest[:12]}. Go on with that recipe, or train into another folder."
+            )
         self.family.load_state_dict(_part(tensors, "family."))
         self.average = {name: value.to(self.fabric.device) for name, value in _part(tensors, "average.").items()}
         for number, optimizer in enumerate(o for group in self.optimizers for o in group):
             _restore(optimizer, _part(tensors, f"optimizer.{number}."))
         self.step, self.seconds = facts["step"], facts["seconds"]
+
+
+def _read_state(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {})["facts"])
+            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f"{path} should hold where training stood; it cannot be read: {error}. Remove it to begin anew."
+        ) from error
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

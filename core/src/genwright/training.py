@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genwright.checkpoint import check_new
 from genwright.datasets import digest, locate
 from genwright.domain import Domain, Scalar
 from genwright.encoder import Encoder
-from genwright.errors import DataError, RecipeError, UnknownName
+from genwright.errors import DataError, RecipeError, UnknownName, UsageError
 from genwright.model import Model, new_encoder
 from genwright.options import make
 from genwright.recipe import Component, Recipe
@@ -44,6 +46,7 @@ def trained(
 ) -> Model[Any]:
     """Train a recipe's model, save and record its checkpoint, and return it loaded from there."""
     recipe = _resolved(recipe, registry)
+    check_new(folder)
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
     _check_conditions(recipe, domain)
     run = Run(
@@ -55,27 +58,19 @@ def trained(
         config={"recipe": recipe.to_json()},
         seed=recipe.seed,
     )
-    with recording.running(run):
+    with recording.running(run), closing(_Reports(run, recording, tensorboard, on_report)) as reports:
         path = locate(recipe.data)
         model, examples = prepared(recipe, domain, list(domain.read(path)), registry)
-        reports = _Reports(run, recording, tensorboard, on_report)
+        state = folder.with_name(f".{folder.name}.training.safetensors")
         trainer = Trainer(
-            recipe,
-            model.family,
-            examples,
-            state=folder.with_name(f".{folder.name}.training.safetensors"),
-            accelerator=device,
-            log_every=log_every,
-            on_report=reports,
+            recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
         )
         trainer.run()
-        facts = _facts(trainer, reports, path, len(examples))
         model.family.cpu()
-        checkpoint = model.save(folder, name=name, training=facts)
+        checkpoint = model.save(folder, name=name, training=_facts(trainer, reports, path, len(examples)))
         if recording.store is not None:
             recording.store.put_checkpoint(stored(checkpoint))
-        assert trainer.state is not None
-        trainer.state.unlink()
+        state.unlink()
     return Model.load(checkpoint, registry)
 
 
@@ -91,11 +86,14 @@ def prepared(
     encoder.fit(sound)
     kept, x = _encoded(encoder, sound)
     measured = domain.measure(kept, recipe.conditions) if recipe.conditions else np.zeros((len(kept), 0))
-    whole = ~np.isnan(measured).any(1)
+    whole = np.logical_not(np.isnan(measured).any(1))
     measured = measured[whole]
     kept, x = [item for item, is_whole in zip(kept, whole, strict=True) if is_whole], x[torch.from_numpy(whole)]
     if len(kept) < 2:
-        raise DataError(f"training needs items that the encoder takes; of {len(items):,} in {recipe.data}, {len(kept)} are.")
+        raise DataError(
+            f"training needs two valid items or more that the encoder takes and that have every condition; "
+            f"of {len(items):,} in {recipe.data}, {len(kept)} are. Give other data, or another encoder."
+        )
     if len(kept) < len(items):
         warnings.warn(f"{len(items) - len(kept):,} of {len(items):,} items were left out of training", stacklevel=2)
     scalars = zip(recipe.conditions, measured.mean(0), measured.std(0), strict=True)
@@ -165,9 +163,7 @@ class _Reports:
         self.losses: dict[str, float] = {}
         self.writer: Any = None
         if tensorboard is not None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(tensorboard)  # type: ignore[no-untyped-call]
+            self.writer = _summary_writer(tensorboard)
 
     def __call__(self, progress: Progress) -> None:
         self.losses = dict(progress.losses)
@@ -178,6 +174,22 @@ class _Reports:
             self.writer.add_scalar("learning rate", progress.rate, progress.step)
             self.writer.flush()
         self.on_report(progress)
+
+    def close(self) -> None:
+        """Let go of TensorBoard's file."""
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _summary_writer(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            f"TensorBoard's files are written by its package, which is not installed: {error}. "
+            "Install it: pip install 'genwright-core[tensorboard]'."
+        ) from error
+    return SummaryWriter(folder)
 
 
 def _facts(trainer: Trainer, reports: _Reports, path: Path, examples: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from genwright.errors import ConditionError, DataError
 from genwright.testing.domains import check_domain
 from genwright.testing.encoders import check_encoder

@@ -38,11 +38,19 @@ class Blobs:
         for folder in folders:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-        written = [(self._write(self.path(digest), data), self.path(digest)) for digest, data in missing.items()]
-        # All are on their way to the disk before the first is waited for: four times as fast as one by one.
-        for temporary, path in written:
-            _flush(temporary)
-            os.replace(temporary, path)
+        paths = {self.path(digest): data for digest, data in missing.items()}
+        parts = {path: path.with_name(f"{path.name}.{secrets.token_hex(8)}.part") for path in paths}
+        try:
+            for path, data in paths.items():
+                _write(parts[path], data)
+            # All are on their way to the disk before the first is waited for: four times as fast as one by one.
+            for path, part in parts.items():
+                _flush(part)
+                os.replace(part, path)
+        except OSError:
+            for part in parts.values():
+                part.unlink(missing_ok=True)
+            raise
         for folder in folders | {self.folder, self.folder.parent} if missing else ():
             _flush(folder)
 
@@ -74,17 +82,12 @@ class Blobs:
         except OSError:
             return False
 
-    def _write(self, path: Path, data: bytes) -> Path:
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-        # A name that exists, or a link that was put there, is an error and is never followed.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with open(handle, "wb") as file:
-                file.write(data)
-        except OSError:
-            temporary.unlink()
-            raise
-        return temporary
+
+def _write(path: Path, data: bytes) -> None:
+    # A name that exists, or a link that was put there, is an error and is never followed.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(handle, "wb") as file:
+        file.write(data)
 
 
 def _flush(path: Path) -> None:

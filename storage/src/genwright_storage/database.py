@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from genwright.errors import StoreReadOnly, UsageError
 from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from genwright.errors import StoreReadOnly, UsageError
 from genwright_storage import ledger
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.migrations import HEAD, REVISIONS

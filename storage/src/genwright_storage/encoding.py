@@ -69,14 +69,14 @@ def sample_leaf(
 ) -> bytes:
     """Return the leaf hash of a sample: `encode` of its fields, written out because it runs for every row.
 
-    run:                the 16 bytes of its id
+    run:                its id, 32 hexadecimal digits
     payload:            the SHA-256 of the item's bytes
     parameters, prompt: commitments
     """
     lengths = _SAMPLE_LENGTHS.pack(
         12,
         19,
-        16,
+        32,
         8,
         8,
         len(media_type),
@@ -93,7 +93,7 @@ def sample_leaf(
     return hashlib.sha256(b"\x00" + lengths + origin + media_type + payload + found + parameters + prompt).digest()
 
 
-def batch_digest(run: bytes, first: int, last: int, count: int, root: bytes) -> bytes:
+def batch_digest(run: str, first: int, last: int, count: int, root: bytes) -> bytes:
     """Return what the ledger commits to for a batch: its run, its range of indices and the root over its leaves."""
     return digest("genwright/batch/v1", run, first, last, count, root)
 

@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from genwright.errors import ForeignStore, StorageFull, StoreError, StoreLocked, StoreReadOnly
 from sqlalchemy.exc import DBAPIError
+
+from genwright.errors import ForeignStore, StorageFull, StoreError, StoreLocked, StoreReadOnly
 
 __all__ = ["foreign", "read_only", "translated"]
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from genwright.run import Environment, Run
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
-
 from genwright_storage import encoding
 from genwright_storage.blobs import INLINE
 
@@ -49,10 +48,9 @@ class SampleRow(NamedTuple):
     leaf: bytes
 
 
-def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleRow:
+def sample_row(record: Record, salt: bytes | None = None) -> SampleRow:
     """Return the row of a record.
 
-    run:  the 16 bytes of the run's id
     salt: of the row it is compared with; None for a new one
     """
     media_type, payload, parameters, prompt = record.media_type, record.payload, record.parameters, record.prompt
@@ -62,7 +60,7 @@ def sample_row(record: Record, run: bytes, salt: bytes | None = None) -> SampleR
         salt = os.urandom(16)
     digest, seed = hashlib.sha256(payload).digest(), encoding.signed(record.seed)
     leaf = encoding.sample_leaf(
-        run,
+        record.run.encode(),
         record.index,
         seed,
         media_type.encode(),
@@ -122,7 +120,7 @@ def run_digest(row: Mapping[str, Any]) -> bytes:
     """Return what the ledger commits to for the start of a run: its columns, and `environment`, the digest of that."""
     return encoding.digest(
         "genwright/run/v1",
-        *(bytes.fromhex(row["uid"]), row["kind"], row["domain"], row["environment"]),
+        *(row["uid"], row["kind"], row["domain"], row["environment"]),
         *(row["model"], row["checkpoint"], row["parent"]),
         encoding.commitment(row["salt"], b"config", row["config"].encode()),
         *(row["seed"], row["planned"], row["started_ns"]),
@@ -134,7 +132,7 @@ def end_digest(row: Mapping[str, Any]) -> bytes:
     error, salt = row["error"], row["salt"]
     return encoding.digest(
         "genwright/end/v1",
-        *(bytes.fromhex(row["uid"]), row["state"]),
+        *(row["uid"], row["state"]),
         None if error is None else encoding.commitment(salt, b"error", error.encode()),
         encoding.commitment(salt, b"notes", row["notes"].encode()),
         row["finished_ns"],
@@ -182,7 +180,7 @@ def score_from(row: Any) -> Score:
 
 def scores_digest(run: str, scores: Sequence[Score]) -> bytes:
     """Return what the ledger commits to for scores that were put together."""
-    return encoding.digest("genwright/scores/v1", bytes.fromhex(run), *map(_score_digest, scores))
+    return encoding.digest("genwright/scores/v1", run, *map(_score_digest, scores))
 
 
 def _score_digest(score: Score) -> bytes:

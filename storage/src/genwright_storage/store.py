@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
+from sqlalchemy import Connection, insert, select
+
 from genwright.errors import Conflict, UnknownName
 from genwright.run import Run, State
 from genwright.store import (
@@ -28,8 +30,6 @@ from genwright.store import (
     opening,
     split_id,
 )
-from sqlalchemy import Connection, insert, select
-
 from genwright_storage import encoding, ledger, merkle, queries, rows, tables
 from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
@@ -102,8 +102,7 @@ class SQLStore:
         batch = one_batch(records)
         if not batch:
             return
-        uid = bytes.fromhex(batch[0].run) if len(batch[0].run) == 32 else b""
-        new = [rows.sample_row(record, uid) for record in batch]
+        new = [rows.sample_row(record) for record in batch]
         # Files before rows, so that no row ever names a file that is not there.
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
@@ -247,7 +246,7 @@ class SQLStore:
         stored = set()
         for index, salt, leaf in queries.same_rows(connection, run_id, [record.index for record in batch]):
             record = records[index]
-            if rows.sample_row(record, bytes.fromhex(record.run), salt).leaf != leaf:
+            if rows.sample_row(record, salt).leaf != leaf:
                 raise conflict(self._record(queries.sample_row(connection, run_id, index)), record)
             stored.add(index)
         return [row for row in new if row.idx not in stored]
@@ -305,7 +304,7 @@ def _insert_checkpoint(connection: Connection, checkpoint: StoredCheckpoint) -> 
 
 def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
     first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
-    content = encoding.batch_digest(bytes.fromhex(record.run), first, last, len(new), root)
+    content = encoding.batch_digest(record.run, first, last, len(new), root)
     values = {
         "run_id": run_id,
         "first_idx": first,
@@ -314,7 +313,7 @@ def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequ
         "root": root,
         "seq": ledger.append(connection, "samples", f"{record.run}/{first}", content),
     }
-    key = connection.execute(insert(tables.batch).returning(tables.batch.c.id), values).scalar_one()
+    key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
     connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
 
 

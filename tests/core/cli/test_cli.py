@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 import pytest
+
 from genwright.cli import genwright, main
 from genwright.cli.output import json_option, print_json, print_table
 from genwright.errors import DataError, OptionError

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from genwright.cli import main
 
 Capture = pytest.CaptureFixture[str]

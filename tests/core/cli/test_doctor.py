@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from genwright.cli import main
 from genwright.cli.devices import devices
 from genwright.cli.doctor import Findings, _devices
@@ -41,7 +45,9 @@ def examined(capsys: Capture, *, wrong: bool) -> dict[str, Any]:
 
 
 def with_sqlite(install: Install, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    install("sql", SQLITE)
+    # Where genwright-storage is installed beside core, it is the plugin that serves the scheme.
+    if importlib.util.find_spec("genwright_storage") is None:
+        install("sql", SQLITE)
     monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{path}")
 
 
@@ -138,3 +144,37 @@ def test_a_mirror_that_is_no_folder_is_what_is_wrong(capsys: Capture, monkeypatc
     monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", "/no/such/folder")
     (trouble,) = examined(capsys, wrong=True)["troubles"]
     assert trouble.startswith("GENWRIGHT_DATA_MIRROR names a folder with data sets; /no/such/folder is none.")
+
+
+def test_a_pytorch_that_never_comes_back_is_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(command: list[str], **options: object) -> None:
+        raise subprocess.TimeoutExpired(command, 120)
+
+    monkeypatch.setattr(subprocess, "run", wait)
+    findings = Findings()
+    _devices(findings)
+    assert findings.troubles == ["PyTorch was not imported within 120 seconds. Install it again."]
+
+
+def test_a_python_without_sqlite_is_what_is_wrong(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    (trouble,) = examined(capsys, wrong=True)["troubles"]
+    assert trouble.startswith("this Python has no SQLite: ")
+    assert trouble.endswith("Install a Python with it.")
+
+
+def test_a_folder_that_may_not_be_written_is_what_is_wrong(
+    install: Install, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_sqlite(install, monkeypatch, tmp_path / "s.sqlite")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    (trouble,) = examined(capsys, wrong=True)["troubles"]
+    assert trouble.endswith(f"cannot be used: {tmp_path} may not be written. Change its permissions.")
+
+
+def test_what_is_wrong_and_what_to_know_are_printed_last(install: Install, capsys: Capture) -> None:
+    install("bad", "1/0")
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "\nwrong: plugin 'bad' (genwright-bad 0.3.1) is refused: it cannot be imported: ZeroDivision" in printed
+    assert "Nothing is wrong." not in printed

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from genwright.cli import main
 
 Install = Callable[..., None]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from genwright.cli.scaffold import write_plugin
 from genwright.errors import UsageError
 
@@ -24,7 +25,7 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def test_the_example_is_what_new_writes(tmp_path: Path) -> None:
-    """To change the example, change the template and write it anew: plugins new rhythms --folder examples/new_domain."""
+    """To change it, change the template and write it anew (plugins new rhythms --folder examples/new_domain)."""
     write_plugin("rhythms", tmp_path / "written")
     assert texts(tmp_path / "written") == texts(EXAMPLE)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from genwright.errors import PluginError
 from genwright.testing.check import Check, checks, require
 
@@ -26,5 +27,5 @@ def test_the_trouble_of_a_fact_is_its_own_sentence() -> None:
 
 
 def test_what_is_required_raises_with_the_trouble() -> None:
-    with pytest.raises(PluginError, match="^nothing there$"):
+    with pytest.raises(PluginError, match=r"^nothing there$"):
         require([], "nothing there")

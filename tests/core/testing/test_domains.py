@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from genwright.testing.domains import check_domain
 
 ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]

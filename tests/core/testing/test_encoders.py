@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from genwright.errors import ConditionError
 from genwright.space import Continuous, Tokens
 from genwright.testing.encoders import check_encoder
-from torch import Tensor
 
 ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]
 

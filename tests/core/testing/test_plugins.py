@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from genwright.errors import UnknownName
 from genwright.testing.plugins import check_plugin
 

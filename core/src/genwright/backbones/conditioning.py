@@ -42,7 +42,7 @@ class Conditioning(nn.Module):
         asked = ~condition.scalars.isnan()
         z = ((condition.scalars.nan_to_num() - self.mean) / self.deviation).clamp(-_REACH, _REACH)
         spacing = 2 * _REACH / (_BUMPS - 1)
-        spread = torch.exp(-0.5 * ((z[..., None] - self.bumps) / spacing) ** 2)
+        spread = torch.exp(-0.5 * ((z[..., None] - self.bumps) / spacing) ** 2).to(self.scalar.dtype)
         each = torch.einsum("bsk,skd->bsd", spread, self.scalar)
         total = torch.where(asked[..., None], each, self.unasked).sum(1)
         # Position 0 of each embedding stands for "not asked", which a condition writes as -1.

@@ -1,4 +1,4 @@
-"""A causal transformer, and its stream with a preallocated cache."""
+"""A causal transformer."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.backbones.conditioning import Conditioning
+from genwright.backbones.stream import TransformerStream, rotate
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
-__all__ = ["Transformer", "TransformerStream"]
+__all__ = ["Block", "Transformer"]
 
 
 class Transformer(nn.Module):
@@ -45,7 +46,7 @@ class Transformer(nn.Module):
         activation: Literal["relu2", "swiglu"] = "relu2",
     ) -> None:
         super().__init__()
-        _check_heads(width, heads, shared)
+        _check_sizes(width=width, depth=depth, heads=heads, shared=shared, expansion=expansion)
         self.space = space
         self.start = space.vocab_size
         # One more row than the vocabulary: the start token, which is never predicted.
@@ -88,7 +89,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_attention, self.norm_feed = nn.RMSNorm(width), nn.RMSNorm(width)
         self.attention = Attention(width=width, heads=heads, shared=shared)
-        self.feed = {"relu2": SquaredReLU, "swiglu": SwiGLU}[activation](width, hidden)
+        self.feed = SquaredReLU(width, hidden) if activation == "relu2" else SwiGLU(width, hidden)
 
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
@@ -97,7 +98,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal attention, over a whole sequence or over a cache."""
+    """Causal attention with norms of queries and keys."""
 
     def __init__(self, *, width: int, heads: int, shared: int) -> None:
         super().__init__()
@@ -106,34 +107,15 @@ class Attention(nn.Module):
         self.outward = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.outward.weight)
 
-    def project(self, x: Tensor, cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values, [*rows, heads, H], turned to their positions."""
-        q, k, v = self.inward(x).unflatten(-1, (-1, self.head)).split((self.heads, self.kept, self.kept), -2)
-        turned = F.rms_norm(torch.cat((q, k), -2), (self.head,))
-        turned = rotate(turned, cosine[..., None, :], sine[..., None, :])
-        return *turned.split((self.heads, self.kept), -2), v
-
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return what each position gathers from itself and those before it."""
-        q, k, v = (part.transpose(1, 2) for part in self.project(x, cosine, sine))
+        inward = self.inward(x).unflatten(-1, (-1, self.head))
+        turned, v = torch.split(inward, [self.heads + self.kept, self.kept], 2)
+        turned = rotate(F.rms_norm(turned, (self.head,)), cosine[:, None], sine[:, None])
+        q, k = torch.split(turned, [self.heads, self.kept], 2)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         gathered = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kept < self.heads)
         return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
-
-    def step(
-        self, x: Float[Tensor, "B D"], cosine: Tensor, sine: Tensor, cache: tuple[Tensor, Tensor], at: Tensor, mask: Tensor
-    ) -> Float[Tensor, "B D"]:
-        """Return what the newest position gathers, after writing its key and value to the cache.
-
-        The products run over the whole padded cache in one shape: SDPA with a single query gives bits that depend on
-        a row's place in the batch.
-        """
-        keys, values = cache
-        q, k, v = self.project(x, cosine, sine)
-        rows = torch.arange(len(x), device=x.device)
-        keys[rows, :, at], values[rows, :, at] = k, v
-        q_BKGH = q.unflatten(1, (self.kept, -1)) * self.head**-0.5
-        weights_BKGS = (q_BKGH @ keys.mT + mask).softmax(-1)
-        return cast(Tensor, self.outward((weights_BKGS @ values).flatten(1)))
 
 
 class SquaredReLU(nn.Module):
@@ -146,7 +128,12 @@ class SquaredReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the part's output."""
-        return cast(Tensor, self.down(F.relu(self.up(x)).square()))
+        return cast(Tensor, self.down(self.activate(self.up(x))))
+
+    @staticmethod
+    def activate(hidden: Tensor) -> Tensor:
+        """Return max(hidden, 0) squared."""
+        return F.relu(hidden).square()
 
 
 class SwiGLU(nn.Module):
@@ -160,62 +147,35 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the part's output."""
-        gate, value = self.up(x).chunk(2, -1)
-        return cast(Tensor, self.down(F.silu(gate) * value))
+        return cast(Tensor, self.down(self.activate(self.up(x))))
+
+    @staticmethod
+    def activate(hidden: Tensor) -> Tensor:
+        """Return the second half, gated by the first."""
+        gate, value = hidden.chunk(2, -1)
+        return F.silu(gate) * value
 
 
-class TransformerStream:
-    """Rows being drawn, each at a position of its own, so that a finished row can start anew beside running ones."""
-
-    def __init__(self, network: Transformer, condition: Condition) -> None:
-        self._network = network
-        rows, weight = len(condition), network.embedding.weight
-        # Whole multiples of 16 positions keep the products' bits independent of where a row lies.
-        length = -(-network.space.size // 16) * 16
-        first = cast(Block, network.blocks[0]).attention
-        shape = (len(network.blocks), 2, rows, first.kept, length, first.head)
-        self._cache = weight.new_zeros(shape)
-        self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
-        self._mask = weight.new_full((length, length), -torch.inf).triu(1)
-        self._asked = network.conditioning(condition.to(weight.device))
-
-    @torch.inference_mode()
-    def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
-        """Return the logits that follow, given one more token a row."""
-        network, at = self._network, self._at
-        x = network.embedding(tokens) + self._asked
-        cosine, sine, mask = network.cosine[at], network.sine[at], self._mask[at][:, None, None]
-        for block, cache in zip(network.blocks, self._cache, strict=True):
-            block = cast(Block, block)
-            x = x + block.attention.step(block.norm_attention(x), cosine, sine, (cache[0], cache[1]), at, mask)
-            x = x + block.feed(block.norm_feed(x))
-        self._at = (at + 1).clamp(max=network.space.size - 1)
-        return network.logits(x)
-
-    @torch.inference_mode()
-    def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
-        """Begin these rows anew. What their cache held is masked until it is written again."""
-        asked = self._network.conditioning(condition.to(self._asked.device))
-        self._asked = torch.where(rows[:, None], asked, self._asked)
-        self._at = torch.where(rows, 0, self._at)
-
-
-def rotation(length: int, head: int) -> tuple[Float[Tensor, "T half"], Float[Tensor, "T half"]]:
-    """Return the cosines and sines of rotary positions, base 10,000."""
+def rotation(length: int, head: int) -> tuple[Float[Tensor, "T H"], Float[Tensor, "T H"]]:
+    """Return the cosines and sines of rotary positions, base 10,000; sines of the first half with a minus."""
     rate = 10_000.0 ** (-torch.arange(0, head, 2).float() / head)
     angle = torch.arange(length).float()[:, None] * rate
-    return angle.cos(), angle.sin()
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
 
 
-def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
-    """Return x with its halves turned as the real and imaginary parts of complex numbers."""
-    a, b = x.chunk(2, -1)
-    return torch.cat((a * cosine - b * sine, a * sine + b * cosine), -1)
-
-
-def _check_heads(width: int, heads: int, shared: int) -> None:
+def _check_sizes(*, width: int, depth: int, heads: int, shared: int, expansion: int) -> None:
+    for name, size in (
+        ("width", width),
+        ("depth", depth),
+        ("heads", heads),
+        ("shared", shared),
+        ("expansion", expansion),
+    ):
+        if size < 1:
+            raise OptionError(f"a transformer's {name} is 1 or more; got {size}. Choose a larger one.")
     if width % heads or (width // heads) % 2 or heads % shared:
         raise OptionError(
             f"a transformer needs width = heads x an even head width, and heads a multiple of shared; "
-            f"got width={width}, heads={heads}, shared={shared}."
+            f"got width={width}, heads={heads}, shared={shared}. Change one of them."
         )

@@ -19,7 +19,7 @@ import click
 
 from genwright.cli.output import json_option, print_json
 from genwright.datasets import MIRROR
-from genwright.places import cache_folder, store_url
+from genwright.folders import cache_folder, store_url
 from genwright.registry import Plugin, registry
 
 __all__ = ["doctor"]

@@ -42,19 +42,21 @@ class Autoregressive(Family):
 
     def phases(self) -> Sequence[Phase]:
         """Return the one loss: nats per token, the stop token counted."""
-        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
+        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters()), weight=self._tokens),)
 
     def reading(self) -> NextToken:
         """Return the model as what follows what."""
         return _Reading(self.network.eval(), self.space)
 
-    def log_likelihood(self, x: Int64[Tensor, "B *shape"], condition: Condition) -> Float[Tensor, " B"]:
+    def log_likelihood(self, x: Int64[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B"]:
         """Return log p(x) of each row, in nats, exact."""
         return -(self._token_losses(x, condition)).sum(1)
 
     def _loss(self, batch: Batch) -> Tensor:
-        losses = self._token_losses(batch.x, batch.condition)
-        return losses.sum() / _counted(batch.x.flatten(1)[:, : losses.shape[1]], self.space.stop).sum()
+        return self._token_losses(batch.x, batch.condition).sum() / self._tokens(batch)
+
+    def _tokens(self, batch: Batch) -> float:
+        return float(_counted(batch.x.flatten(1), self.space.stop).sum())
 
     def _token_losses(self, x: Tensor, condition: Condition) -> Float[Tensor, "B T"]:
         tokens = x.flatten(1)

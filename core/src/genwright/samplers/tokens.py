@@ -11,6 +11,7 @@ from abc import abstractmethod
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -31,9 +32,7 @@ class TokenSampler(Sampler[NextToken]):
 
     @final
     @torch.inference_mode()
-    def sample(
-        self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int
-    ) -> Int64[Tensor, "B T"]:
+    def sample(self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int) -> Int64[Tensor, "B T"]:
         """Return one sequence a row of noise, filled with the stop token after its end."""
         return _Draw(self, reading, noise, condition, rows).run()
 
@@ -81,7 +80,10 @@ class TopK(TokenSampler):
 
 @final
 class TopP(TokenSampler):
-    """Draws from the fewest likeliest tokens that reach probability p. Source: Holtzman et al. (2020), arXiv:1904.09751."""
+    """Draws from the fewest likeliest tokens that reach probability p.
+
+    Source: Holtzman et al. (2020), arXiv:1904.09751.
+    """
 
     def __init__(self, *, p: float = 0.95, temperature: float = 1.0) -> None:
         self.p, self.temperature = _share("p", p), _positive("temperature", temperature)
@@ -89,8 +91,10 @@ class TopP(TokenSampler):
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return the logits of the tokens before which less than p has been gathered."""
         logits = logits / self.temperature
-        ordered, ids = logits.softmax(-1).sort(-1, descending=True, stable=True)
-        beyond = ordered.cumsum(-1) - ordered >= self.p
+        ordered, ids = torch.sort(logits.softmax(-1), stable=True, dim=-1, descending=True)
+        gathered = F.pad(ordered.cumsum(-1)[..., :-1], (1, 0))
+        # Rounded sums reach 1 before the last tokens, all of which belong to p = 1.
+        beyond = (gathered >= self.p) & (self.p < 1)
         return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, ids, beyond), -torch.inf)
 
 
@@ -110,7 +114,9 @@ class MinP(TokenSampler):
 class _Draw:
     """The samples of one call: `rows` places, each taken by the next sample as soon as its last one has stopped."""
 
-    def __init__(self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition, rows: int) -> None:
+    def __init__(
+        self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition, rows: int
+    ) -> None:
         self.sampler, self.reading, self.noise, self.condition = sampler, reading, noise, condition
         fill = 0 if reading.stop is None else reading.stop
         device = noise.samples.device
@@ -163,7 +169,9 @@ class _Draw:
 
 def _positive(name: str, value: float) -> float:
     if not 0 < value < math.inf:
-        raise OptionError(f"{name} is above 0; got {value}. For the likeliest token each time, use the sampler 'greedy'.")
+        raise OptionError(
+            f"{name} is above 0; got {value}. For the likeliest token each time, use the sampler 'greedy'."
+        )
     return value
 
 

@@ -1,5 +1,8 @@
 """What every store promises, as tests to inherit."""
 
+# The name of a test says what it holds.
+# ruff: noqa: D102
+
 from __future__ import annotations
 
 import itertools
@@ -62,7 +65,9 @@ def make_record(run: Run, index: int, **changes: Any) -> Record:
 def make_checkpoint(digest: str = "5f1c" + "ab" * 30) -> StoredCheckpoint:
     """Return a checkpoint of two files."""
     files = {"weights.safetensors": ("12" * 32, 1_048_576), "card.json": ("34" * 32, 812)}
-    return StoredCheckpoint(digest=digest, name="molecules/druglike", domain="molecules", card='{"steps": 1}', files=files)
+    return StoredCheckpoint(
+        digest=digest, name="molecules/druglike", domain="molecules", card='{"steps": 1}', files=files
+    )
 
 
 class StoreTests:
@@ -160,7 +165,9 @@ class StoreTests:
 
     def test_another_checkpoint_of_the_same_digest_is_a_conflict(self, store: Store) -> None:
         store.put_checkpoint(make_checkpoint())
-        with pytest.raises(Conflict, match=r"is already stored with another content. The digest of a checkpoint is over"):
+        with pytest.raises(
+            Conflict, match=r"is already stored with another content. The digest of a checkpoint is over"
+        ):
             store.put_checkpoint(replace(make_checkpoint(), card="{}"))
         assert store.checkpoint("5f1c") == make_checkpoint()
 
@@ -214,7 +221,9 @@ class StoreTests:
     def test_other_bytes_under_the_same_index_are_a_conflict(self, store: Store, run: Run) -> None:
         store.put_samples([make_record(run, 1)])
         other = make_record(run, 1, payload=b"N", canonical="N")
-        with pytest.raises(Conflict, match=rf"sample {run.id}/1 .* another payload and canonical. The stored one was kept"):
+        with pytest.raises(
+            Conflict, match=rf"sample {run.id}/1 .* another payload and canonical. The stored one was kept"
+        ):
             store.put_samples([make_record(run, 0), other, make_record(run, 2)])
         assert list(store.samples()) == [make_record(run, 1)]
 
@@ -251,12 +260,16 @@ class StoreTests:
             store.put_samples([make_record(make_run(), 0)])
 
     def test_samples_of_two_runs_are_refused(self, store: Store, run: Run) -> None:
-        with pytest.raises(StoreError, match=r"a batch holds the samples of one run; got those of .*Put them run by run"):
+        with pytest.raises(
+            StoreError, match=r"a batch holds the samples of one run; got those of .*Put them run by run"
+        ):
             store.put_samples([make_record(run, 0), make_record(make_run(), 0)])
 
     @pytest.mark.parametrize("change", [{"index": -1}, {"index": 2**63}, {"seed": 2**64}])
     def test_numbers_that_do_not_fit_are_refused(self, store: Store, run: Run, change: dict[str, int]) -> None:
-        with pytest.raises(StoreError, match=r"index is from 0 to 2\^63 - 1 and its seed an integer of 64 bits; got index"):
+        with pytest.raises(
+            StoreError, match=r"index is from 0 to 2\^63 - 1 and its seed an integer of 64 bits; got index"
+        ):
             store.put_samples([replace(make_record(run, 0), **change)])  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(("text", "found"), [("a\0b", "NUL"), ("a\ud800b", "a lone surrogate")])
@@ -337,7 +350,10 @@ class StoreTests:
 
     def test_scores_come_back_in_the_order_they_were_put(self, store: Store, run: Run) -> None:
         store.put_samples([make_record(run, 0)])
-        first = [Score(metric="fcd", value=0.91, error=0.02, detail="1,000 samples"), Score(metric="qed", value=1, index=0)]
+        first = [
+            Score(metric="fcd", value=0.91, error=0.02, detail="1,000 samples"),
+            Score(metric="qed", value=1, index=0),
+        ]
         store.put_scores(run.id, first)
         store.put_scores("LAST", [Score(metric="fcd", value=math.inf)])
         assert store.scores(run.id) == [*first, Score(metric="fcd", value=math.inf)]

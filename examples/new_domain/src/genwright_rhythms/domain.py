@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from genwright.domain import Domain, Offer, Prefix, Scalar
 from genwright.errors import DataError
 
@@ -54,6 +55,14 @@ class Rhythms(Domain[str]):
         """Return the number of strokes, for as many of `names` as ask for it."""
         strokes = np.array([item.count(STROKE) for item in items], dtype=np.float64)
         return np.stack([strokes for _ in names], axis=1) if names else np.empty((len(items), 0))
+
+    def gather(self, items: Sequence[str]) -> list[str]:
+        """Return the rhythms as they are."""
+        return list(items)
+
+    def reference(self, items: Sequence[str]) -> list[str]:
+        """Return the rhythms as they are."""
+        return list(items)
 
     def to_bytes(self, item: str) -> bytes:
         """Return the text as UTF-8."""

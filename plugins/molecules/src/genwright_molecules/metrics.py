@@ -39,10 +39,16 @@ __all__ = [
     "frechet_chemnet_distance",
     "internal_diversity",
     "internal_diversity_2",
+    "logp_distance",
     "novel",
+    "qed_distance",
+    "sa_distance",
     "scaffold_similarity",
     "similarity_to_nearest",
+    "unique_1k",
+    "unique_10k",
     "valid",
+    "weight_distance",
 ]
 
 _GROUPS = 20
@@ -151,11 +157,14 @@ class Wasserstein:
         return Value(value=float(wasserstein_distance(values, others)), error=error, count=len(values))
 
 
+unique_1k, unique_10k = Unique(1_000), Unique(10_000)
+logp_distance, sa_distance, qed_distance, weight_distance = map(Wasserstein, COMPARED)
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "valid": valid,
-        "unique@1k": Unique(1_000),
-        "unique@10k": Unique(10_000),
+        "unique@1k": unique_1k,
+        "unique@10k": unique_10k,
         "novel": novel,
         "IntDiv": internal_diversity,
         "IntDiv2": internal_diversity_2,
@@ -164,7 +173,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "Frag": fragment_similarity,
         "Scaf": scaffold_similarity,
         "FCD": frechet_chemnet_distance,
-        **{name: Wasserstein(name) for name in COMPARED},
+        "logP": logp_distance,
+        "SA": sa_distance,
+        "QED": qed_distance,
+        "weight": weight_distance,
     }
 )
 """All metrics by name."""

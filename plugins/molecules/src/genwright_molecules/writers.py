@@ -6,8 +6,8 @@ import csv
 import gzip
 import io
 import lzma
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO, TextIO, cast
 
@@ -19,7 +19,7 @@ from genwright_molecules.molecule import flaw, parse
 from genwright_molecules.readers import split_name
 from genwright_molecules.vocabulary import quote
 
-__all__ = ["write"]
+__all__ = ["new_file", "write"]
 
 
 def write(items: Iterable[str], path: Path) -> None:
@@ -30,15 +30,26 @@ def write(items: Iterable[str], path: Path) -> None:
     Raises DataError for an unknown ending, a file that exists, or an item that the format cannot hold; nothing is left.
     """
     format, compression = split_name(path)
+    with (
+        new_file(path) as raw,
+        _compress(raw, compression) as stream,
+        io.TextIOWrapper(stream, "utf-8", newline="\n") as text,
+    ):
+        _WRITERS[format](items, text)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that must not exist yet; nothing is left of it on failure. Raises DataError if it cannot be made."""
     try:
-        raw = path.open("xb")
+        stream = path.open("xb")
     except FileExistsError as error:
         raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}. Check the folder and the permissions.") from error
     try:
-        with raw, _compress(raw, compression) as stream, io.TextIOWrapper(stream, "utf-8", newline="\n") as text:
-            _WRITERS[format](items, text)
+        with stream:
+            yield stream
     except BaseException:
         with suppress(OSError):
             path.unlink()
@@ -72,7 +83,8 @@ def _write_sdf(items: Iterable[str], stream: TextIO) -> None:
         molecule = parse(item)
         if molecule is None:
             raise DataError(
-                f"a .sdf file holds valid molecules; got {quote(item)}: {flaw(item)} Write the valid ones, or a .smi file."
+                f"a .sdf file holds valid molecules; got {quote(item)}: {flaw(item)} "
+                "Write the valid ones, or a .smi file."
             )
         flat = Chem.Mol(molecule)
         rdDepictor.Compute2DCoords(flat)

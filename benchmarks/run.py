@@ -1,0 +1,92 @@
+"""Measure what is promised and print it as one table, beside what others reach.
+
+    python benchmarks/run.py molecules [--quick] [--samples N] [--model NAME_OR_FOLDER] [--only SECTION ...]
+
+Nothing is measured whose quick tests are red. The sections measured also go to benchmarks/results/, as Markdown and as
+JSON, beside those measured before; unless with --quick or --ungated, whose numbers are for trying things.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+_HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(_HERE.parent))
+
+from benchmarks.environment import command, environment  # noqa: E402
+from benchmarks.gate import Red, check_green  # noqa: E402
+from benchmarks.results import Section, as_json, as_markdown, from_json, merged  # noqa: E402
+from benchmarks.row import Row  # noqa: E402
+from benchmarks.setting import Setting  # noqa: E402
+
+SECTIONS = {
+    "molecules": ("quality", "conditional", "peers", "startup", "recording", "memory"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; return 1 if a target is missed or a test red."""
+    asked = _parser().parse_args(arguments)
+    names = [name for name in SECTIONS[asked.domain] if not asked.only or name in asked.only]
+    cases = {name: importlib.import_module(f"benchmarks.cases.{name}") for name in names}
+    if not asked.ungated:
+        try:
+            check_green(sorted({test for case in cases.values() for test in case.TESTS}))
+        except Red as error:
+            print(f"Refused: {error}", file=sys.stderr)
+            return 1
+    with tempfile.TemporaryDirectory(prefix="genwright-benchmark-") as scratch:
+        setting = _setting(asked, Path(scratch))
+        sections = [_measured(name, case, setting) for name, case in cases.items()]
+    title = f"Benchmark of {asked.domain}"
+    if asked.quick or asked.ungated:
+        print(as_markdown(f"{title}, for trying things", sections))
+    else:
+        _keep(title, sections, _HERE / "results" / asked.domain, SECTIONS[asked.domain])
+    return int(any(row.verdict == "FAIL" for section in sections for row in section.rows))
+
+
+def _setting(asked: argparse.Namespace, scratch: Path) -> Setting:
+    samples = (2_000 if asked.quick else 30_000) if asked.samples is None else asked.samples
+    return Setting(model=asked.model or asked.domain, quick=asked.quick, samples=samples, scratch=scratch)
+
+
+def _measured(name: str, case: ModuleType, setting: Setting) -> Section:
+    versions = environment()
+    return Section(name=name, command=command(), environment=versions, rows=list(_told(case.rows(setting))))
+
+
+def _told(rows: Iterator[Row]) -> Iterator[Row]:
+    for row in rows:
+        print(f"{row.section}: {row.name}: {row.value} {row.unit} {row.verdict}", file=sys.stderr, flush=True)
+        yield row
+
+
+def _keep(title: str, sections: Sequence[Section], path: Path, order: Sequence[str]) -> None:
+    every = merged(from_json(path.with_suffix(".json")), sections, order)
+    path.parent.mkdir(exist_ok=True)
+    path.with_suffix(".json").write_text(as_json(every), encoding="utf-8")
+    path.with_suffix(".md").write_text(as_markdown(title, every), encoding="utf-8")
+    print(as_markdown(title, sections))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Measure what is promised, beside what others reach.")
+    parser.add_argument("domain", choices=sorted(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="measure less, to try things")
+    parser.add_argument("--ungated", action="store_true", help="measure although tests are red or missing")
+    parser.add_argument("--samples", type=int, metavar="N", help="for quality: 30,000, or 2,000 if quick")
+    parser.add_argument("--model", metavar="NAME_OR_FOLDER", help="the domain's default model if not given")
+    sections = sorted({name for names in SECTIONS.values() for name in names})
+    parser.add_argument("--only", action="append", choices=sections, help="a section; may be given several times")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Rows being drawn from a transformer, token by token, with a preallocated cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast, final
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from genwright.readings import Condition
+
+if TYPE_CHECKING:
+    from genwright.backbones.transformer import Block, Transformer
+
+__all__ = ["TransformerStream", "rotate"]
+
+
+@final
+class TransformerStream:
+    """Rows being drawn, each at a position of its own, so that a finished row can start anew beside running ones.
+
+    The weights are laid out for drawing once: transposed, which takes a quarter less time a product at 128 rows, and
+    multiplied with the gains of the norms before them.
+    """
+
+    def __init__(self, network: Transformer, condition: Condition) -> None:
+        self._network, self._condition = network, condition.to(network.embedding.weight.device)
+        rows, weight = len(condition), network.embedding.weight
+        # Whole multiples of 16 positions keep the products' bits independent of where a row lies.
+        length = -(-network.space.size // 16) * 16
+        self._layers = [_Layer.of(cast("Block", block), rows, length) for block in network.blocks]
+        self._outward = _folded(weight[: network.space.vocab_size], network.norm.weight)
+        self._mask = weight.new_full((length, length), -torch.inf).triu(1)
+        self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
+        self._asked = network.conditioning(self._condition)
+
+    @torch.inference_mode()
+    def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
+        """Return the logits that follow, given one more token a row."""
+        network, at = self._network, self._at
+        x = F.embedding(tokens, network.embedding.weight) + self._asked
+        place = _Place.of(at, self._layers[0], network.cosine, network.sine, self._mask)
+        for layer in self._layers:
+            x = layer.step(x, place)
+        self._at = (at + 1).clamp(max=network.space.size - 1)
+        return _unit(x) @ self._outward
+
+    @torch.inference_mode()
+    def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
+        """Begin these rows anew. What their cache held is masked until it is written again."""
+        self._at = torch.where(rows, 0, self._at)
+        now, before = condition.to(self._asked.device), self._condition
+        changed = rows & ~(_same(now.scalars, before.scalars) & _same(now.labels, before.labels))
+        # Most runs ask every row for the same, so what is asked need not be computed at every restart.
+        if bool(changed.any()):
+            self._asked = torch.where(changed[:, None], self._network.conditioning(now), self._asked)
+            self._condition = replace(
+                before,
+                scalars=torch.where(changed[:, None], now.scalars, before.scalars),
+                labels=torch.where(changed[:, None], now.labels, before.labels),
+            )
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where each row stands: its rotation, where in the caches it writes, and what it may attend to."""
+
+    cosine: Float[Tensor, "B 1 H"]
+    sine: Float[Tensor, "B 1 H"]
+    keys: Int64[Tensor, " BKH"]
+    values: Int64[Tensor, " BK"]
+    mask: Float[Tensor, "BK G S"]
+
+    @classmethod
+    def of(cls, at: Tensor, layer: _Layer, cosine: Tensor, sine: Tensor, mask: Tensor) -> _Place:
+        count, head, length = layer.keys.shape
+        each = torch.arange(count, device=at.device) * length + at.repeat_interleave(count // len(at))
+        columns = torch.arange(count * head, device=at.device).view(count, head) * length
+        seen = mask[at][:, None, None].expand(-1, layer.kept, layer.group, -1)
+        return cls(
+            cosine=cosine[at][:, None],
+            sine=sine[at][:, None],
+            keys=(columns + (at.repeat_interleave(layer.kept))[:, None]).flatten(),
+            values=each,
+            mask=seen.reshape(count, layer.group, length),
+        )
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries."""
+
+    inward: Float[Tensor, "D NKKH"]
+    outward: Float[Tensor, "NH D"]
+    up: Float[Tensor, "D F"]
+    down: Float[Tensor, "F D"]
+    activate: Callable[[Tensor], Tensor]
+    keys: Float[Tensor, "BK H S"]
+    values: Float[Tensor, "BK S H"]
+    kept: int
+    group: int
+
+    @classmethod
+    def of(cls, block: Block, rows: int, length: int) -> _Layer:
+        attention, feed = block.attention, block.feed
+        weight, head, kept = attention.inward.weight, attention.head, attention.kept
+        return cls(
+            inward=_folded(weight, block.norm_attention.weight),
+            outward=attention.outward.weight.T.contiguous(),
+            up=_folded(feed.up.weight, block.norm_feed.weight),
+            down=feed.down.weight.T.contiguous(),
+            activate=feed.activate,
+            # Keys lie along positions: their product with few queries takes half the time so.
+            keys=weight.new_zeros(rows * kept, head, length),
+            values=weight.new_zeros(rows * kept, length, head),
+            kept=kept,
+            group=attention.heads // kept,
+        )
+
+    def step(self, x: Float[Tensor, "B D"], place: _Place) -> Float[Tensor, "B D"]:
+        """Return the stream after this block, having written the newest position to the cache.
+
+        The products run over the whole padded cache in one shape: SDPA with a single query gives bits that depend on
+        a row's place in the batch.
+        """
+        head = self.values.shape[-1]
+        turned, values = torch.split(
+            (_unit(x) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
+        )
+        turned = rotate(_unit(turned), place.cosine, place.sine)
+        queries, keys = torch.split(turned, [self.kept * self.group, self.kept], 1)
+        self.keys.view(-1).index_copy_(0, place.keys, keys.flatten())
+        self.values.view(-1, head).index_copy_(0, place.values, values.flatten(0, 1))
+        scores = torch.baddbmm(place.mask, queries.reshape(-1, self.group, head), self.keys, alpha=head**-0.5)
+        gathered = (scores.softmax(-1) @ self.values).view(len(x), -1)
+        x = torch.addmm(x, gathered, self.outward)
+        return torch.addmm(x, self.activate(_unit(x) @ self.up), self.down)
+
+
+def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
+    """Return x with its halves turned as the real and imaginary parts of complex numbers.
+
+    cosine, sine: of `rotation`, broadcast over heads; the sines of the first half with a minus
+    """
+    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, -1), sine)
+
+
+def _unit(x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
+    return F.rms_norm(x, x.shape[-1:])
+
+
+def _folded(weight: Float[Tensor, "out D"], gain: Float[Tensor, " D"]) -> Float[Tensor, "D out"]:
+    return (weight * gain).T.contiguous()
+
+
+def _same(a: Tensor, b: Tensor) -> Bool[Tensor, " B"]:
+    """Return which rows are equal, where NaN, which asks for nothing, equals itself."""
+    return ((a == b) | ((a != a) & (b != b))).all(1)

@@ -1,0 +1,216 @@
+"""`genwright generate`: draw samples from a model, record them and print them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shlex
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+import genwright as gw
+from genwright.cli.output import json_option, say
+from genwright.cli.parameters import PAIR, recording_options
+from genwright.domain import Offer, Scalar
+from genwright.folders import store_url
+from genwright.options import GIVEN, parse
+from genwright.recipe import Component
+from genwright.registry import registry
+
+if TYPE_CHECKING:
+    from genwright.model import Model
+    from genwright.run import Run
+    from genwright.samples import Samples
+
+__all__ = ["Tally", "generate"]
+
+ToText = Callable[[Mapping[str, Any]], str]
+
+_DRAWN = 25
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What was drawn so far, of `wanted`; `first` are the items that a grid shows."""
+
+    wanted: int
+    run: Run | None = None
+    samples: int = 0
+    valid: int = 0
+    refused: int = 0
+    first: list[Any] = field(default_factory=list)
+
+    def add(self, batch: Samples[Any], kept: Samples[Any]) -> None:
+        """Count a batch."""
+        self.run = batch.run
+        self.samples += len(batch)
+        self.valid += sum(sample.is_valid for sample in batch)
+        self.refused += sum(not all(review.passed for review in sample.reviews) for sample in batch)
+        self.first += kept.items[: _DRAWN - len(self.first)]
+
+
+@click.command()
+@click.argument("model")
+@click.option("-n", "n", type=int, default=10, show_default=True, metavar="N", help="How many.")
+@click.option("--seed", type=int, help="Decides the samples; a fresh one if not given.")
+@click.option("--where", "asked", type=PAIR, multiple=True, help="Ask for something, such as logP=2.5.")
+@click.option("--sampler", metavar="NAME", help="How to draw; as suits the model's encoder if not given.")
+@click.option("-o", "options", type=PAIR, multiple=True, help="An option of the sampler; inner.NAME of one inside it.")
+@click.option("--reviewer", "reviewers", multiple=True, metavar="NAME", help="Have the samples reviewed.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the items to a new file, and print none.")
+@click.option(
+    "--grid", type=click.Path(path_type=Path), help=f"Draw the first {_DRAWN} items to a new .png or .svg file."
+)
+@click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
+@click.option("--rows", type=int, help="Rows the network is given at once; may change the last bits.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
+@click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")
+@recording_options
+@json_option
+def generate(
+    model: str,
+    n: int,
+    asked: Sequence[tuple[str, str]],
+    sampler: str | None,
+    options: Sequence[tuple[str, str]],
+    output: Path | None,
+    grid: Path | None,
+    device: str,
+    where: str | None,
+    no_store: bool,
+    rows: int | None,
+    workers: int,
+    as_json: bool,
+    **choices: Any,
+) -> int:
+    """Draw samples from MODEL, record them and print them, one a line.
+
+    MODEL is the name of a model, of a domain (its default model), or a folder. Every sample is recorded. The valid ones
+    are printed; with --json all are, each an object on a line of its own, flawed ones with their flaw.
+    """
+    # Torch is imported here, so that help and wrong options answer at once.
+    from genwright.generation import ROWS
+
+    loaded = _load(model, device)
+    batches = gw.stream(
+        loaded,
+        n,
+        where=_asked(dict(asked), loaded.domain.conditions),
+        sampler=_chosen(loaded, sampler, dict(options)),
+        store=False if no_store else where,
+        engine=gw.use("local", workers=workers),
+        rows=ROWS if rows is None else rows,
+        device=device,
+        **choices,
+    )
+    tally, url = Tally(wanted=n), None if no_store else where or store_url()
+    to_text = _to_json if as_json else _to_text if output is None else None
+    kept = _kept(batches, tally, flawed=as_json, to_text=to_text)
+    try:
+        deque(kept, maxlen=0) if output is None else loaded.domain.write(kept, output)
+    except KeyboardInterrupt:
+        say(_resumption(tally, url))
+        raise
+    if grid is not None and tally.first:
+        loaded.domain.render(tally.first, grid)
+    say(_summary(tally, url))
+    return 0 if tally.valid else 1
+
+
+def _load(name: str, device: str) -> Model[Any]:
+    from genwright import library
+    from genwright.model import Model
+
+    return Model.load(library.find(name, registry()), registry(), device=device)
+
+
+def _asked(texts: Mapping[str, str], offers: Mapping[str, Offer]) -> dict[str, Any]:
+    """Return conditions written as text; what is no number is left to the model to refuse."""
+    return {name: _number(text) if isinstance(offers.get(name), Scalar) else text for name, text in texts.items()}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
+    from genwright.generation import suited
+
+    return _component(suited(model, registry()).name if name is None else name, texts)
+
+
+def _component(name: str, texts: Mapping[str, str]) -> Component:
+    """Return a sampler with options written as text; those of a sampler inside it begin with "inner."."""
+    target = registry().get("sampler", name).load()
+    nests = "inner" in inspect.signature(target).parameters
+    own = {key: text for key, text in texts.items() if not (nests and key.partition(".")[0] == "inner")}
+    options = parse(f"sampler {name!r}", target, own, given=GIVEN | {"encoder", "inner"})
+    if nests:
+        inner = {key.removeprefix("inner."): text for key, text in texts.items() if key.startswith("inner.")}
+        options["inner"] = _component(texts.get("inner", "temperature"), inner).to_json()
+    return Component(name, options)
+
+
+def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_text: ToText | None) -> Iterator[Any]:
+    """Yield the items to keep, each counted and printed; the memory needed is that of one batch."""
+    with closing(batches), _bar(tally.wanted, prints=to_text is not None) as bar:
+        for batch in batches:
+            kept = batch if flawed else batch.valid
+            tally.add(batch, kept)
+            bar.update(len(batch))
+            if to_text is not None and kept:
+                try:
+                    click.echo("\n".join(map(to_text, kept.rows())))
+                except BrokenPipeError:
+                    # Whoever reads has enough. A run whose last sample is recorded is finished all the same.
+                    if tally.samples >= tally.wanted:
+                        next(batches, None)
+                    raise
+            yield from kept.items
+
+
+def _to_json(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _to_text(row: Mapping[str, Any]) -> str:
+    return str(row["id"] if row["item"] is None else row["item"])
+
+
+def _bar(n: int, *, prints: bool) -> tqdm[Any]:
+    # Where the items themselves go to the same terminal, they are the progress.
+    hidden = not sys.stderr.isatty() or (prints and sys.stdout.isatty())
+    return tqdm(total=n, unit=" samples", leave=False, file=sys.stderr, disable=hidden)
+
+
+def _resumption(tally: Tally, url: str | None) -> str:
+    if tally.run is None or url is None:
+        return "Stopped. Nothing that was drawn is recorded."
+    advice = f"genwright runs resume {tally.run.id}{_store_argument(url)}"
+    return f"Stopped. {tally.samples:,} of {tally.wanted:,} samples are recorded. Go on with: {advice}"
+
+
+def _summary(tally: Tally, url: str | None) -> str:
+    assert tally.run is not None
+    counts = f"{tally.samples:,} samples, {tally.valid:,} valid"
+    if tally.refused:
+        counts += f", {tally.refused:,} refused by reviewers"
+    if url is None:
+        return f"{counts}, seed {tally.run.seed}, not recorded."
+    advice = f"genwright samples list --run {tally.run.id}{_store_argument(url)}"
+    return f"{counts}, run {tally.run.id} in {url}. See them: {advice}"
+
+
+def _store_argument(url: str) -> str:
+    return "" if url == store_url() else f" --store {shlex.quote(url)}"

@@ -1,0 +1,37 @@
+"""What several commands take: name=value pairs, and where to record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from genwright.cli.store import store_option
+
+__all__ = ["PAIR", "Pair", "recording_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Pair(click.ParamType):  # type: ignore[type-arg]
+    """A name and a value, written name=value."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return the name and the text of the value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name.strip() and equals):
+            self.fail(f"it is written name=value, such as temperature=0.8; got {value!r}.", param, ctx)
+        return name.strip(), text.strip()
+
+
+PAIR = Pair()
+
+
+def recording_options(command: Command) -> Command:
+    """Give a command --store and --no-store, passed to it as `where` and `no_store`."""
+    return store_option(click.option("--no-store", is_flag=True, help="Record nothing.")(command))

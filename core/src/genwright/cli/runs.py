@@ -1,0 +1,119 @@
+"""`genwright runs`: list and show what was executed, and go on where a run was stopped."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, get_args
+
+import click
+from tqdm import tqdm
+
+import genwright as gw
+from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.store import opened, store_option
+from genwright.run import Kind, Run
+from genwright.store import Score, generating_run
+
+__all__ = ["runs"]
+
+
+@click.group()
+def runs() -> None:
+    """List, show and resume runs."""
+
+
+@runs.command("list")
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="Only those of this kind.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@store_option
+@json_option
+def list_runs(kind: str | None, limit: int, where: str | None, as_json: bool) -> int:
+    """List runs, newest first; with --json, one object a line."""
+    with opened(where) as store:
+        found = list(store.runs(kind=kind, limit=limit + 1 if limit else None))
+    shown = list(islice(found, limit or None))
+    if as_json:
+        for run in shown:
+            click.echo(json.dumps(to_json(run), ensure_ascii=False))
+    else:
+        rows = [
+            (run.id, run.kind, run.model or run.domain, run.seed, f"{run.planned:,}", run.state, _moment(run.started))
+            for run in shown
+        ]
+        print_table(("run", "kind", "model", "seed", "planned", "state", "started (UTC)"), rows)
+    if len(found) > len(shown):
+        say(f"These are the newest {limit}; --limit 0 lists all.")
+    if not found:
+        say("The store holds no run" + (f" of kind {kind}." if kind else "."))
+    return 0 if found else 1
+
+
+@runs.command()
+@click.argument("id")
+@store_option
+@json_option
+def show(id: str, where: str | None, as_json: bool) -> None:
+    """Show a run: what was asked, of what, where, and how it ended. ID may be a prefix, or LAST."""
+    with opened(where) as store:
+        run = store.run(id)
+        scores = store.scores(run.id)
+    facts = to_json(run)
+    if as_json:
+        print_json(facts | {"scores": [asdict(score) for score in scores]})
+        return
+    environment, config = facts.pop("environment"), facts.pop("config")
+    facts |= {"started": _moment(run.started), "finished": _moment(run.finished) if run.finished else None}
+    _print_facts(facts)
+    for title, part in (("config", config), ("environment", environment)):
+        click.echo(f"\n{title}")
+        _print_facts(part)
+    if scores:
+        click.echo()
+        print_table(("metric", "value", "error", "detail"), map(_score_row, scores))
+
+
+@runs.command()
+@click.argument("id", default="LAST")
+@click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
+@store_option
+def resume(id: str, batch_size: int, where: str | None) -> None:
+    """Draw the samples that a run planned and did not come to record, under the same run.
+
+    ID may be a prefix, or LAST for the newest run that generates.
+    """
+    with opened(where) as store:
+        run = generating_run(store, id)
+        missing = sum(1 for _ in store.missing(run.id))
+        if not missing:
+            say(f"Run {run.id} has all of its {run.planned:,} samples.")
+            return
+        batches = gw.resume(run.id, store=store, batch_size=batch_size)
+        with closing(batches), tqdm(total=missing, unit=" samples", leave=False, disable=None) as bar:
+            for batch in batches:
+                bar.update(len(batch))
+    say(f"Drew the {missing:,} samples that were missing of {run.planned:,}, run {run.id}.")
+
+
+def to_json(run: Run) -> dict[str, Any]:
+    """Return a run as plain data."""
+    return asdict(run) | {"environment": run.environment.to_json(), "notes": list(run.notes)}
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    present = {name: value for name, value in facts.items() if value not in (None, "", [], ())}
+    width = max(map(len, present), default=0)
+    for name, value in present.items():
+        click.echo(f"{name.ljust(width)}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _score_row(score: Score) -> tuple[str, str, str, str]:
+    name = score.metric if score.index is None else f"{score.metric} of sample {score.index}"
+    return name, f"{score.value:.6g}", "" if score.error is None else f"{score.error:.2g}", score.detail
+
+
+def _moment(nanoseconds: int) -> str:
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,59 @@
+"""`genwright store`: where the store is, and what is in it. Also the option --store of every command that opens one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from genwright.cli.output import json_option, print_json
+from genwright.folders import store_url
+from genwright.store import Store, open_store
+
+__all__ = ["opened", "store", "store_option"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def store_option(command: Command) -> Command:
+    """Give a command the option --store, passed to it as `where`."""
+    text = "URL of the store, such as sqlite:///runs.sqlite; by default $GENWRIGHT_STORE, else one in your data folder."
+    return click.option("--store", "where", metavar="URL", help=text)(command)
+
+
+@contextmanager
+def opened(where: str | None) -> Iterator[Store]:
+    """Open the store at a URL, or the default store, and close it at the end."""
+    with closing(open_store(where)) as store:
+        yield store
+
+
+@click.group()
+def store() -> None:
+    """Say where the store is, and what is in it."""
+
+
+@store.command()
+@store_option
+def path(where: str | None) -> None:
+    """Print where the store is, without opening it: the path of its file, or its URL."""
+    url = store_url() if where is None else where
+    click.echo(url.removeprefix("sqlite:///").partition("?")[0] if url.startswith("sqlite:///") else url)
+
+
+@store.command()
+@store_option
+@json_option
+def info(where: str | None, as_json: bool) -> None:
+    """Show how much is in the store, and the head of its ledger."""
+    with opened(where) as found:
+        facts = dict(found.info())
+    if as_json:
+        print_json(facts)
+        return
+    facts |= {f"ledger {name}": value for name, value in facts.pop("head").items()}
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name.ljust(width)}  {format(value, ',') if isinstance(value, int) else value}")

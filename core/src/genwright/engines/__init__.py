@@ -1,0 +1,1 @@
+"""What spreads the drawing of samples over processes or machines."""

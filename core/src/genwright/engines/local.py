@@ -1,0 +1,96 @@
+"""Drawing on this machine, in this process or in several."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, final
+
+import torch
+
+from genwright.errors import OptionError, UsageError
+from genwright.generation import Generation
+from genwright.model import Model
+from genwright.recipe import Component
+from genwright.registry import registry
+from genwright.samples import Sample
+
+__all__ = ["Local"]
+
+_CHUNK = 1024
+
+
+@final
+class Local:
+    """Draws on this machine.
+
+    workers: processes that draw; 1 for this process alone. Each loads the model, which takes some seconds
+    """
+
+    def __init__(self, *, workers: int = 1) -> None:
+        if workers < 1:
+            raise OptionError(f"engine 'local' takes workers of 1 or more; got {workers}.")
+        self.workers = workers
+
+    def samples(self, generation: Generation[Any], run: str, indices: Sequence[int]) -> Iterator[Sample[Any]]:
+        """Yield the samples of these indices, in their order."""
+        if self.workers == 1 or len(indices) <= _CHUNK:
+            yield from generation.samples(run, indices)
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(
+            self.workers, mp_context=context, initializer=_begin, initargs=(_plan(generation, self.workers),)
+        ) as pool:
+            try:
+                yield from self._drawn(pool, run, indices)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _drawn(self, pool: ProcessPoolExecutor, run: str, indices: Sequence[int]) -> Iterator[Sample[Any]]:
+        """Yield the samples chunk by chunk, a few chunks ahead and no more, so that memory stays constant."""
+        chunks = (list(indices[start : start + _CHUNK]) for start in range(0, len(indices), _CHUNK))
+        waiting: deque[Future[list[Sample[Any]]]] = deque()
+        waiting.extend(pool.submit(_draw, run, chunk) for chunk in itertools.islice(chunks, 2 * self.workers))
+        while waiting:
+            yield from waiting.popleft().result()
+            waiting.extend(pool.submit(_draw, run, chunk) for chunk in itertools.islice(chunks, 1))
+
+
+def _plan(generation: Generation[Any], workers: int) -> Mapping[str, Any]:
+    """Return as plain data from what a worker makes the same generation."""
+    if generation.model.checkpoint is None:
+        raise UsageError("several workers each load the model, so it must have a checkpoint. Save it, or use workers=1.")
+    return {
+        "folder": str(generation.model.checkpoint.folder),
+        "sampler": generation.sampler.to_json(),
+        "where": dict(generation.where),
+        "seed": generation.seed,
+        "rows": generation.rows,
+        "device": generation.device,
+        "threads": max(1, torch.get_num_threads() // workers),
+    }
+
+
+_generation: Generation[Any]
+
+
+def _begin(plan: Mapping[str, Any]) -> None:
+    """Make the generation once in each worker."""
+    global _generation
+    torch.set_num_threads(plan["threads"])
+    _generation = Generation(
+        model=Model.load(plan["folder"], registry(), device=plan["device"]),
+        sampler=Component.read(plan["sampler"]),
+        where=plan["where"],
+        seed=plan["seed"],
+        rows=plan["rows"],
+        registry=registry(),
+        device=plan["device"],
+    )
+
+
+def _draw(run: str, indices: list[int]) -> list[Sample[Any]]:
+    return list(_generation.samples(run, indices))

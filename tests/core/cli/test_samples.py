@@ -1,0 +1,102 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from genwright.cli import main
+from genwright.samples import Review
+from genwright.store import MemoryStore
+from genwright.testing.stores import make_record, make_run
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryStore]:
+    """A store that every command of the test opens."""
+    store = MemoryStore()
+    monkeypatch.setattr("genwright.cli.store.open_store", lambda where: store)
+    run = make_run(id="5f" * 16)
+    store.put_run(run)
+    review = Review(reviewer="policy", passed=False, reason="too short")
+    store.put_samples(
+        [
+            make_record(run, 0, payload=b"CCO", canonical="CCO"),
+            make_record(run, 1, payload=b"C(", canonical=None, flaw="a bracket is not closed", reviews=(review,)),
+            make_record(run, 2, payload=b"\x89PNG" * 1000, media_type="image/png", canonical=None),
+        ]
+    )
+    return store
+
+
+def lines(text: str) -> list[str]:
+    return text.splitlines()[1:]
+
+
+def test_samples_are_listed_with_their_flaws(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "list"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["SAMPLE", "ITEM", "FLAW"]
+    assert lines(out)[0] == f"{'5f' * 16}/0  CCO"
+    assert lines(out)[1].endswith("C(                      a bracket is not closed")
+    assert lines(out)[2].endswith("image/png, 4,000 bytes")
+
+
+def test_json_is_one_object_a_line(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "list", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [sample["item"] for sample in found] == ["CCO", "C(", None]
+    assert found[1]["flaw"] == "a bracket is not closed"
+    assert found[1]["reviews"] == [{"reviewer": "policy", "passed": False, "reason": "too short"}]
+
+
+@pytest.mark.parametrize(
+    ("options", "indices"),
+    [
+        (["list", "--valid"], [0, 2]),
+        (["list", "--invalid"], [1]),
+        (["list", "--run", "5f"], [0, 1, 2]),
+        (["list", "--limit", "2"], [0, 1]),
+        (["search", "CO"], [0]),
+        (["search", "C", "--invalid"], [1]),
+        (["search", "--identity", "KEY-00002"], [2]),
+    ],
+)
+def test_samples_are_chosen_by_options(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str], options: list[str], indices: list[int]
+) -> None:
+    assert main(["samples", *options, "--json"]) == 0
+    found = [json.loads(line)["index"] for line in capsys.readouterr().out.splitlines()]
+    assert found == indices
+
+
+def test_a_cut_list_says_so(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "list", "--limit", "2"]) == 0
+    assert capsys.readouterr().err == "There are more than these 2; --limit 0 lists all.\n"
+    assert main(["samples", "list", "--limit", "3"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["samples", "list", "--limit", "0"]) == 0
+    assert len(lines(capsys.readouterr().out)) == 3
+
+
+def test_nothing_found_fails(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "search", "N"]) == 1
+    assert capsys.readouterr() == ("", "No sample was found.\n")
+
+
+def test_a_search_for_nothing_is_a_wrong_call(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "search"]) == 2
+    assert "a search needs a text or an identity; got neither. Example: genwright" in capsys.readouterr().err
+
+
+def test_a_sample_is_shown_with_its_origin(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "show", "LAST/1"]) == 0
+    out = capsys.readouterr().out
+    assert "flaw        a bracket is not closed" in out
+    assert "model       molecules/druglike" in out
+    assert "policy    False   too short" in out
+    assert main(["samples", "show", "5f/0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["checkpoint"] == "ab" * 32
+
+
+def test_a_sample_that_is_not_there_is_a_wrong_call(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samples", "show", "LAST/77"]) == 2
+    assert "there is no sample named 'LAST/77'" in capsys.readouterr().err

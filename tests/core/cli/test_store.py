@@ -1,0 +1,34 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from genwright.cli import main
+
+
+def test_the_path_of_the_default_store_is_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{tmp_path / 'a.sqlite'}?mode=ro")
+    assert main(["store", "path"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'a.sqlite'}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_url_of_a_store_without_a_path_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "path", "--store", "memory:"]) == 0
+    assert capsys.readouterr().out == "memory:\n"
+
+
+def test_info_says_how_much_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "info", "--store", "memory:"]) == 0
+    out = capsys.readouterr().out
+    assert "samples      0\n" in out
+    assert "ledger size  0\n" in out
+    assert main(["store", "info", "--store", "memory:", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["head"]["size"] == 0
+
+
+def test_an_unknown_kind_of_store_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "info", "--store", "memori:"]) == 2
+    assert "there is no store named 'memori'" in capsys.readouterr().err

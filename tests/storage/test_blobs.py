@@ -1,0 +1,81 @@
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from genwright.errors import StorageFull, StoreReadOnly
+from genwright_storage.blobs import Blobs
+from genwright_storage.errors import translated
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def test_bytes_come_back_by_their_digest(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    blobs.put({digest(data): data for data in (b"one", b"two", b"")})
+    assert [blobs.get(digest(data)) for data in (b"one", b"two", b"")] == [b"one", b"two", b""]
+    assert blobs.size() == 6
+
+
+def test_nothing_to_put_makes_no_folder(tmp_path: Path) -> None:
+    Blobs(tmp_path / "blobs").put({})
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    blobs.put({digest(b"x"): b"x"})
+    path = blobs.path(digest(b"x"))
+    modes = [place.stat().st_mode & 0o777 for place in (path, path.parent, blobs.folder)]
+    assert modes == [0o600, 0o700, 0o700]
+
+
+def test_bytes_that_are_there_are_not_written_again(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    blobs.put({digest(b"x"): b"x"})
+    before = blobs.path(digest(b"x")).stat()
+    blobs.put({digest(b"x"): b"x"})
+    assert blobs.path(digest(b"x")).stat() == before
+
+
+def test_a_file_cut_short_is_written_again(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    blobs.put({digest(b"whole"): b"whole"})
+    blobs.path(digest(b"whole")).write_bytes(b"who")
+    blobs.put({digest(b"whole"): b"whole"})
+    assert blobs.get(digest(b"whole")) == b"whole"
+
+
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    assert blobs.trouble(digest(b"x")) == "its file is gone"
+    blobs.put({digest(b"x"): b"x"})
+    assert blobs.trouble(digest(b"x")) is None
+    blobs.path(digest(b"x")).write_bytes(b"y")
+    assert blobs.trouble(digest(b"x")) == "the bytes of its file are others"
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        (errno.ENOSPC, StorageFull, "no space is left to write to it"),
+        (errno.EACCES, StoreReadOnly, "it can only be read"),
+    ],
+)
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception], message: str
+) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("genwright_storage.blobs._flush", refuse)
+    with pytest.raises(error, match=message), translated("sqlite:///x"):
+        blobs.put({digest(b"x"): b"x"})
+    assert not blobs.path(digest(b"x")).exists()
+    assert list(blobs.folder.glob("*/*")) == []

@@ -1,0 +1,344 @@
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from genwright.errors import StorageFull, StoreReadOnly
+from genwright.samples import Review
+from genwright.store import Finding, Score
+from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
+from genwright_storage.store import SQLStore
+
+
+class TestSQLStore(StoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[SQLStore]:
+        with closing(SQLStore(f"sqlite:///{tmp_path / 'store.sqlite'}")) as store:
+            yield store
+
+    def test_what_was_put_is_there_when_it_is_opened_again(self, store: SQLStore) -> None:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, payload=b"x" * 100_000)])
+        with closing(SQLStore(store.url)) as again:
+            assert again.run("LAST") == run
+            assert list(again.samples()) == [make_record(run, 0, payload=b"x" * 100_000)]
+            assert list(again.verify()) == []
+
+    def test_what_one_opening_writes_another_sees(self, store: SQLStore) -> None:
+        run = make_run()
+        with closing(SQLStore(store.url)) as other:
+            store.put_run(run)
+            other.put_samples([make_record(run, 0)])
+            store.put_samples([make_record(run, 1)])
+            assert [record.index for record in other.samples()] == [0, 1]
+
+    def test_what_is_written_while_it_is_verified_is_left_for_the_next_time(self, store: SQLStore) -> None:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, index) for index in range(5000)])
+        checked: list[int] = []
+
+        def write(count: int) -> None:
+            checked.append(count)
+            store.put_samples([make_record(run, 5000 + count)])
+
+        assert list(store.verify(progress=write)) == []
+        assert checked[-1] == 5000
+
+    def test_a_store_opened_for_reading_is_read(self, store: SQLStore) -> None:
+        run = make_run()
+        store.put_run(run)
+        with closing(SQLStore(f"{store.url}?mode=ro")) as reader:
+            assert reader.run("LAST") == run
+            with pytest.raises(StoreReadOnly, match="it can only be read"):
+                reader.put_samples([make_record(run, 0)])
+
+    def test_a_full_disk_refuses_a_batch_and_keeps_what_was_acknowledged(self, store: SQLStore) -> None:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, 0)])
+        _limit(store, 300)
+
+        def fill() -> None:
+            for start in range(1, 20_000, 1000):
+                store.put_samples([make_record(run, start + index, payload=b"x" * 500) for index in range(1000)])
+
+        with pytest.raises(StorageFull, match=r"no space is left to write to it. Free some and repeat"):
+            fill()
+        kept = [record.index for record in store.samples()]
+        assert kept == list(range(len(kept)))
+        assert list(store.verify()) == []
+        _limit(store, 2**30)
+        store.put_samples([make_record(run, 30_000)])
+        assert list(store.verify()) == []
+
+    def test_samples_are_read_in_constant_memory(self, store: SQLStore) -> None:
+        run = make_run()
+        store.put_run(run)
+        for start in range(0, 20_000, 2000):
+            store.put_samples([make_record(run, start + index) for index in range(2000)])
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in store.samples()) == 20_000
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 5_000_000  # a page of 1,000; all of them take 20 MB
+
+    def test_the_default_store_is_found_through_the_registry(self, tmp_path: Path) -> None:
+        from genwright_storage import plugin
+
+        (spec,) = plugin.register_stores()
+        with closing(spec.load()(f"sqlite:///{tmp_path / 'x'}")) as store:
+            assert isinstance(store, SQLStore)
+
+
+# ---- what was tampered with
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store that has something of everything, in two batches of one run and one of another."""
+    folder = tmp_path_factory.mktemp("sound")
+    with closing(SQLStore(f"sqlite:///{folder / 'store'}")) as store:
+        run, other = make_run(id="a" * 32, parent="b" * 32), make_run(id="c" * 32)
+        store.put_checkpoint(make_checkpoint())
+        for start in (run, other):
+            store.put_run(start)
+        reviews = (Review(reviewer="policy", passed=False, reason="why"),)
+        rich = {"flaw": "a flaw", "reviews": reviews, "parameters": "{}", "prompt": "a prompt"}
+        store.put_samples([make_record(run, index, **rich) for index in range(5)])
+        store.put_samples([make_record(run, index, payload=b"x" * 70_000, **rich) for index in range(5, 10)])
+        store.put_samples([make_record(other, index) for index in (0, 2, 4)])
+        store.put_scores(run.id, [Score(metric="qed", value=0.5, error=0.1, detail="d", index=3)])
+        store.finish_run(run.id, "failed", error="an error", notes=["a note"])
+        assert list(store.verify()) == []
+    return folder
+
+
+@pytest.fixture
+def tampered(sound: Path, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A copy of it, open for whoever gets past the triggers."""
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
+    with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        yield connection
+
+
+def _found(tmp_path: Path) -> list[Finding]:
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}")) as store:
+        return list(store.verify())
+
+
+# Keys by which rows are joined, whose change shows as a row that is gone; and what the ledger does not commit to.
+_NO_EVIDENCE = {"id", "batch_id", "actor_id", "erased_seq"}
+
+
+def _columns(table: str) -> list[str]:
+    from genwright_storage.tables import metadata
+
+    return [column.name for column in metadata.tables[table].columns if column.name not in _NO_EVIDENCE]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (table, column)
+        for table in (
+            "sample",
+            "batch",
+            "run",
+            "run_end",
+            "checkpoint",
+            "checkpoint_file",
+            "environment",
+            "score",
+            "log_entry",
+        )
+        for column in _columns(table)
+    ],
+)
+def test_a_change_of_any_column_is_found(tampered: sqlite3.Connection, tmp_path: Path, table: str, column: str) -> None:
+    tampered.execute("PRAGMA ignore_check_constraints=ON")
+    (kind,) = tampered.execute(f"SELECT typeof({column}) FROM {table} LIMIT 1").fetchone()
+    other = {
+        "integer": f"{column} + 77",
+        "real": f"{column} + 1e-9",
+        "text": f"substr({column}, 1, length({column}) - 1) || 'Z'",
+        "blob": f"CAST(substr({column}, 1, length({column}) - 1) || x'77' AS BLOB)",
+        "null": "1" if column in ("seq", "idx") else "'x'",
+    }[kind]
+    if column == "payload":
+        other = "CAST('CCN' AS BLOB)"
+    tampered.execute(f"UPDATE {table} SET {column} = {other} WHERE rowid = (SELECT min(rowid) FROM {table})")
+    assert _found(tmp_path) != []
+
+
+def test_a_changed_sample_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("UPDATE sample SET flaw = NULL WHERE idx = 3 AND run_id = 1")
+    found = [Finding(where=f"sample {'a' * 32}/3", trouble="it was changed after it was put")]
+    assert _found(tmp_path) == found
+
+
+def test_a_changed_payload_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("UPDATE sample SET payload = CAST('N' AS BLOB) WHERE idx = 3 AND run_id = 1")
+    found = [Finding(where=f"payload of sample {'a' * 32}/3", trouble="it was changed after it was put")]
+    assert _found(tmp_path) == found
+
+
+def test_a_removed_sample_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("DELETE FROM sample WHERE idx IN (2, 4) AND run_id = 1")
+    found = [Finding(where=f"sample {'a' * 32}/{index}", trouble="it is gone") for index in (2, 4)]
+    assert _found(tmp_path) == found
+
+
+def test_a_sample_removed_from_among_others_is_missed(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("DELETE FROM sample WHERE idx = 2 AND run_id = 2")
+    trouble = "they are not those that were put: 3 were, 2 are there"
+    assert _found(tmp_path) == [Finding(where=f"samples {'c' * 32}/0 to 4", trouble=trouble)]
+
+
+def test_the_removed_samples_of_a_batch_are_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("DELETE FROM sample WHERE run_id = 1 AND idx < 5")
+    assert _found(tmp_path) == [Finding(where=f"samples {'a' * 32}/0 to 4", trouble="they are gone")]
+
+
+def test_a_removed_tail_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("DELETE FROM sample WHERE run_id = 2")
+    tampered.execute("DELETE FROM batch WHERE run_id = 2")
+    (found,) = _found(tmp_path)
+    assert found.where.startswith(f"samples {'c' * 32}/0, entry ")
+    assert found.trouble == "it is in the ledger, and gone from the store"
+
+
+def test_an_added_sample_is_found(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    columns = "run_id, batch_id, seed, media_type, digest, payload, parameters, prompt, leaf"
+    tampered.execute(
+        f"INSERT INTO sample (idx, {columns}) SELECT 77, {columns} FROM sample WHERE run_id = 2 AND idx = 4"
+    )
+    assert [finding.where for finding in _found(tmp_path)] == [f"sample {'c' * 32}/77", f"samples {'c' * 32}/0 to 4"]
+
+
+def test_samples_that_changed_places_are_found(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    for old, new in ((0, 100), (1, 0), (100, 1)):
+        tampered.execute("UPDATE sample SET idx = ? WHERE run_id = 1 AND idx = ?", (new, old))
+    assert {finding.where for finding in _found(tmp_path)} == {f"sample {'a' * 32}/{index}" for index in (0, 1)}
+
+
+def test_a_removed_run_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("DELETE FROM run WHERE id = 2")
+    found = {finding.where: finding.trouble for finding in _found(tmp_path)}
+    assert any(where.startswith(f"run {'c' * 32}, entry ") for where in found)
+
+
+@pytest.mark.parametrize("table", ["run_end", "checkpoint", "score"])
+def test_anything_removed_is_found(tampered: sqlite3.Connection, tmp_path: Path, table: str) -> None:
+    tampered.execute(f"DELETE FROM {table}")
+    assert [finding.trouble for finding in _found(tmp_path)] == ["it is in the ledger, and gone from the store"]
+
+
+def test_a_gap_in_the_ledger_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    tampered.execute("DELETE FROM log_entry WHERE seq = 2")
+    found = {finding.where: finding.trouble for finding in _found(tmp_path)}
+    assert found["ledger, entries 2 to 2"] == "they are gone"
+    assert found["ledger"] == "its root is not that of its entries: it is of 8 entries, 7 are there"
+
+
+def test_a_file_that_changed_or_went_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "store.blobs").glob("*/*")
+    file.write_bytes(b"y" + file.read_bytes()[1:])
+    assert {finding.trouble for finding in _found(tmp_path)} == {"the bytes of its file are others"}
+    file.unlink()
+    found = _found(tmp_path)
+    assert {finding.trouble for finding in found} == {"its file is gone"}
+    assert [finding.where for finding in found] == [f"payload of sample {'a' * 32}/{index}" for index in range(5, 10)]
+
+
+def test_a_damaged_file_is_reported(sound: Path, tmp_path: Path) -> None:
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
+    with closing(sqlite3.connect(tmp_path / "store")) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sample'").fetchone()
+    with (tmp_path / "store").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    (found,) = _found(tmp_path)
+    assert found.where == "the file of the store"
+    assert "its file is damaged. Restore a backup" in found.trouble
+
+
+@pytest.mark.parametrize("statement", ["UPDATE sample SET flaw = NULL", "DELETE FROM sample", "DELETE FROM log_entry"])
+def test_evidence_is_guarded_by_triggers(sound: Path, tmp_path: Path, statement: str) -> None:
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
+    with (
+        closing(sqlite3.connect(tmp_path / "store")) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="evidence is not changed"),
+    ):
+        connection.execute(statement)
+
+
+# ---- what was killed
+
+_ROUNDS = """
+import os, random, signal, sys, time
+from genwright.testing.stores import make_record, make_run
+from genwright_storage.store import SQLStore
+
+def write(pipe):
+    store, run, index = SQLStore(sys.argv[1]), make_run(), 0
+    store.put_run(run)
+    while True:
+        size = index % 7 + 1
+        payload = b"x" * 70_000 + str(index).encode() if index % 3 == 0 else b"CCO"
+        store.put_samples([make_record(run, index + i, payload=payload) for i in range(size)])
+        index += size
+        os.write(pipe, f"{run.id} {index}\\n".encode())
+
+chance = random.Random(0)
+for _ in range(20):
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        write(writer)
+    os.close(writer)
+    with open(reader) as acknowledged:
+        last = acknowledged.readline()
+        time.sleep(chance.uniform(0, 0.1))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        for line in acknowledged:
+            last = line
+    print(last, end="")
+"""
+
+
+def test_a_writer_killed_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store'}"
+    command = [sys.executable, "-c", _ROUNDS, url]
+    out = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    lines = out.stdout.splitlines()
+    assert len(lines) == 20, out.stderr
+    with closing(SQLStore(url)) as store:
+        for run, count in map(str.split, lines):
+            kept = [record.index for record in store.samples(run=run)]
+            assert kept[: int(count)] == list(range(int(count)))
+            assert kept == list(range(len(kept)))
+        assert list(store.verify()) == []
+
+
+def _limit(store: SQLStore, pages: int) -> None:
+    """Let the file grow by so many pages and no more, on each connection that was opened so far."""
+    with store._database.reading() as connection:
+        size = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={size + pages}")
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
