@@ -22,7 +22,10 @@ class Target:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high) and value == value
 
     def __str__(self) -> str:
-        bounds = [f"≥ {self.low:g}" if self.low is not None else "", f"≤ {self.high:g}" if self.high is not None else ""]
+        bounds = [
+            f"≥ {self.low:g}" if self.low is not None else "",
+            f"≤ {self.high:g}" if self.high is not None else "",
+        ]
         return ", ".join(bound for bound in bounds if bound)
 
 
@@ -57,7 +60,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """"pass" or "FAIL"; "not measured" for a target without a value; "" without a target."""
+        """ "pass" or "FAIL"; "not measured" for a target without a value; "" without a target."""
         if self.target is None:
             return ""
         if self.value is None:

@@ -8,9 +8,15 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 Install = Callable[..., None]
+
+# Shapes and types in signatures are checked wherever tensors go; before anything of it is imported.
+jaxtyping.install_import_hook(
+    ["genwright.backbones", "genwright.families", "genwright.samplers", "genwright.seeds"], "beartype.beartype"
+)
 
 
 def lay_out(

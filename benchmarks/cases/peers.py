@@ -84,7 +84,11 @@ def _compared(
         section=_SECTION, name=name, value=ours.median, unit="/CPU-s", spread=ours.spread, peers=others, note=note
     )
     for peer, target in targets.items():
-        times = Repeated(tuple(a / b for a, b in zip(ours.values, rates[peer].values, strict=True))) if peer in rates else None
+        times = (
+            Repeated(tuple(a / b for a, b in zip(ours.values, rates[peer].values, strict=True)))
+            if peer in rates
+            else None
+        )
         yield Row(
             section=_SECTION,
             name=f"{name}: ours to {peer}'s",

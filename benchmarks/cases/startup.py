@@ -80,9 +80,7 @@ def _failed(command: _Command, done: subprocess.CompletedProcess[str]) -> Row:
     return Row(section="startup", name=f"`{command.text}`", value=None, unit="s", target=command.target, note=note)
 
 
-def _run(
-    arguments: Sequence[str], store: Path, *, options: Sequence[str] = ()
-) -> subprocess.CompletedProcess[str]:
+def _run(arguments: Sequence[str], store: Path, *, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GENWRIGHT_STORE": f"sqlite:///{store}"}
     call = [sys.executable, *options, "-m", "genwright", *arguments]
     return subprocess.run(call, env=environment, capture_output=True, text=True)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import genwright.api
 import genwright.registry
-import pytest
+from genwright.generation import Generation
 from genwright.model import Model
+from genwright.recipe import use
 from genwright.recording import Recording
 from genwright.registry import Registry
+from genwright.samples import Samples
+from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_recipe, toy_registry
 from genwright.training import trained
 
@@ -66,3 +71,24 @@ def toys(use_registry: UseRegistry) -> Registry:
 def toy_model(toy_folder: Path) -> Model[str]:
     """The model of rounds."""
     return Model.load(toy_folder, toy_registry())
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """A store with nothing in it."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def recorded(toys: Registry, toy_model: Model[str], store: MemoryStore) -> Samples[str]:
+    """Thirty samples of seed 5, in the store."""
+    return genwright.api.generate(toy_model, 30, seed=5, store=store)
+
+
+@pytest.fixture(scope="session")
+def whole(toy_folder: Path) -> list[str]:
+    """The items of a hundred samples of seed 5, drawn as one batch."""
+    registry = toy_registry()
+    model: Model[str] = Model.load(toy_folder, registry)
+    generation = Generation(model=model, sampler=use("temperature"), where={}, seed=5, rows=128, registry=registry)
+    return list(generation.items(range(100)))

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import genwright.checkpoint
 import pytest
 import torch
+from torch import Tensor
+
+import genwright.checkpoint
 from genwright.checkpoint import Checkpoint, check_new
 from genwright.errors import CheckpointError
-from torch import Tensor
 
 CARD: dict[str, Any] = {"name": "rounds/toy", "domain": "rounds", "recipe": {}, "encoder": {}, "conditions": {}}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from genwright.errors import RecipeError, UnknownName
 from genwright.recipe import Component, Recipe, use
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from genwright.seeds import Noise, fresh_seed, permutation, philox, seeded_torch
 from scipy import stats
 from torch import Tensor
+
+from genwright.seeds import Noise, fresh_seed, permutation, philox, seeded_torch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = ("bits", "uniform", "normal", "gumbel")

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import genwright.trainer
 import pytest
 import torch
+from torch import Tensor, nn
+
+import genwright.trainer
 from genwright.errors import RecipeError, TrainingError
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Reading
@@ -20,7 +22,6 @@ from genwright.seeds import Noise
 from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
 from genwright.trainer import Examples, Progress, Trainer
 from genwright.training import prepared
-from torch import Tensor, nn
 
 
 class Stop(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from genwright.seeds import Noise, permutation
 from genwright.testing.toys import toy_recipe
 

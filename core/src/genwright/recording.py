@@ -77,9 +77,9 @@ class Recording:
         """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
+        drawn = self._engine(engine).samples(generation, run.id, range(n))
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        drawn = self._engine(engine).samples(generation, run.id, range(n))
         return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:

@@ -26,22 +26,26 @@ _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+# The bits of the float32 next to the square root of one half.
+_ROOT_HALF = 0x3F3504F3
 Words = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def philox(counter: Words, key: tuple[int, int]) -> Words:
-    """Return Philox4x32-10 of counters: four int64 tensors of one shape that hold 32-bit words.
+    """Return Philox4x32-10 of counters: four int64 tensors that hold 32-bit words, of shapes that broadcast.
 
     The same words as Triton's `tl.philox` and the reference implementation, whose known answers the tests hold.
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(_ROUNDS):
-        # The product of two 32-bit words wraps into the sign of an int64; the mask after the shift repairs it.
+        # The product of two 32-bit words wraps into the sign of an int64; masks after the shifts repair it. The low
+        # words c1 and c3 keep what lies above them until it matters: they only meet what is masked afterwards.
         p0, p1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0, c1, c2, c3 = (p1 >> 32 & _MASK) ^ c1 ^ k0, p1 & _MASK, (p0 >> 32 & _MASK) ^ c3 ^ k1, p0 & _MASK
+        c0, c2 = ((p1 >> 32) ^ c1 ^ k0) & _MASK, ((p0 >> 32) ^ c3 ^ k1) & _MASK
+        c1, c3 = p1, p0
         k0, k1 = k0 + _WEYL[0] & _MASK, k1 + _WEYL[1] & _MASK
-    return c0, c1, c2, c3
+    return c0, c1 & _MASK, c2, c3 & _MASK
 
 
 @cache
@@ -70,10 +74,10 @@ class Noise:
     def bits(self, purpose: str, step: int | Int64[Tensor, " B"], count: int) -> Int64[Tensor, "B count"]:
         """Return 32-bit words, from 0 to 2^32 - 1. `step` is one for all rows, or one a row."""
         blocks = torch.arange(-(-count // 4), device=self.samples.device)
-        shape = (len(self.samples), len(blocks))
         steps = step[:, None] if isinstance(step, Tensor) else torch.tensor(step, device=blocks.device)
         low, high = self.samples[:, None] & _MASK, self.samples[:, None] >> 32 & _MASK
-        counter = (blocks.expand(shape), steps.expand(shape), low.expand(shape), high.expand(shape))
+        # Blocks differ along rows and the others along columns: the first rounds are over a row or a column alone.
+        counter = (blocks, steps, low, high)
         key = self.seed ^ _purpose_key(purpose)
         words = philox(counter, (key & _MASK, key >> 32 & _MASK))
         return torch.stack(words, -1).flatten(1)[:, :count]
@@ -97,10 +101,10 @@ class Noise:
 
 def _log(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return the natural logarithm of positive numbers, to 2e-7 relative, from +, -, * and / alone."""
-    fraction, exponent = torch.frexp(x)
-    small = fraction < 0.70710678
-    fraction = torch.where(small, fraction * 2.0, fraction)
-    exponent = (exponent - small.int()).float()
+    # Splits x by its bits into fraction * 2^exponent, with the fraction in [0.7071, 1.4142).
+    bits = x.view(torch.int32) - _ROOT_HALF
+    exponent = (bits >> 23).float()
+    fraction = ((bits & 0x7FFFFF) + _ROOT_HALF).view(torch.float32)
     # 2 artanh(s) = log((1 + s) / (1 - s)); |s| < 0.172, so five terms reach float32.
     s = (fraction - 1.0) / (fraction + 1.0)
     z = s * s

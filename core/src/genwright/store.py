@@ -196,7 +196,7 @@ def open_store(where: str | Store | None = None) -> Store:
 
 
 def generating_run(store: Store, id: str) -> Run:
-    """Return a run by its id; "LAST" is the newest that generated samples, since to replay one is recorded as a run too.
+    """Return a run by its id; "LAST" is the newest that generated samples, as a replay is recorded as a run too.
 
     Raises UnknownName if there is none.
     """

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+
 from genwright.backbones.conditioning import Conditioning
 from genwright.readings import Condition
 from genwright.space import ConditionSpace
-from torch import Tensor
 
 SPACE = ConditionSpace(scalars={"a": (10.0, 2.0), "b": (0.0, 1.0)}, labels={"colour": ("red", "green", "blue")})
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from genwright.backbones.transformer import Transformer, rotate, rotation
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
-from torch import Tensor
 
 SPACE = Tokens(vocab_size=11, shape=(20,), stop=0)
 CONDITIONS = ConditionSpace(scalars={"size": (2.0, 3.0)}, labels={"colour": ("red", "green")})

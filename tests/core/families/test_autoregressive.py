@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from genwright.backbones.transformer import Transformer
 from genwright.families.autoregressive import Autoregressive
 from genwright.family import Batch
@@ -11,7 +13,6 @@ from genwright.readings import Condition
 from genwright.seeds import Noise, seeded_torch
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.toys import ENTROPY, ROUNDS, Letters
-from torch import Tensor, nn
 
 STOP = 0
 SPACE = Tokens(vocab_size=3, shape=(4,), stop=STOP)

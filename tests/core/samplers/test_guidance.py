@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import Tensor
+
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.sampler import Sampler
 from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Greedy, Temperature, TokenSampler
 from genwright.seeds import Noise
-from torch import Tensor
 
 PLAIN = torch.tensor([0.0, 1.0, -0.5, 0.3, -math.inf])
 PUSH = torch.tensor([1.0, -1.0, 0.5, 0.0, 0.0])

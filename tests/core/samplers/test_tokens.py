@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+from torch import Tensor
+
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.samplers.tokens import Greedy, MinP, Temperature, TokenSampler, TopK, TopP
 from genwright.seeds import Noise
-from scipy import stats
-from torch import Tensor
 
 INF = math.inf
 PROBABILITIES = torch.tensor([0.40, 0.25, 0.15, 0.10, 0.06, 0.04], dtype=torch.float64)

@@ -130,11 +130,13 @@ class _Layer:
         a row's place in the batch.
         """
         head = self.values.shape[-1]
-        heads = (_unit(x) @ self.inward).unflatten(-1, (-1, head))
-        turned = rotate(_unit(heads[:, : -self.kept]), place.cosine, place.sine)
-        queries, keys = turned.split((self.kept * self.group, self.kept), 1)
+        turned, values = torch.split(
+            (_unit(x) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
+        )
+        turned = rotate(_unit(turned), place.cosine, place.sine)
+        queries, keys = torch.split(turned, [self.kept * self.group, self.kept], 1)
         self.keys.view(-1).index_copy_(0, place.keys, keys.flatten())
-        self.values.view(-1, head).index_copy_(0, place.values, heads[:, -self.kept :].flatten(0, 1))
+        self.values.view(-1, head).index_copy_(0, place.values, values.flatten(0, 1))
         scores = torch.baddbmm(place.mask, queries.reshape(-1, self.group, head), self.keys, alpha=head**-0.5)
         gathered = (scores.softmax(-1) @ self.values).view(len(x), -1)
         x = torch.addmm(x, gathered, self.outward)
@@ -144,7 +146,7 @@ class _Layer:
 def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
     """Return x with its halves turned as the real and imaginary parts of complex numbers.
 
-    cosine, sine: of `rotation`, broadcast over heads
+    cosine, sine: of `rotation`, broadcast over heads; the sines of the first half with a minus
     """
     return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, -1), sine)
 

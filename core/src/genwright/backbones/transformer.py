@@ -89,7 +89,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_attention, self.norm_feed = nn.RMSNorm(width), nn.RMSNorm(width)
         self.attention = Attention(width=width, heads=heads, shared=shared)
-        self.feed = {"relu2": SquaredReLU, "swiglu": SwiGLU}[activation](width, hidden)
+        self.feed = SquaredReLU(width, hidden) if activation == "relu2" else SwiGLU(width, hidden)
 
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
@@ -98,7 +98,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal attention, over a whole sequence or over a cache."""
+    """Causal attention with norms of queries and keys."""
 
     def __init__(self, *, width: int, heads: int, shared: int) -> None:
         super().__init__()
@@ -107,18 +107,13 @@ class Attention(nn.Module):
         self.outward = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.outward.weight)
 
-    def project(self, x: Tensor, cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values, [*rows, heads, H], turned to their positions."""
-        inward = self.inward(x).unflatten(-1, (-1, self.head))
-        turned, v = torch.split(inward, [self.heads + self.kept, self.kept], -2)
-        turned = F.rms_norm(turned, (self.head,))
-        turned = rotate(turned, cosine[..., None, :], sine[..., None, :])
-        q, k = torch.split(turned, [self.heads, self.kept], -2)
-        return q, k, v
-
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return what each position gathers from itself and those before it."""
-        q, k, v = (part.transpose(1, 2) for part in self.project(x, cosine, sine))
+        inward = self.inward(x).unflatten(-1, (-1, self.head))
+        turned, v = torch.split(inward, [self.heads + self.kept, self.kept], 2)
+        turned = rotate(F.rms_norm(turned, (self.head,)), cosine[:, None], sine[:, None])
+        q, k = torch.split(turned, [self.heads, self.kept], 2)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         gathered = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kept < self.heads)
         return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
 
@@ -136,7 +131,7 @@ class SquaredReLU(nn.Module):
         return cast(Tensor, self.down(self.activate(self.up(x))))
 
     @staticmethod
-    def activate(hidden: Float[Tensor, "*rows F"]) -> Float[Tensor, "*rows F"]:
+    def activate(hidden: Tensor) -> Tensor:
         """Return max(hidden, 0) squared."""
         return F.relu(hidden).square()
 
@@ -155,7 +150,7 @@ class SwiGLU(nn.Module):
         return cast(Tensor, self.down(self.activate(self.up(x))))
 
     @staticmethod
-    def activate(hidden: Float[Tensor, "*rows 2F"]) -> Float[Tensor, "*rows F"]:
+    def activate(hidden: Tensor) -> Tensor:
         """Return the second half, gated by the first."""
         gate, value = hidden.chunk(2, -1)
         return F.silu(gate) * value
