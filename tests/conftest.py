@@ -8,9 +8,15 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 Install = Callable[..., None]
+
+# Shapes and types in signatures are checked wherever tensors go; before anything of it is imported.
+jaxtyping.install_import_hook(
+    ["genwright.backbones", "genwright.families", "genwright.samplers", "genwright.seeds"], "beartype.beartype"
+)
 
 
 def lay_out(
@@ -71,6 +77,54 @@ def rhythms(site: Path, install: Install) -> Path:
     shutil.copytree(example, site, dirs_exist_ok=True)
     install("rhythms", "from genwright_rhythms.plugin import *\n")
     return site / "genwright_rhythms"
+
+
+@pytest.fixture(scope="session", name="lay_out")
+def lay_out_fixture() -> Install:
+    """Lay out a plugin in a folder, for other processes to find: see `lay_out`."""
+    return lay_out
+
+
+@pytest.fixture(scope="session")
+def rhythms_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plugin in examples/new_domain installed, to be put on the path of other processes."""
+    folder = tmp_path_factory.mktemp("site")
+    example = Path(__file__).parents[1] / "examples" / "new_domain" / "src"
+    shutil.copytree(example, folder, dirs_exist_ok=True)
+    code = "from genwright_rhythms.plugin import *\n"
+    version, group = "0.3.1", "genwright.v1"
+    lay_out(folder, "rhythms", code, version=version, group=group, requires=(), dist="genwright-rhythms")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rhythms_model(rhythms_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of rhythms that has learned so little that some of what it draws is flawed; it needs `rhythms`."""
+    import genwright as gw
+    from genwright.registry import registry
+
+    recipe = gw.Recipe(
+        domain="rhythms",
+        data="rhythms",
+        conditions=("strokes",),
+        family=gw.use("autoregressive"),
+        backbone=gw.use("transformer", width=32, depth=1, heads=2),
+        steps=6,
+        batch_size=32,
+        learning_rate=5e-3,
+        average=0.5,
+        warmup=5,
+        held_out=0.1,
+    )
+    folder = tmp_path_factory.mktemp("models") / "first"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(rhythms_site)
+        patch.setenv("GENWRIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        registry.cache_clear()
+        gw.train(recipe, name="rhythms/first", folder=folder, store=False, device="cpu")
+    registry.cache_clear()
+    forget(rhythms_site)
+    return folder
 
 
 def forget(folder: Path) -> None:

@@ -109,7 +109,7 @@ def test_every_broken_plugin_is_listed_with_its_reason(broken: None) -> None:
         (["plugins"], 0),
         (["plugins", "uninstall", "leaving", "--dry-run"], 0),
         (["plugins", "install", "molecules", "--dry-run"], 0),
-        (["data", "list"], 1),
+        (["data", "show", "absent"], 2),
         (["doctor"], 1),
     ],
 )

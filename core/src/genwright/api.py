@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
 from genwright.errors import OptionError
-from genwright.evaluation import measured
 from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
 from genwright.model import Model
@@ -25,10 +24,11 @@ from genwright.recording import Recording
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
-from genwright.store import Store, open_store
-from genwright.trainer import Progress
-from genwright.training import trained
+from genwright.store import Store, generating_run, open_store, split_id
 from genwright.verdict import Verdict, replayed
+
+if TYPE_CHECKING:
+    from genwright.trainer import Progress
 
 __all__ = ["audit", "evaluate", "generate", "replay", "resume", "stream", "train"]
 
@@ -59,6 +59,9 @@ def train(
     """
     name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
     target = library.models_folder() / name if folder is None else Path(folder)
+    # Only here, since what trains takes a second to import, which those who generate need not wait for.
+    from genwright.training import trained
+
     with Recording.of(store, registry()) as recording:
         return trained(
             recipe,
@@ -155,6 +158,8 @@ def evaluate(
     baseline:  whether to show beside it the same metrics of as many items of the reference itself
     store:     where the values are recorded; None for where the samples are, False for nowhere
     """
+    from genwright.evaluation import measured
+
     return measured(
         samples,
         registry(),
@@ -171,9 +176,10 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
 
     Raises UnknownName if the store has no such sample.
     """
-    id = sample if isinstance(sample, str) else sample.id
+    run, index = split_id(sample if isinstance(sample, str) else sample.id)
     with _opened(store) as opened:
-        (verdict,) = replayed(opened, registry(), [opened.sample(id)])
+        record = opened.sample(f"{generating_run(opened, run).id}/{index}")
+        (verdict,) = replayed(opened, registry(), [record])
     return verdict
 
 
@@ -181,7 +187,7 @@ def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[V
     """Yield the verdict on every recorded sample of a run, by index. The replay is itself recorded as a run."""
     with ExitStack() as stack:
         opened = stack.enter_context(_opened(store))
-        records = opened.samples(run=opened.run(run).id)
+        records = opened.samples(run=generating_run(opened, run).id)
         return _finally_closed(replayed(opened, registry(), records), stack.pop_all())
 
 

@@ -63,7 +63,9 @@ def register_stores() -> Iterable[StoreSpec]:
 @hookimpl
 def register_engines() -> Iterable[EngineSpec]:
     """Return core's engine."""
-    yield EngineSpec(name="local", target="genwright.engines.local:Local", summary="this machine, in one process or several")
+    yield EngineSpec(
+        name="local", target="genwright.engines.local:Local", summary="this machine, in one process or several"
+    )
 
 
 @hookimpl

@@ -57,7 +57,7 @@ class Family(nn.Module, ABC):
         """Return the losses, in the order in which a training step takes them."""
 
     def forward(self, phase: int, batch: Batch) -> Tensor:
-        """Return the loss of a phase. It is the module's forward so that Fabric can wrap it for precision."""
+        """Return the loss of a phase."""
         return self.phases()[phase].loss(batch)
 
     @abstractmethod

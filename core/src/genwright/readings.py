@@ -6,7 +6,7 @@ A sampler may use nothing but these four protocols, so it serves every family th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64, Shaped
@@ -53,6 +53,7 @@ class Condition:
         return Condition(scalars=self.scalars.to(device), labels=self.labels.to(device), prefix=self.prefix.to(device))
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Rows of tokens being drawn. Shapes are fixed throughout, so no row's bits depend on the others."""
 
@@ -63,6 +64,7 @@ class Stream(Protocol):
         """Begin these rows anew; the next token given to each is `start` again. `condition` has B rows."""
 
 
+@runtime_checkable
 class NextToken(Protocol):
     """Autoregressive models: GPT, PixelCNN, WaveNet.
 
@@ -87,6 +89,7 @@ class NextToken(Protocol):
         """Return a stream of as many rows as the condition has."""
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Diffusion and flow matching: whatever a family predicts, it is read as this."""
 
@@ -100,6 +103,7 @@ class Denoiser(Protocol):
         """Return the expected clean sample, where x is the clean sample plus sigma times unit noise."""
 
 
+@runtime_checkable
 class Unmasker(Protocol):
     """Masked (absorbing) discrete diffusion."""
 
@@ -115,6 +119,7 @@ class Unmasker(Protocol):
         """Return the logits of every position."""
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """VAE and GAN."""
 

@@ -21,7 +21,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import Record, Store, StoredCheckpoint, open_store
+from genwright.store import Record, Store, StoredCheckpoint, generating_run, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -77,15 +77,15 @@ class Recording:
         """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
+        drawn = self._engine(engine).samples(generation, run.id, range(n))
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        drawn = self._engine(engine).samples(generation, run.id, range(n))
         return self._batches(run, generation, drawn, batch_size, made, resumed=False)
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
-        run = self.store.run(id)
+        run = generating_run(self.store, id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from genwright.domain import Domain
 
 if TYPE_CHECKING:
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
     from genwright.metrics import Report
     from genwright.run import Run
@@ -140,6 +140,6 @@ class Samples(Sequence[Sample[Item]], Generic[Item]):
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the rows as a pandas data frame; pandas must be installed."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame(list(self.rows()))

@@ -29,6 +29,7 @@ __all__ = [
     "check_same_run",
     "chosen",
     "conflict",
+    "generating_run",
     "is_text",
     "one_batch",
     "open_store",
@@ -192,6 +193,15 @@ def open_store(where: str | Store | None = None) -> Store:
 
     store: Store = registry().get("store", scheme).load()(url)
     return store
+
+
+def generating_run(store: Store, id: str) -> Run:
+    """Return a run by its id; "LAST" is the newest that generated samples, as a replay is recorded as a run too.
+
+    Raises UnknownName if there is none.
+    """
+    newest = next(iter(store.runs(kind="generate", limit=1)), None) if id == "LAST" else None
+    return store.run(id) if newest is None else newest
 
 
 def is_text(media_type: str) -> bool:

@@ -85,7 +85,8 @@ class Trainer:
         self.fabric = Fabric(accelerator=accelerator, devices=1, precision=_precision(recipe.precision, accelerator))
         self.optimizers = [_optimizers(recipe, phase.parameters) for phase in family.phases()]
         flat = [optimizer for group in self.optimizers for optimizer in group]
-        self.module, *_ = self.fabric.setup(family, *flat)
+        self.fabric.setup(family, *flat)
+        # Called as it is, since Fabric's wrapper takes no frozen dataclasses; autocast is all that it would add.
         self.family = family
         self.average = {name: value.detach().clone() for name, value in family.state_dict().items()}
         order = permutation(recipe.seed, -1, len(examples))
@@ -127,7 +128,7 @@ class Trainer:
         batches = [self._batch(rows, training=False) for rows in torch.split(self.held_out, self.recipe.batch_size)]
         weights = [self.family.phases()[0].weight(batch) for batch in batches]
         with torch.no_grad():
-            losses = [float(self.module(0, batch)) for batch in batches]
+            losses = [float(self._loss(0, batch)) for batch in batches]
         self.family.train(was_training)
         return sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
 
@@ -159,10 +160,15 @@ class Trainer:
         total = 0.0
         for part, weight in zip(parts, weights, strict=True):
             share = weight / sum(weights)
-            loss = self.module(number, part)
+            loss = self._loss(number, part)
             self.fabric.backward(loss * share)
             total += float(loss.detach()) * share
         return total
+
+    def _loss(self, phase: int, batch: Batch) -> Tensor:
+        with self.fabric.autocast():
+            loss: Tensor = self.family(phase, batch)
+        return loss
 
     @torch.no_grad()
     def _follow(self) -> None:

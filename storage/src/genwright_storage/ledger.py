@@ -17,6 +17,9 @@ from genwright_storage.tables import log_entry, log_frontier, log_tile
 
 __all__ = ["TILE", "append", "frontier", "start"]
 
+_FRONTIER = select(log_frontier.c.size, log_frontier.c.hashes)
+_INSERT, _MOVE = insert(log_entry), update(log_frontier)
+
 # As in the tlog-tiles format, so that a log can later be served as files.
 TILE = 256
 
@@ -35,11 +38,10 @@ def append(connection: Connection, kind: str, ref: str, content: bytes) -> int:
     """
     edge, now = frontier(connection), time.time_ns()
     seq, leaf = edge.size, entry_leaf(kind, ref, content, now)
-    connection.execute(
-        insert(log_entry), {"seq": seq, "kind": kind, "ref": ref, "digest": content, "created_ns": now, "leaf": leaf}
-    )
+    entry = {"seq": seq, "kind": kind, "ref": ref, "digest": content, "created_ns": now, "leaf": leaf}
+    connection.execute(_INSERT, entry)
     edge.append(leaf)
-    connection.execute(update(log_frontier), {"size": edge.size, "hashes": b"".join(edge.hashes)})
+    connection.execute(_MOVE, {"size": edge.size, "hashes": b"".join(edge.hashes)})
     if edge.size % TILE == 0:
         _add_tiles(connection, edge.size // TILE - 1)
     return seq
@@ -47,7 +49,7 @@ def append(connection: Connection, kind: str, ref: str, content: bytes) -> int:
 
 def frontier(connection: Connection) -> merkle.Frontier:
     """Return the right edge of the tree, which knows its size and root."""
-    size, hashes = connection.execute(select(log_frontier.c.size, log_frontier.c.hashes)).one()
+    size, hashes = connection.execute(_FRONTIER).one()
     return merkle.Frontier(size, split(hashes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, or_, select
 
 from genwright.errors import UnknownName
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
@@ -13,6 +13,7 @@ from genwright_storage.rows import SampleRow, checkpoint_from
 from genwright_storage.tables import batch, checkpoint, checkpoint_file, environment, run, run_end, sample, score
 
 __all__ = [
+    "INSERT_BATCH",
     "INSERT_SAMPLES",
     "PAGE",
     "RUNS",
@@ -52,10 +53,19 @@ SAMPLES: Select[Any] = select(
 ).join(run, run.c.id == sample.c.run_id)
 """Samples, with the columns in the order of `rows.record_from`, then payload and digest."""
 
+INSERT_BATCH = insert(batch).returning(batch.c.id)
+
 INSERT_SAMPLES = "INSERT INTO sample (run_id, batch_id, {}) VALUES (?, ?{})".format(
     ", ".join(SampleRow._fields), ", ?" * len(SampleRow._fields)
 )
 """Given to the driver as it is: the compiled statement of SQLAlchemy takes twice the time a row."""
+
+
+# Built once: building a statement takes as long as running it, and these run for every batch.
+_RUN_KEY = select(run.c.id).where(run.c.uid == bindparam("uid"))
+_STORED = select(sample.c.idx, sample.c.salt, sample.c.leaf).where(sample.c.run_id == bindparam("run_id"))
+_ANY_STORED = _STORED.where(sample.c.idx.between(bindparam("first"), bindparam("last"))).limit(1)
+_THESE_STORED = _STORED.where(sample.c.idx.in_(bindparam("indices", expanding=True)))
 
 
 def run_row(connection: Connection, id: str) -> Any:
@@ -86,7 +96,7 @@ def checkpoint_of(connection: Connection, row: Any) -> StoredCheckpoint:
 
 def run_key(connection: Connection, uid: str) -> int:
     """Return the key of the run with this id. Raises UnknownName if it was not put."""
-    key: int | None = connection.execute(select(run.c.id).where(run.c.uid == uid)).scalar()
+    key: int | None = connection.execute(_RUN_KEY, {"uid": uid}).scalar()
     if key is None:
         raise UnknownName("run", uid, [], "Put the run before its samples.")
     return key
@@ -126,11 +136,11 @@ def runs_with(connection: Connection, identity: str | None) -> Sequence[int]:
 
 def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[Any]:
     """Yield idx, salt and leaf of those indices, in ascending order, that are stored already."""
-    stored = select(sample.c.idx, sample.c.salt, sample.c.leaf).where(sample.c.run_id == run_id)
-    if not connection.execute(stored.where(sample.c.idx.between(indices[0], indices[-1])).limit(1)).first():
+    span = {"run_id": run_id, "first": indices[0], "last": indices[-1]}
+    if connection.execute(_ANY_STORED, span).first() is None:
         return
     for start in range(0, len(indices), 500):
-        yield from connection.execute(stored.where(sample.c.idx.in_(indices[start : start + 500])))
+        yield from connection.execute(_THESE_STORED, {"run_id": run_id, "indices": indices[start : start + 500]})
 
 
 def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple[list[int], int]:

@@ -313,7 +313,7 @@ def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequ
         "root": root,
         "seq": ledger.append(connection, "samples", f"{record.run}/{first}", content),
     }
-    key = connection.execute(insert(tables.batch).returning(tables.batch.c.id), values).scalar_one()
+    key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
     connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
 
 

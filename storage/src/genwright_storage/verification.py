@@ -189,10 +189,12 @@ class _Samples:
 
     def _page(self, last: int) -> list[Any]:
         with self._database.reading() as connection:
-            page = connection.exec_driver_sql(_SAMPLES, (last, self._last_sample, PAGE)).all()
+            # The driver's own tuples: rows of SQLAlchemy would take a fifth of the time of verifying.
+            cursor = connection.exec_driver_sql(_SAMPLES, (last, self._last_sample, PAGE)).cursor
+            page = list(cursor.fetchall()) if cursor else []
             if page:
                 self._load(connection, max(map(itemgetter(1), page)))
-        return list(page)
+        return page
 
     def _load(self, connection: Connection, last: int) -> None:
         query = _BATCHES.where(batch.c.id > self._loaded, batch.c.id <= last)

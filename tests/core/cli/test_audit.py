@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from genwright.cli import main
 from genwright.store import MemoryStore
 from genwright.testing.stores import make_record, make_run
+from genwright.verdict import Verdict
 
 
 @pytest.fixture
@@ -40,3 +42,38 @@ def test_findings_are_one_object_a_line(store: MemoryStore, capsys: pytest.Captu
     assert main(["audit", "verify", "--json"]) == 1
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [finding["where"] for finding in found] == [f"sample {'5f' * 16}/{index}" for index in (1, 2)]
+
+
+def test_a_run_is_replayed_to_the_same_samples(
+    rhythms: Path, rhythms_model: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["generate", str(rhythms_model), "-n", "6", "--seed", "1"])
+    capsys.readouterr()
+    assert main(["audit", "replay", "--all"]) == 0
+    assert capsys.readouterr().out == "6 of 6 identical\n"
+    # The replay is the newest run by now, and LAST is still the one that generated.
+    assert main(["audit", "replay", "LAST/0", "LAST/5"]) == 0
+    assert capsys.readouterr().out == "2 of 2 identical\n"
+    assert main(["audit", "replay", "LAST/3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "identical"
+    assert main(["runs", "list", "--kind", "replay", "--json"]) == 0
+    assert {json.loads(line)["state"] for line in capsys.readouterr().out.splitlines()} == {"finished"}
+
+
+def test_what_is_not_identical_is_told_and_fails(
+    monkeypatch: pytest.MonkeyPatch, store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = {"a/0": "identical", "a/1": "different", "a/2": "not repeatable", "a/3": "identical"}
+    found = [Verdict(sample=id, outcome=o, reason=f"because {o}") for id, o in outcomes.items()]  # type: ignore[arg-type]
+    monkeypatch.setattr("genwright.api.replay", lambda run, store: iter(found))
+    assert main(["audit", "replay", "--all", "--run", "5f"]) == 1
+    assert capsys.readouterr().out == (
+        "a/1: different, because different\na/2: not repeatable, because not repeatable\n"
+        "2 of 4 identical, 1 different, 1 not repeatable\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["LAST/0", "--all"]])
+def test_a_replay_takes_samples_or_a_run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "replay", *arguments]) == 2
+    assert "a replay takes ids of samples, or --all for a run." in capsys.readouterr().err

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sqlite3
@@ -44,7 +45,9 @@ def examined(capsys: Capture, *, wrong: bool) -> dict[str, Any]:
 
 
 def with_sqlite(install: Install, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    install("sql", SQLITE)
+    # Where genwright-storage is installed beside core, it is the plugin that serves the scheme.
+    if importlib.util.find_spec("genwright_storage") is None:
+        install("sql", SQLITE)
     monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{path}")
 
 

@@ -1,22 +1,32 @@
-"""`genwright audit`: verify that nothing in the store was changed or removed."""
+"""`genwright audit`: verify that nothing in the store was changed or removed, and draw samples again to compare."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
+import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
+from genwright.errors import UsageError
+from genwright.store import Store, generating_run
+
+if TYPE_CHECKING:
+    from genwright.verdict import Verdict
 
 __all__ = ["audit"]
 
 
 @click.group()
 def audit() -> None:
-    """Verify the store, and what it says of each sample."""
+    """Verify the store, and draw its samples again."""
 
 
 @audit.command()
@@ -39,3 +49,41 @@ def verify(where: str | None, as_json: bool) -> int:
     say(f"Verified {store.url}: {info['samples']:,} samples are as they were put.")
     say(f"The ledger has {head['size']:,} entries and the root {head['root']}.")
     return 0
+
+
+@audit.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "whole", is_flag=True, help="All samples of a run.")
+@click.option("--run", default="LAST", show_default=True, metavar="ID", help="With --all: which run.")
+@store_option
+@json_option
+def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json: bool) -> int:
+    """Draw recorded samples again and say whether they are the same; with --json, one object a sample and line.
+
+    ID is a run and an index in it, such as LAST/0. Exits with 1 if any sample is not identical.
+    """
+    if whole == bool(ids):
+        raise UsageError("a replay takes ids of samples, or --all for a run. Example: genwright audit replay LAST/0.")
+    outcomes: Counter[str] = Counter()
+    with opened(where) as store:
+        verdicts = _replayed_run(run, store) if whole else (gw.audit(id, store=store) for id in ids)
+        with closing(verdicts):
+            for verdict in verdicts:
+                outcomes[verdict.outcome] += 1
+                if as_json:
+                    click.echo(json.dumps(asdict(verdict)))
+                elif verdict.outcome != "identical":
+                    click.echo(verdict)
+    total = outcomes.total()
+    if not as_json:
+        others = "".join(f", {n:,} {outcome}" for outcome, n in sorted(outcomes.items()) if outcome != "identical")
+        click.echo(f"{outcomes['identical']:,} of {total:,} identical{others}")
+    return 0 if total and outcomes["identical"] == total else 1
+
+
+def _replayed_run(id: str, store: Store) -> Generator[Verdict, None, None]:
+    # A run has as many samples as were planned, or a few more where valid ones were wanted.
+    with tqdm(total=generating_run(store, id).planned, unit=" samples", leave=False, disable=None) as bar:
+        for verdict in gw.replay(id, store=store):
+            bar.update()
+            yield verdict

@@ -10,14 +10,16 @@ import click
 
 import genwright as gw
 from genwright.cli.output import json_option, print_json, say
+from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError
+from genwright.folders import store_url
 from genwright.options import make
 from genwright.registry import registry
+from genwright.samples import Sample, Samples
+from genwright.store import Record, generating_run
 
 if TYPE_CHECKING:
     from genwright.domain import Domain
-    from genwright.samples import Samples
-    from genwright.store import Store
 
 __all__ = ["evaluate"]
 
@@ -28,7 +30,7 @@ __all__ = ["evaluate"]
 @click.option("--reference", metavar="NAME_OR_FILE", help="A named data set, or a file, to compare with.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this one; may be given several times.")
 @click.option("--no-baseline", is_flag=True, help="Do not measure the reference itself beside it.")
-@click.option("--store", metavar="URL", help="The store of the run; the default store if not given.")
+@store_option
 @json_option
 def evaluate(
     source: str,
@@ -36,14 +38,14 @@ def evaluate(
     reference: str | None,
     metrics: Sequence[str],
     no_baseline: bool,
-    store: str | None,
+    where: str | None,
     as_json: bool,
 ) -> int:
     """Measure the samples of a run (its id, or LAST) or the items of a file, and print a report.
 
     The values for a run are recorded with it. Without a reference, metrics that need one are left out.
     """
-    items = _items(Path(source), domain, reference) if Path(source).exists() else _samples(source, gw.open_store(store))
+    items = _items(Path(source), domain, reference) if Path(source).exists() else _samples(source, where)
     if not len(items):
         say(f"There is nothing to measure in {source}.")
         return 1
@@ -53,7 +55,7 @@ def evaluate(
         reference=reference,
         metrics=list(metrics) or None,
         baseline=not no_baseline,
-        store=store,
+        store=where,
     )
     if as_json:
         print_json({"reference": report.reference or None, "metrics": report.to_json()})
@@ -62,27 +64,24 @@ def evaluate(
     return 0
 
 
-def _samples(id: str, store: Store) -> Samples[Any]:
-    from genwright.samples import Sample, Samples
+def _samples(id: str, where: str | None) -> Samples[Any]:
+    with opened(where) as store:
+        run = generating_run(store, id)
+        domain: Domain[Any] = make(registry().get("domain", run.domain), {})
+        samples = [_sample(record, domain) for record in store.samples(run=run.id)]
+    return Samples(samples, run=run, domain=domain, store=where or store_url())
 
-    run = store.run(id)
-    domain: Domain[Any] = make(registry().get("domain", run.domain), {})
-    return Samples(
-        [
-            Sample(
-                item=domain.from_bytes(record.payload),
-                run=record.run,
-                index=record.index,
-                seed=record.seed,
-                flaw=record.flaw,
-                canonical=record.canonical,
-                identity=record.identity,
-                reviews=record.reviews,
-            )
-            for record in store.samples(run=run.id)
-        ],
-        run=run,
-        domain=domain,
+
+def _sample(record: Record, domain: Domain[Any]) -> Sample[Any]:
+    return Sample(
+        item=domain.from_bytes(record.payload),
+        run=record.run,
+        index=record.index,
+        seed=record.seed,
+        flaw=record.flaw,
+        canonical=record.canonical,
+        identity=record.identity,
+        reviews=record.reviews,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ class Tally:
 @click.argument("model")
 @click.option("-n", "n", type=int, default=10, show_default=True, metavar="N", help="How many.")
 @click.option("--seed", type=int, help="Decides the samples; a fresh one if not given.")
-@click.option("--where", type=PAIR, multiple=True, help="Ask for something, such as logP=2.5.")
+@click.option("--where", "asked", type=PAIR, multiple=True, help="Ask for something, such as logP=2.5.")
 @click.option("--sampler", metavar="NAME", help="How to draw; as suits the model's encoder if not given.")
 @click.option("-o", "options", type=PAIR, multiple=True, help="An option of the sampler; inner.NAME of one inside it.")
 @click.option("--reviewer", "reviewers", multiple=True, metavar="NAME", help="Have the samples reviewed.")
@@ -77,13 +78,13 @@ class Tally:
 def generate(
     model: str,
     n: int,
-    where: Sequence[tuple[str, str]],
+    asked: Sequence[tuple[str, str]],
     sampler: str | None,
     options: Sequence[tuple[str, str]],
     output: Path | None,
     grid: Path | None,
     device: str,
-    store: str | None,
+    where: str | None,
     no_store: bool,
     rows: int | None,
     workers: int,
@@ -95,34 +96,36 @@ def generate(
     MODEL is the name of a model, of a domain (its default model), or a folder. Every sample is recorded. The valid ones
     are printed; with --json all are, each an object on a line of its own, flawed ones with their flaw.
     """
+    # Torch is imported here, so that help and wrong options answer at once.
+    from genwright.generation import ROWS
+
     loaded = _load(model, device)
     batches = gw.stream(
         loaded,
         n,
-        where=_asked(dict(where), loaded.domain.conditions),
+        where=_asked(dict(asked), loaded.domain.conditions),
         sampler=_chosen(loaded, sampler, dict(options)),
-        store=False if no_store else store,
+        store=False if no_store else where,
         engine=gw.use("local", workers=workers),
+        rows=ROWS if rows is None else rows,
         device=device,
-        **({} if rows is None else {"rows": rows}),
         **choices,
     )
-    tally, where_kept = Tally(wanted=n), None if no_store else store or store_url()
+    tally, url = Tally(wanted=n), None if no_store else where or store_url()
     to_text = _to_json if as_json else _to_text if output is None else None
     kept = _kept(batches, tally, flawed=as_json, to_text=to_text)
     try:
         deque(kept, maxlen=0) if output is None else loaded.domain.write(kept, output)
     except KeyboardInterrupt:
-        say(_resumption(tally, where_kept))
+        say(_resumption(tally, url))
         raise
     if grid is not None and tally.first:
         loaded.domain.render(tally.first, grid)
-    say(_summary(tally, where_kept))
+    say(_summary(tally, url))
     return 0 if tally.valid else 1
 
 
 def _load(name: str, device: str) -> Model[Any]:
-    # Torch is imported here, so that help and wrong options answer at once.
     from genwright import library
     from genwright.model import Model
 
@@ -165,7 +168,7 @@ def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_te
         for batch in batches:
             kept = batch if flawed else batch.valid
             tally.add(batch, kept)
-            bar.update(len(kept))
+            bar.update(len(batch))
             if to_text is not None and kept:
                 try:
                     click.echo("\n".join(map(to_text, kept.rows())))
@@ -191,17 +194,23 @@ def _bar(n: int, *, prints: bool) -> tqdm[Any]:
     return tqdm(total=n, unit=" samples", leave=False, file=sys.stderr, disable=hidden)
 
 
-def _resumption(tally: Tally, where: str | None) -> str:
-    if tally.run is None or where is None:
-        return "Stopped before anything was recorded."
-    return f"{tally.samples:,} of {tally.wanted:,} samples are recorded. Go on: genwright runs resume {tally.run.id}"
+def _resumption(tally: Tally, url: str | None) -> str:
+    if tally.run is None or url is None:
+        return "Stopped. Nothing that was drawn is recorded."
+    advice = f"genwright runs resume {tally.run.id}{_store_argument(url)}"
+    return f"Stopped. {tally.samples:,} of {tally.wanted:,} samples are recorded. Go on with: {advice}"
 
 
-def _summary(tally: Tally, where: str | None) -> str:
+def _summary(tally: Tally, url: str | None) -> str:
     assert tally.run is not None
     counts = f"{tally.samples:,} samples, {tally.valid:,} valid"
     if tally.refused:
         counts += f", {tally.refused:,} refused by reviewers"
-    if where is None:
+    if url is None:
         return f"{counts}, seed {tally.run.seed}, not recorded."
-    return f"{counts}, run {tally.run.id} in {where}. See them: genwright samples list --run {tally.run.id}"
+    advice = f"genwright samples list --run {tally.run.id}{_store_argument(url)}"
+    return f"{counts}, run {tally.run.id} in {url}. See them: {advice}"
+
+
+def _store_argument(url: str) -> str:
+    return "" if url == store_url() else f" --store {shlex.quote(url)}"

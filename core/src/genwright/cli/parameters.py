@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
+from genwright.cli.store import store_option
+
 __all__ = ["PAIR", "Pair", "recording_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType):  # type: ignore[type-arg]
     """A name and a value, written name=value."""
 
     name = "name=value"
@@ -31,6 +33,5 @@ PAIR = Pair()
 
 
 def recording_options(command: Command) -> Command:
-    """Give a command --store and --no-store, passed to it as `store` and `no_store`."""
-    command = click.option("--no-store", is_flag=True, help="Record nothing.")(command)
-    return click.option("--store", metavar="URL", help="Where to record; the default store if not given.")(command)
+    """Give a command --store and --no-store, passed to it as `where` and `no_store`."""
+    return store_option(click.option("--no-store", is_flag=True, help="Record nothing.")(command))

@@ -1,26 +1,29 @@
-"""`genwright runs`: list and show what was executed."""
+"""`genwright runs`: list and show what was executed, and go on where a run was stopped."""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, get_args
 
 import click
+from tqdm import tqdm
 
+import genwright as gw
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.cli.store import opened, store_option
 from genwright.run import Kind, Run
-from genwright.store import Score
+from genwright.store import Score, generating_run
 
 __all__ = ["runs"]
 
 
 @click.group()
 def runs() -> None:
-    """List and show runs."""
+    """List, show and resume runs."""
 
 
 @runs.command("list")
@@ -71,6 +74,28 @@ def show(id: str, where: str | None, as_json: bool) -> None:
     if scores:
         click.echo()
         print_table(("metric", "value", "error", "detail"), map(_score_row, scores))
+
+
+@runs.command()
+@click.argument("id", default="LAST")
+@click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
+@store_option
+def resume(id: str, batch_size: int, where: str | None) -> None:
+    """Draw the samples that a run planned and did not come to record, under the same run.
+
+    ID may be a prefix, or LAST for the newest run that generates.
+    """
+    with opened(where) as store:
+        run = generating_run(store, id)
+        missing = sum(1 for _ in store.missing(run.id))
+        if not missing:
+            say(f"Run {run.id} has all of its {run.planned:,} samples.")
+            return
+        batches = gw.resume(run.id, store=store, batch_size=batch_size)
+        with closing(batches), tqdm(total=missing, unit=" samples", leave=False, disable=None) as bar:
+            for batch in batches:
+                bar.update(len(batch))
+    say(f"Drew the {missing:,} samples that were missing of {run.planned:,}, run {run.id}.")
 
 
 def to_json(run: Run) -> dict[str, Any]:

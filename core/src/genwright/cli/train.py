@@ -13,7 +13,7 @@ from tqdm import tqdm
 import genwright as gw
 from genwright.cli.output import json_option, print_json, say
 from genwright.cli.parameters import PAIR, recording_options
-from genwright.options import GIVEN, parse
+from genwright.options import parse
 from genwright.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _PARTS = frozenset({"encoder", "family", "backbone"})
 def train(
     path: Path,
     options: Sequence[tuple[str, str]],
-    store: str | None,
+    where: str | None,
     no_store: bool,
     as_json: bool,
     **choices: Any,
@@ -48,7 +48,7 @@ def train(
     """
     recipe = _changed(Recipe.read(path), dict(options))
     try:
-        model = gw.train(recipe, store=False if no_store else store, on_report=_reporter(recipe.steps), **choices)
+        model = gw.train(recipe, store=False if no_store else where, on_report=_reporter(recipe.steps), **choices)
     except KeyboardInterrupt:
         say("Training was stopped. The same command goes on from where its state was last saved.")
         raise
@@ -57,16 +57,15 @@ def train(
     facts = {"model": checkpoint.name, "folder": str(checkpoint.folder), "digest": checkpoint.digest}
     if as_json:
         print_json(facts | {"training": checkpoint.card["training"]})
-        return
-    for name, fact in facts.items():
-        click.echo(f"{name:<6}  {fact}")
+    else:
+        click.echo("\n".join(f"{name:<6}  {fact}" for name, fact in facts.items()))
     say(f"Draw from it: genwright generate {checkpoint.folder if choices['folder'] else checkpoint.name}")
 
 
 def _changed(recipe: Recipe, texts: Mapping[str, str]) -> Recipe:
     """Return a recipe with other values for its plain fields, written as text; components stay as in the file."""
     required = {field.name for field in fields(Recipe) if field.default is MISSING}
-    return replace(recipe, **parse("a recipe", Recipe, texts, given=GIVEN | _PARTS | required - texts.keys()))
+    return replace(recipe, **parse("a recipe", Recipe, texts, given=_PARTS | required - texts.keys()))
 
 
 def _reporter(steps: int) -> Callable[[Progress], None]:

@@ -62,7 +62,7 @@ class Local:
 def _plan(generation: Generation[Any], workers: int) -> Mapping[str, Any]:
     """Return as plain data from what a worker makes the same generation."""
     if generation.model.checkpoint is None:
-        raise UsageError("several workers each load the model, so it must have a checkpoint. Save it, or use workers=1.")
+        raise UsageError("several workers each load the model from its checkpoint; this one has none. Use workers=1.")
     return {
         "folder": str(generation.model.checkpoint.folder),
         "sampler": generation.sampler.to_json(),

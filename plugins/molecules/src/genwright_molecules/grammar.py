@@ -2,8 +2,8 @@
 
 A token is drawn only if the text it makes can still become a molecule, and a text ends only where it is one to RDKit.
 The draw takes the largest of logits plus Gumbel noise that is allowed, so tokens are tried from the largest down and
-the first allowed one is an exact draw from the model's distribution over allowed tokens. A model nine in ten of whose
-draws are valid needs 1.13 tries a token, where a mask on the logits would try all or most of the vocabulary.
+the first allowed one is a draw from the model's distribution over allowed tokens. A model of whose draws 91 in 100 were
+valid needed 1.2 tries a token and began 5 samples in 100 anew; a mask on the logits would try most of the vocabulary.
 
 Source of the rules for starts of SMILES: the package partialsmiles, by O'Boyle.
 """
@@ -35,6 +35,9 @@ __all__ = ["Grammar", "fewest_to_end", "refusal"]
 
 _ATTEMPTS = 100
 """How often a sample is drawn anew, with fresh noise, before it is given up."""
+
+_TRIES = 8
+"""How many tokens are tried in a place. Any after them are so unlikely that they lead to odd ends, such as "[Os-3"."""
 
 _BRACKETED = re.compile(r"\[[^\]]*(\]|$)")
 _RING = re.compile(r"%\d\d|\d")
@@ -106,6 +109,8 @@ class Grammar(Sampler[NextToken]):
                 raise ConditionError(
                     f"a molecule is to start with {quote(text)}; none can: {reason} Mend it, or use another sampler."
                 )
+        if not len(noise):
+            return torch.empty(0, reading.length, dtype=torch.int64)
         waiting = iter([_Row(sample=i, prefix=prefix) for i, prefix in enumerate(prefixes)])
         return _Draw(self, reading, noise, condition, waiting, rows).run()
 
@@ -190,7 +195,7 @@ class _Draw:
 
     def _first_allowed(self, row: _Row, order: Sequence[int]) -> int | None:
         left = self.reading.length - len(row.tokens)
-        return next((token for token in order if self.grammar.is_allowed(token, row.text, left)), None)
+        return next((token for token in order[:_TRIES] if self.grammar.is_allowed(token, row.text, left)), None)
 
     def _begin_anew(self, row: _Row) -> None:
         if row.attempt + 1 == _ATTEMPTS:

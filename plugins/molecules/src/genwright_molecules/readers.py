@@ -179,15 +179,20 @@ def _read_smi(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
         words = line.text.split(maxsplit=1)
         if not words or (line.number == 1 and words[0].lower() == "smiles"):
             continue
-        if words[0].isascii() and words[0].isprintable():
-            yield words[0]
-        else:
-            tally.refuse(line.number, f"{words[0][:20]!r} is no SMILES.")
+        yield from _spelled(words[0], line.number, tally)
+
+
+def _spelled(text: str, number: int, tally: Tally) -> Iterator[str]:
+    """Yield the text if its letters are those of SMILES; whether it is a molecule is for chemistry to say."""
+    if text.isascii() and text.isprintable():
+        yield text
+    else:
+        tally.refuse(number, f"{text[:20]!r} is no SMILES.")
 
 
 def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
     """Yield the column named smiles, in any case; or the only column, where a heading is told by that name."""
-    rows = csv.reader(line.text for line in _texts(lines, tally))
+    rows = csv.reader(f"{line.text}\n" for line in _texts(lines, tally))
     column: int | None = None
     width = 0
     while (row := _next_row(rows, tally)) is not None:
@@ -198,7 +203,7 @@ def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
             if row[column].strip().lower() == "smiles":
                 continue
         if len(row) == width:
-            yield row[column].strip()
+            yield from _spelled(row[column].strip(), rows.line_num, tally)
         else:
             tally.refuse(rows.line_num, f"It has {len(row)} columns in place of {width}.")
 

@@ -36,8 +36,8 @@ _FORMAT = 1
 class Reference:
     """A set of molecules with all that metrics need of it, each part computed once and then kept on disk.
 
-    Parts are kept by the digest of the SMILES and the version of RDKit. A set of 176,000 takes some ten minutes of one
-    core the first time, nearly all of it for `gaussian`, and half a second later. SMILES with a flaw are left out.
+    Parts are kept by the digest of the SMILES and the version of RDKit. A set of 176,000 takes some fifteen minutes of
+    one core the first time, half of it for `gaussian`, and half a second later. SMILES with a flaw are left out.
 
     workers:  processes; None for as many as pay
     folder:   where parts are kept; None for the user's cache

@@ -58,7 +58,7 @@ def page(items: Sequence[str], *, title: str = "Molecules", captions: Sequence[M
     """
     _require_sizes(items, captions, "captions")
     cells = "\n".join(_cell(item, captions[i] if captions else {}) for i, item in enumerate(items))
-    return _PAGE.format(title=html.escape(title), cells=cells)
+    return _PAGE.format(title=_escaped(title), cells=cells)
 
 
 def _sizes(items: Sequence[str], legends: Sequence[str]) -> tuple[int, int, int, int]:

@@ -1,0 +1,1 @@
+"""A plugin that watches runs: it counts why samples are flawed."""

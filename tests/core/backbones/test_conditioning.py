@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genwright.backbones.conditioning import Conditioning
+from genwright.readings import Condition
+from genwright.space import ConditionSpace
+
+SPACE = ConditionSpace(scalars={"a": (10.0, 2.0), "b": (0.0, 1.0)}, labels={"colour": ("red", "green", "blue")})
+
+
+def shaken(space: ConditionSpace = SPACE) -> Conditioning:
+    made = Conditioning(space, width=6)
+    generator = torch.Generator().manual_seed(3)
+    for parameter in made.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator)
+    return made.requires_grad_(False)
+
+
+def vector(made: Conditioning, a: float = torch.nan, b: float = torch.nan, label: int = -1) -> Tensor:
+    prefix = torch.empty(1, 0, dtype=torch.int64)
+    found: Tensor = made(Condition(scalars=torch.tensor([[a, b]]), labels=torch.tensor([[label]]), prefix=prefix))
+    return found[0]
+
+
+def test_what_is_not_asked_for_has_vectors_of_its_own() -> None:
+    made = shaken()
+    expected = made.unasked.sum(0) + made.labels[0].weight[0]
+    assert torch.allclose(vector(made), expected, atol=1e-6)
+    assert vector(made).isfinite().all()
+
+
+def test_each_part_is_added_by_itself() -> None:
+    made = shaken()
+    whole = vector(made, a=11.0, b=-0.5, label=2) - vector(made)
+    parts = [vector(made, a=11.0), vector(made, b=-0.5), vector(made, label=2)]
+    assert torch.allclose(whole, torch.stack([part - vector(made) for part in parts]).sum(0), atol=1e-5)
+
+
+def test_a_scalar_is_seen_in_deviations_from_the_mean_of_the_training_data() -> None:
+    one = shaken()
+    other = shaken(ConditionSpace(scalars={"a": (0.0, 1.0), "b": (0.0, 1.0)}, labels=SPACE.labels))
+    assert torch.allclose(vector(one, a=13.0), vector(other, a=1.5), atol=1e-6)
+
+
+def test_near_values_are_told_apart_and_far_ones_are_cut() -> None:
+    made = shaken()
+    assert (vector(made, b=0.1) - vector(made, b=0.2)).norm() > 0.05
+    assert torch.equal(vector(made, b=3.5), vector(made, b=90.0))
+    assert torch.equal(vector(made, b=-3.5), vector(made, b=-90.0))
+
+
+def test_each_label_has_a_vector() -> None:
+    made = shaken()
+    vectors = {tuple(vector(made, label=label).tolist()) for label in (-1, 0, 1, 2)}
+    assert len(vectors) == 4
+
+
+def test_a_model_without_conditions_gets_zeros() -> None:
+    made = shaken(ConditionSpace())
+    assert torch.equal(made(Condition.none(3)), torch.zeros(3, 6))

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genwright.backbones.transformer import Transformer, rotate, rotation
+from genwright.errors import OptionError
+from genwright.readings import Condition
+from genwright.space import ConditionSpace, Tokens
+
+SPACE = Tokens(vocab_size=11, shape=(20,), stop=0)
+CONDITIONS = ConditionSpace(scalars={"size": (2.0, 3.0)}, labels={"colour": ("red", "green")})
+SHAPES: list[dict[str, Any]] = [
+    {"width": 32, "depth": 2, "heads": 4},
+    {"width": 32, "depth": 1, "heads": 4, "shared": 4, "activation": "swiglu"},
+    {"width": 48, "depth": 3, "heads": 6, "shared": 3, "expansion": 2},
+]
+ROWS = 128
+
+
+def network(**options: Any) -> Transformer:
+    """A network all of whose weights matter; those that end a block begin at zero."""
+    made = Transformer(space=SPACE, conditions=CONDITIONS, **options)
+    generator = torch.Generator().manual_seed(5)
+    for parameter in made.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * parameter.shape[-1] ** -0.5
+    return made.eval().requires_grad_(False)
+
+
+def condition(rows: int) -> Condition:
+    generator = torch.Generator().manual_seed(6)
+    scalars = torch.randn(rows, 1, generator=generator) * 3
+    scalars[::3] = torch.nan
+    labels = torch.randint(-1, 2, (rows, 1), generator=generator)
+    return Condition(scalars=scalars, labels=labels, prefix=torch.empty(rows, 0, dtype=torch.int64))
+
+
+def sequences(rows: int) -> Tensor:
+    """Rows of tokens that begin with the start token, one position for each of the space's."""
+    tokens = torch.randint(0, 11, (rows, 20), generator=torch.Generator().manual_seed(7))
+    tokens[:, 0] = SPACE.vocab_size
+    return tokens
+
+
+def streamed(made: Transformer, tokens: Tensor, asked: Condition) -> Tensor:
+    stream = made.open(asked)
+    return torch.stack([stream.step(column) for column in tokens.T], 1)
+
+
+@pytest.fixture(params=SHAPES, ids=["plain", "one-key-swiglu", "grouped"])
+def made(request: pytest.FixtureRequest) -> Transformer:
+    return network(**request.param)
+
+
+def test_a_stream_gives_the_logits_of_the_whole_sequence(made: Transformer) -> None:
+    tokens, asked = sequences(6), condition(6)
+    whole = made(tokens, asked)
+    assert whole.shape == (6, 20, 11)
+    assert whole.std() > 0.1
+    assert (streamed(made, tokens, asked) - whole).abs().max() < 1e-5
+
+
+def test_logits_depend_on_no_later_token_and_on_every_earlier_one(made: Transformer) -> None:
+    tokens, asked = sequences(1), condition(1)
+    before = made(tokens, asked)
+    for place in (1, 7, 19):
+        changed = tokens.clone()
+        changed[0, place] = (tokens[0, place] + 1) % 11
+        after = made(changed, asked)
+        assert torch.equal(after[:, :place], before[:, :place])
+        assert (after[:, place:] - before[:, place:]).abs().amax(-1).min() > 1e-6
+
+
+def test_a_row_that_is_restarted_is_as_one_of_a_fresh_stream(made: Transformer) -> None:
+    tokens, asked = sequences(ROWS), condition(ROWS)
+    fresh = streamed(made, tokens, asked)
+    rows = torch.arange(ROWS) % 3 == 0
+    stream = made.open(condition(2 * ROWS)[slice(ROWS, None)])
+    for column in sequences(2 * ROWS)[ROWS:, :13].T:
+        stream.step(column)
+    stream.restart(rows, asked)
+    again = torch.stack([stream.step(column) for column in tokens.T], 1)
+    assert torch.equal(again[rows], fresh[rows])
+
+
+def test_rows_that_are_not_restarted_go_on_undisturbed(made: Transformer) -> None:
+    tokens, asked = sequences(ROWS), condition(ROWS)
+    undisturbed = streamed(made, tokens, asked)
+    stream = made.open(asked)
+    for column in tokens.T[:9]:
+        stream.step(column)
+    rows = torch.arange(ROWS) % 2 == 0
+    stream.restart(rows, condition(ROWS))
+    rest = torch.stack([stream.step(column) for column in tokens.T[9:]], 1)
+    assert torch.equal(rest[~rows], undisturbed[~rows, 9:])
+
+
+def test_a_row_has_the_same_bits_wherever_it_lies_and_whatever_its_neighbours(made: Transformer) -> None:
+    tokens, asked = sequences(2 * ROWS), condition(2 * ROWS)
+    alone = streamed(made, tokens[:1].expand(ROWS, -1), asked[:1].expand(ROWS))
+    assert all(torch.equal(row, alone[0]) for row in alone)
+    for place in (0, 1, 63, 126, 127):
+        neighbours = torch.arange(ROWS, 2 * ROWS)
+        neighbours[place] = 0
+        assert torch.equal(streamed(made, tokens[neighbours], asked[neighbours])[place], alone[0])
+
+
+def test_a_row_beside_padding_has_the_same_bits(made: Transformer) -> None:
+    tokens, asked = sequences(ROWS), condition(ROWS)
+    padded = torch.arange(ROWS).clamp(max=4)
+    assert torch.equal(
+        streamed(made, tokens[padded], asked[padded])[:5],
+        streamed(made, tokens, asked)[:5],
+    )
+
+
+def test_what_is_asked_for_changes_the_logits(made: Transformer) -> None:
+    tokens = sequences(4)
+    nothing = Condition.none(4, scalars=1, labels=1)
+    scalar = Condition(scalars=torch.full((4, 1), 5.0), labels=nothing.labels, prefix=nothing.prefix)
+    label = Condition(scalars=nothing.scalars, labels=torch.zeros_like(nothing.labels), prefix=nothing.prefix)
+    logits = [made(tokens, asked) for asked in (nothing, scalar, label)]
+    assert (logits[0] - logits[1]).abs().max() > 1e-3
+    assert (logits[0] - logits[2]).abs().max() > 1e-3
+    assert (logits[1] - logits[2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("shared", "kept"), [(1, 4), (2, 2), (4, 1)])
+def test_query_heads_share_keys_and_values(shared: int, kept: int) -> None:
+    attention = network(width=32, depth=1, heads=4, shared=shared).blocks[0].attention
+    q, k, v = attention.project(torch.randn(3, 5, 32), *rotation(5, 8))
+    assert (q.shape, k.shape, v.shape) == ((3, 5, 4, 8), (3, 5, kept, 8), (3, 5, kept, 8))
+
+
+def test_a_new_network_predicts_from_the_last_token_alone() -> None:
+    """The last matrix of each part begins at zero, so that a deep network trains from the start."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = Transformer(space=SPACE, conditions=ConditionSpace(), width=32, depth=2, heads=4)
+    tokens = torch.tensor([[11, 3, 5], [11, 4, 5]])
+    first, second = made(tokens, Condition.none(2))
+    assert torch.equal(first[2], second[2])
+
+
+def test_a_rotation_keeps_lengths_and_turns_by_the_difference_of_positions() -> None:
+    cosine, sine = rotation(30, 8)
+    q, k = torch.randn(2, 1, 1, 8, generator=torch.Generator().manual_seed(1)).double()
+    turned = [(rotate(q, c, s), rotate(k, c, s)) for c, s in zip(cosine.double(), sine.double(), strict=True)]
+    assert all(torch.allclose(a.norm(), q.norm(), atol=1e-6) for a, _ in turned)
+    scores = [float((turned[at][0] * turned[at + 4][1]).sum()) for at in range(0, 26, 5)]
+    assert max(scores) - min(scores) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 30, "heads": 4}, "got width=30, heads=4, shared=1"),
+        ({"width": 12, "heads": 4}, "got width=12, heads=4, shared=1"),
+        ({"width": 32, "heads": 4, "shared": 3}, "heads a multiple of shared; got width=32, heads=4, shared=3"),
+        ({"heads": 0}, "a transformer's heads is 1 or more; got 0"),
+        ({"shared": 0}, "a transformer's shared is 1 or more; got 0"),
+        ({"depth": 0}, "a transformer's depth is 1 or more; got 0"),
+        ({"width": -8}, "a transformer's width is 1 or more; got -8"),
+        ({"expansion": 0}, "a transformer's expansion is 1 or more; got 0"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(options: dict[str, int], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Transformer(space=SPACE, conditions=CONDITIONS, **options)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import genwright as gw
+from genwright.cli import main
+from genwright.cli.generate import Tally
+
+Capture = pytest.CaptureFixture[str]
+Generate = Callable[..., int]
+SEED = "5"
+
+
+@pytest.fixture
+def generate(rhythms: Path, rhythms_model: Path, home: Path) -> Generate:
+    """Call `genwright generate` with a small model."""
+    return lambda *arguments: main(["generate", str(rhythms_model), "--seed", SEED, *map(str, arguments)])
+
+
+def test_valid_items_are_printed_and_all_that_was_drawn_is_recorded(generate: Generate, capsys: Capture) -> None:
+    assert generate("-n", 40) == 0
+    out, err = capsys.readouterr()
+    with closing(gw.open_store()) as store:
+        run = next(iter(store.runs()))
+        records = list(store.samples(run=run.id))
+    valid = [record.payload.decode() for record in records if record.flaw is None]
+    assert len(records) == 40 > len(valid)
+    assert out.splitlines() == valid
+    assert (run.state, run.planned) == ("finished", 40)
+    assert f"40 samples, {len(valid)} valid, run {run.id} in sqlite:///" in err
+    assert f"See them: genwright samples list --run {run.id}\n" in err
+
+
+def test_json_is_one_object_a_line_for_each_sample_flawed_ones_too(generate: Generate, capsys: Capture) -> None:
+    assert generate("-n", 40, "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["index"] for row in rows] == list(range(40))
+    assert set(rows[0]) == {"id", "index", "seed", "item", "flaw", "canonical", "identity"}
+    assert {row["seed"] for row in rows} == {int(SEED)}
+    flawed = [row for row in rows if row["flaw"]]
+    assert flawed
+    assert all(row["canonical"] is None for row in flawed)
+
+
+def test_the_samples_are_the_same_with_another_batch_size(generate: Generate, capsys: Capture) -> None:
+    assert generate("-n", 40, "--json", "--no-store") == 0
+    drawn = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert generate("-n", 40, "--no-store", "--batch-size", 7) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [row["item"] for row in drawn if row["flaw"] is None]
+    assert err.endswith(f" valid, seed {SEED}, not recorded.\n")
+
+
+def test_a_file_holds_the_items_and_stdout_none(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
+    assert generate("-n", 40, "--output", tmp_path / "new.txt", "--grid", tmp_path / "new.svg") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"40 samples, {len((tmp_path / 'new.txt').read_text().splitlines())} valid" in err
+    assert (tmp_path / "new.svg").read_text().startswith("<svg")
+
+
+def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(generate: Generate, home: Path) -> None:
+    options = ["-o", "scale=2", "-o", "inner=top-k", "-o", "inner.k=3", "--where", "strokes=4", "--where", "prefix=x."]
+    assert generate("-n", 4, "--sampler", "guided", *options) == 0
+    with closing(gw.open_store()) as store:
+        config = next(iter(store.runs())).config
+    assert config["where"] == {"strokes": 4.0, "prefix": "x."}
+    assert config["sampler"] == {"name": "guided", "scale": 2.0, "inner": {"name": "top-k", "k": 3}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-n", "0"], "n is a whole number of 1 or more; got 0"),
+        (["-n", "-5"], "n is a whole number of 1 or more; got -5"),
+        (["--sampler", "top-pp"], "there is no sampler named 'top-pp'. Did you mean 'top-p'"),
+        (["-o", "temprature=2"], "sampler 'temperature' has no option 'temprature'. Did you mean 'temperature'?"),
+        (["-o", "temperature=hot"], "option 'temperature' of sampler 'temperature' takes a number; got 'hot'"),
+        (["-o", "temperature"], "it is written name=value, such as temperature=0.8; got 'temperature'."),
+        (["--where", "stroke=4"], "there is no condition of rhythms named 'stroke'. Did you mean 'strokes'"),
+        (["--where", "strokes=40"], "condition 'strokes' takes 1 to 16; got 40.0"),
+        (["--where", "strokes=many"], "condition 'strokes' takes a number; got 'many'"),
+        (["--where", "prefix=a\0b"], "condition 'prefix' takes plain text; got NUL"),
+        (["--where", f"prefix={'x' * 1_000_000}"], "condition 'prefix' takes at most 16 characters; got 1,000,000"),
+        (["--reviewer", "nobody"], "there is no reviewer named 'nobody'."),
+        (["--store", "nowhere.sqlite"], "a store is named by a URL; got 'nowhere.sqlite'"),
+    ],
+)
+def test_what_cannot_be_done_as_asked_exits_with_2(
+    generate: Generate, capsys: Capture, arguments: list[str], message: str
+) -> None:
+    assert generate(*arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_unknown_model_is_met_with_near_ones(rhythms: Path, home: Path, capsys: Capture) -> None:
+    assert main(["generate", "molecule"]) == 2
+    assert "there is no model named 'molecule'. Did you mean 'molecules'" in capsys.readouterr().err
+    assert main(["generate", "rhythms"]) == 2
+    assert "The domain 'rhythms' has no model yet: train one" in capsys.readouterr().err
+
+
+def test_a_picture_of_another_kind_is_refused(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
+    assert generate("--grid", tmp_path / "new.png", "-n", 2) == 1
+    assert "rhythms are drawn as .svg; got new.png" in capsys.readouterr().err
+
+
+def test_a_model_that_gives_nothing_valid_fails(
+    generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("genwright_rhythms.domain.Rhythms.check", lambda self, item: "It is out of tune.")
+    assert generate("-n", 3, "--no-store") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("3 samples, 0 valid")
+
+
+def test_an_interrupt_says_how_to_go_on(generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    add = Tally.add
+
+    def interrupted(tally: Tally, *batch: Any) -> None:
+        add(tally, *batch)
+        if tally.samples == 8:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tally, "add", interrupted)
+    assert generate("-n", 12, "--batch-size", 4) == 130
+    with closing(gw.open_store()) as store:
+        run = next(iter(store.runs()))
+    assert run.state == "interrupted"
+    err = capsys.readouterr().err
+    assert f"8 of 12 samples are recorded. Go on with: genwright runs resume {run.id}\n" in err
+    assert main(["runs", "resume"]) == 0
+    assert f"Drew the 4 samples that were missing of 12, run {run.id}." in capsys.readouterr().err
+    assert main(["runs", "resume", run.id]) == 0
+    assert "has all of its 12 samples" in capsys.readouterr().err
+
+
+def test_an_interrupt_before_anything_is_recorded_says_so(
+    generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Iterator[Any]:
+        yield from ()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genwright.api.stream", interrupted)
+    assert generate("-n", 12) == 130
+    assert "Stopped. Nothing that was drawn is recorded." in capsys.readouterr().err
+
+
+def test_the_store_that_was_named_is_in_the_advice(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    assert generate("-n", 2, "--store", url) == 0
+    assert capsys.readouterr().err.endswith(f" --store {url}\n")

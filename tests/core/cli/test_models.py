@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genwright.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def imported(rhythms: Path, rhythms_model: Path, home: Path, capsys: Capture) -> Path:
+    """A model among those found by name; the folder it lies in."""
+    assert main(["models", "import", str(rhythms_model)]) == 0
+    return Path(capsys.readouterr().out.strip())
+
+
+def test_an_imported_model_is_listed_and_shown_by_name(imported: Path, home: Path, capsys: Capture) -> None:
+    assert imported == home / "models" / "rhythms" / "first"
+    assert main(["models", "list", "--json"]) == 0
+    [listed] = [model for model in json.loads(capsys.readouterr().out) if model["name"] == "rhythms/first"]
+    assert listed["origin"] == "trained here"
+    assert listed["trouble"] is None
+    assert main(["models", "list"]) == 0
+    assert listed["digest"][:12] in capsys.readouterr().out
+    assert main(["models", "show", "rhythms/first"]) == 0
+    shown = capsys.readouterr().out
+    assert f"digest: {listed['digest']}\n" in shown
+    assert "recipe.backbone.name: transformer\n" in shown
+    assert main(["models", "show", "rhythms/first", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parameters"] == listed["parameters"]
+
+
+def test_an_exported_model_is_the_same(imported: Path, capsys: Capture, tmp_path: Path) -> None:
+    assert main(["models", "export", "rhythms/first", str(tmp_path / "away")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'away'}\n"
+    for file in ("weights.safetensors", "card.json"):
+        assert (tmp_path / "away" / file).read_bytes() == (imported / file).read_bytes()
+
+
+def test_a_model_is_not_overwritten(imported: Path, capsys: Capture) -> None:
+    assert main(["models", "import", str(imported)]) == 1
+    assert "a model is copied to a new folder; " in capsys.readouterr().err
+    assert main(["models", "import", str(imported), "--name", "rhythms/second"]) == 0
+
+
+@pytest.mark.parametrize("name", ["second", "molecules/second", "rhythms/", "rhythms/../../etc", "rhythms/a/b"])
+def test_a_name_that_is_none_is_refused(imported: Path, capsys: Capture, name: str) -> None:
+    assert main(["models", "import", str(imported), "--name", name]) == 2
+    assert f"a model of rhythms is named rhythms/something, in letters, digits, - and _; got {name!r}" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_model_that_cannot_be_used_is_listed_with_its_trouble(imported: Path, capsys: Capture) -> None:
+    (imported / "card.json").write_text("{}")
+    assert main(["models", "list"]) == 0
+    assert "unusable: " in capsys.readouterr().out
+    assert main(["models", "show", "rhythms/first"]) == 1
+    assert "card.json should be a model's card" in capsys.readouterr().err
+
+
+def test_a_torn_or_unsafe_model_is_not_imported(
+    rhythms_model: Path, home: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(rhythms_model, torn)
+    (torn / "weights.safetensors").write_bytes((rhythms_model / "weights.safetensors").read_bytes()[:1000])
+    assert main(["models", "import", str(torn)]) == 1
+    assert "should hold safetensors; it cannot be read" in capsys.readouterr().err
+    (tmp_path / "model.pt").touch()
+    assert main(["models", "import", str(tmp_path / "model.pt")]) == 1
+    assert "is a pickle, which can run any code" in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_where_there_is_no_model_the_way_to_one_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("genwright.library.names", lambda registry: iter(()))
+    assert main(["models", "list"]) == 1
+    assert capsys.readouterr() == ("", "There is no model yet. Train one: genwright train --recipe FILE.\n")

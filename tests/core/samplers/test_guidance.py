@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from genwright.errors import OptionError
+from genwright.readings import Condition
+from genwright.sampler import Sampler
+from genwright.samplers.guidance import Guided
+from genwright.samplers.tokens import Greedy, Temperature, TokenSampler
+from genwright.seeds import Noise
+
+PLAIN = torch.tensor([0.0, 1.0, -0.5, 0.3, -math.inf])
+PUSH = torch.tensor([1.0, -1.0, 0.5, 0.0, 0.0])
+
+
+@dataclass
+class Asked:
+    """A reading that adds PUSH times what is asked for, nothing where nothing is."""
+
+    start: int = 5
+    stop: int | None = None
+    length: int = 6
+
+    def open(self, condition: Condition) -> AskedStream:
+        return AskedStream(condition)
+
+
+@dataclass
+class AskedStream:
+    condition: Condition
+
+    def step(self, tokens: Tensor) -> Tensor:
+        asked = self.condition.scalars.nan_to_num() + (self.condition.labels + 1)
+        logits: Tensor = PLAIN + asked * PUSH + 0.1 * tokens[:, None] * torch.arange(5)
+        return logits
+
+    def restart(self, rows: Tensor, condition: Condition) -> None:
+        self.condition = Condition(
+            scalars=torch.where(rows[:, None], condition.scalars, self.condition.scalars),
+            labels=torch.where(rows[:, None], condition.labels, self.condition.labels),
+            prefix=condition.prefix,
+        )
+
+
+class Keeper(TokenSampler):
+    """A sampler that keeps the logits it was given first."""
+
+    def __init__(self) -> None:
+        self.seen: Tensor | None = None
+
+    def reshape(self, logits: Tensor) -> Tensor:
+        self.seen = logits if self.seen is None else self.seen
+        return logits
+
+
+def asked(rows: int, scalar: float = 0.7, label: int = 0) -> Condition:
+    return Condition(
+        scalars=torch.full((rows, 1), scalar),
+        labels=torch.full((rows, 1), label),
+        prefix=torch.empty(rows, 0, dtype=torch.int64),
+    )
+
+
+def drawn(sampler: Sampler[Asked], count: int = 60) -> Tensor:
+    return sampler.sample(Asked(), Noise(1, torch.arange(count)), asked(count), rows=16)
+
+
+@pytest.mark.parametrize("inner", [Temperature(), Greedy()])
+def test_scale_1_draws_what_the_inner_sampler_draws(inner: TokenSampler) -> None:
+    assert torch.equal(drawn(Guided(inner=inner, scale=1.0)), drawn(inner))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.5, 4.0])
+def test_logits_move_from_what_nothing_asks_to_what_is_asked_and_beyond(scale: float) -> None:
+    keeper = Keeper()
+    drawn(Guided(inner=keeper, scale=scale))
+    assert keeper.seen is not None
+    bias = 0.1 * 5 * torch.arange(5)
+    unasked = (PLAIN + bias).double().log_softmax(-1)
+    wanted = (PLAIN + bias + 1.7 * PUSH).double().log_softmax(-1)
+    expected = (unasked + scale * (wanted - unasked))[:4]
+    assert torch.allclose(keeper.seen[0, :4].double(), expected, atol=1e-5)
+
+
+def test_a_token_that_is_forbidden_stays_forbidden() -> None:
+    keeper = Keeper()
+    tokens = drawn(Guided(inner=keeper, scale=3.0))
+    assert keeper.seen is not None
+    assert keeper.seen[:, 4].isneginf().all()
+    assert not keeper.seen.isnan().any()
+    assert not (tokens == 4).any()
+
+
+def test_a_greater_scale_follows_the_condition_more() -> None:
+    """What is asked for favours token 0."""
+    shares = [float((drawn(Guided(inner=Temperature(), scale=s), 200) == 0).float().mean()) for s in (0.0, 1.0, 3.0)]
+    assert shares[0] + 0.1 < shares[1]
+    assert shares[1] + 0.1 < shares[2]
+
+
+def test_where_nothing_is_asked_any_scale_draws_the_same() -> None:
+    noise = Noise(1, torch.arange(40))
+    nothing = Condition.none(40, scalars=1, labels=1)
+    plain = Temperature().sample(Asked(), noise, nothing, rows=8)
+    assert torch.equal(Guided(inner=Temperature(), scale=7.0).sample(Asked(), noise, nothing, rows=8), plain)
+
+
+def test_a_sample_is_the_same_alone_and_in_any_batch() -> None:
+    guided = Guided(inner=Temperature(), scale=2.0)
+    whole = drawn(guided, 30)
+    for index in (0, 13, 29):
+        alone = guided.sample(Asked(), Noise(1, torch.tensor([index])), asked(1), rows=16)
+        assert torch.equal(alone[0], whole[index])
+
+
+@pytest.mark.parametrize("scale", [-0.1, 100.0, math.nan])
+def test_a_scale_out_of_range_is_refused(scale: float) -> None:
+    with pytest.raises(OptionError, match=f"guidance takes a scale from 0 to 100; got {scale}"):
+        Guided(inner=Temperature(), scale=scale)

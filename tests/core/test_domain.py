@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from genwright.domain import Label, Offer, Prefix, Scalar
+from genwright.errors import ConditionError
+
+SCALAR = Scalar(summary="mass", low=-1.5, high=500, unit="Da")
+
+
+@pytest.mark.parametrize("value", [-1.5, 0, 500, np.float32(2.5), np.int64(3)])
+def test_a_number_within_the_limits_is_a_float(value: float) -> None:
+    found = SCALAR.check("weight", value)
+    assert type(found) is float
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("offer", "value", "message"),
+    [
+        (SCALAR, -1.6, "condition 'w' takes -1.5 to 500 Da; got -1.6. Choose a value in this range."),
+        (SCALAR, float("inf"), "condition 'w' takes -1.5 to 500 Da; got inf. Choose a value in this range."),
+        (SCALAR, float("nan"), "condition 'w' takes -1.5 to 500 Da; got nan. Choose a value in this range."),
+        (SCALAR, "7", "condition 'w' takes a number; got '7'. Example: w=-1.5."),
+        (SCALAR, True, "condition 'w' takes a number; got True. Example: w=-1.5."),
+        (SCALAR, 1j, "condition 'w' takes a number; got 1j. Example: w=-1.5."),
+        (SCALAR, np.complex128(1j), "condition 'w' takes a number; got np.complex128(1j). Example: w=-1.5."),
+        (SCALAR, None, "condition 'w' takes a number; got None. Example: w=-1.5."),
+        (Label(summary="", values=("a", "b")), "c", "condition 'w' takes one of a, b; got 'c'."),
+        (Prefix(summary=""), b"ab", "condition 'w' takes text; got bytes."),
+        (Prefix(summary="", longest=3), "abcd", "condition 'w' takes at most 3 characters; got 4. Shorten it."),
+        (Prefix(summary=""), "\0", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
+        (Prefix(summary=""), "\udfff", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
+    ],
+)
+def test_what_is_not_offered_is_refused(offer: Offer, value: object, message: str) -> None:
+    with pytest.raises(ConditionError) as caught:
+        offer.check("w", value)
+    assert str(caught.value) == message
+
+
+def test_labels_may_be_given_as_what_they_look_like() -> None:
+    assert Label(summary="", values=("0", "1")).check("digit", 1) == "1"
+
+
+def test_a_prefix_of_any_script_is_text() -> None:
+    assert Prefix(summary="").check("start", "Grüße 日本 🎲") == "Grüße 日本 🎲"

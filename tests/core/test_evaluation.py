@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import genwright as gw
+from genwright.errors import (
+    DataError,
+    UnknownName,
+    UsageError,
+)
+from genwright.registry import Registry
+from genwright.samples import Samples
+from genwright.store import MemoryStore
+from genwright.testing.toys import ROUNDS
+
+pytestmark = pytest.mark.usefixtures("toys")
+UseRegistry = Callable[[Registry], Registry]
+
+
+def test_a_report_without_a_reference_leaves_out_what_needs_one(store: MemoryStore, recorded: Samples[str]) -> None:
+    report = recorded.report()
+    assert list(report) == ["soundness"]
+    assert report["soundness"].value == len(recorded.valid) / 30
+    assert report.baseline == {}
+    (score,) = store.scores(recorded.run.id)
+    assert (score.metric, score.value, score.detail) == ("soundness", report["soundness"].value, "")
+
+
+@pytest.mark.parametrize("form", ["items", "file"])
+def test_a_report_beside_a_reference(recorded: Samples[str], store: MemoryStore, rounds_file: Path, form: str) -> None:
+    reference = list(ROUNDS) if form == "items" else rounds_file
+    report = gw.evaluate(recorded, reference=reference)
+    assert report["variety"].value == len(set(recorded.items) & set(ROUNDS)) / 32
+    assert report.baseline["soundness"].value == 1.0
+    assert report.baseline["variety"].value == 30 / 32
+    name = "32 items" if form == "items" else str(rounds_file)
+    assert report.reference == name
+    assert {score.detail for score in store.scores(recorded.run.id)} == {f"reference {name}"}
+    assert store.scores(recorded.run.id)[1].error == 0.5
+    assert gw.evaluate(recorded, reference=reference, baseline=False).baseline == {}
+
+
+def test_items_alone_are_evaluated_with_their_domain(store: MemoryStore) -> None:
+    report = gw.evaluate(["ab", "ba"], domain="rounds", metrics=["soundness"])
+    assert report["soundness"].value == 0.5
+    with pytest.raises(UsageError, match=r"items alone do not say what they are. Give domain="):
+        gw.evaluate(["ab"])
+
+
+def test_what_cannot_be_evaluated_is_said(recorded: Samples[str], tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"no metric named 'sondness'. Did you mean 'soundness'"):
+        recorded.report(metrics=["sondness"])
+    with pytest.raises(UnknownName, match=r"no domain named 'round'. Did you mean 'rounds'"):
+        gw.evaluate(["ab"], domain="round")
+    with pytest.raises(UsageError, match="metrics are computed from samples; there are none"):
+        gw.evaluate([], domain="rounds")
+    (tmp_path / "empty.txt").write_text("")
+    with pytest.raises(DataError, match=r"a reference holds items of rounds; .*empty\.txt holds none"):
+        recorded.report(reference=tmp_path / "empty.txt")
+
+
+def test_values_are_recorded_where_they_are_wanted(recorded: Samples[str], store: MemoryStore) -> None:
+    gw.evaluate(recorded, store=False)
+    assert store.scores(recorded.run.id) == []
+    with pytest.raises(UnknownName, match="no run named"):
+        gw.evaluate(recorded, store=MemoryStore())

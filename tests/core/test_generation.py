@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from genwright.errors import MismatchError, OptionError
+from genwright.generation import Generation, make_sampler, reviewed, suited
+from genwright.model import Model
+from genwright.recipe import Component, use
+from genwright.registry import Registry
+from genwright.samplers.guidance import Guided
+from genwright.samplers.tokens import Temperature, TopP
+from genwright.samples import Samples
+from genwright.specs import SamplerSpec
+from genwright.testing.toys import Quiet, toy_registry
+
+
+def generation(model: Model[str], **changes: Any) -> Generation[str]:
+    fields: dict[str, Any] = {"sampler": use("temperature"), "where": {}, "seed": 5, "rows": 128}
+    return Generation(model=model, registry=toy_registry(), **(fields | changes))
+
+
+@pytest.mark.parametrize("indices", [[0], [99], [3, 2, 1], [50, 50], list(range(99, -1, -1)), [17, *range(40, 60)]])
+def test_a_sample_is_the_same_alone_in_any_batch_and_in_any_order(
+    toy_model: Model[str], whole: list[str], indices: Sequence[int]
+) -> None:
+    assert list(generation(toy_model).items(indices)) == [whole[index] for index in indices]
+
+
+def test_a_sample_is_bit_equal_whatever_else_is_asked_of_the_call(toy_model: Model[str]) -> None:
+    """The logits themselves, not only the tokens drawn from them."""
+    made = generation(toy_model)
+    tokens = made.tensors(torch.arange(100))
+    for index in (0, 31, 99):
+        assert torch.equal(made.tensors(torch.tensor([index]))[0], tokens[index])
+
+
+def test_guided_samples_of_conditions_do_not_depend_on_their_batch_either(toy_model: Model[str]) -> None:
+    sampler = use("guided", scale=3.0, inner=use("min-p", p=0.1))
+    made = generation(toy_model, sampler=sampler, where={"letters": 6, "start": "c"})
+    items = list(made.items(range(40)))
+    assert [next(made.items([index])) for index in (0, 39, 7)] == [items[0], items[39], items[7]]
+
+
+def test_more_samples_than_a_call_takes_come_in_their_order(toy_model: Model[str], whole: list[str]) -> None:
+    assert list(generation(toy_model, rows=2).items(range(20))) == list(generation(toy_model, rows=4).items(range(20)))
+    assert list(generation(toy_model, rows=2).items(range(40)))[:20] == whole[:20]
+
+
+def test_an_index_may_be_as_large_as_a_store_keeps(toy_model: Model[str]) -> None:
+    (sample,) = generation(toy_model, seed=2**63 - 1).samples("0" * 32, [2**63 - 1])
+    assert (sample.index, sample.seed) == (2**63 - 1, 2**63 - 1)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, -2, True, 2.0])
+def test_rows_are_even(toy_model: Model[str], rows: Any) -> None:
+    with pytest.raises(OptionError, match=r"rows is an even number of 2 or more; got .*\. The default is 128\."):
+        generation(toy_model, rows=rows)
+
+
+def test_a_sampler_that_cannot_read_the_model_is_refused(toy_model: Model[str]) -> None:
+    registry = toy_registry(SamplerSpec(name="heun", target="x:Y", summary="", reads="denoiser"))
+    with pytest.raises(MismatchError, match="Samplers that fit: greedy"):
+        Generation(model=toy_model, sampler=use("heun"), where={}, seed=0, rows=2, registry=registry)
+
+
+def test_a_sampler_around_another_is_given_it() -> None:
+    registry = toy_registry()
+    guided = make_sampler(use("guided", inner={"name": "top-p", "p": 0.5}), registry, encoder=None)
+    assert isinstance(guided, Guided)
+    assert isinstance(guided.inner, TopP)
+    assert guided.inner.p == 0.5
+    plain = make_sampler(Component("guided"), registry, encoder=None)
+    assert isinstance(plain, Guided)
+    assert isinstance(plain.inner, Temperature)
+
+
+def test_the_plainest_sampler_suits_where_the_encoder_names_none(toy_model: Model[str], toys: Registry) -> None:
+    assert suited(toy_model, toys) == use("temperature")
+
+
+def test_only_samples_without_a_flaw_are_reviewed(recorded: Samples[str]) -> None:
+    found = reviewed(recorded, {"quiet": Quiet(most=3), "strict": Quiet(most=1)})
+    assert [sample.item for sample in found] == recorded.items
+    for sample in found:
+        expected = [len(sample.item) <= 3, len(sample.item) <= 1] if sample.is_valid else []
+        assert [review.passed for review in sample.reviews] == expected

@@ -1,0 +1,470 @@
+from __future__ import annotations
+
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import genwright.trainer
+from genwright.errors import RecipeError, TrainingError
+from genwright.family import Batch, Family, Phase
+from genwright.readings import Reading
+from genwright.recipe import Recipe, use
+from genwright.seeds import Noise
+from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
+from genwright.trainer import Examples, Progress, Trainer
+from genwright.training import prepared
+
+
+class Stop(Exception):
+    """Raised where a training run is to be stopped."""
+
+
+class Line(Family):
+    """A family that costs nothing: a number that should become the mean of x. It keeps the batches it was given."""
+
+    def __init__(self, loss: Callable[[Line, Batch], Tensor] | None = None) -> None:
+        super().__init__()
+        self.number = nn.Parameter(torch.zeros(1))
+        self.seen: list[Batch] = []
+        self._of = loss
+
+    def phases(self) -> Sequence[Phase]:
+        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
+
+    def reading(self) -> Reading:
+        raise NotImplementedError
+
+    def _loss(self, batch: Batch) -> Tensor:
+        self.seen.append(batch)
+        return ((self.number - batch.x.float()) ** 2).mean() if self._of is None else self._of(self, batch)
+
+
+def line_recipe(**changes: Any) -> Recipe:
+    return toy_recipe("none", **{"steps": 32, "batch_size": 4, **changes})
+
+
+def numbers(count: int, **changes: Any) -> Examples:
+    """Examples whose x is their own number."""
+    fields: dict[str, Any] = {
+        "x": torch.arange(count)[:, None],
+        "scalars": torch.ones(count, 2),
+        "labels": torch.zeros(count, 2, dtype=torch.int64),
+        "lengths": torch.arange(count) % 7,
+    }
+    return Examples(**(fields | changes))
+
+
+def line(recipe: Recipe, examples: Examples | None = None, family: Line | None = None, **options: Any) -> Trainer:
+    return Trainer(
+        recipe,
+        Line() if family is None else family,
+        numbers(40) if examples is None else examples,
+        accelerator="cpu",
+        **options,
+    )
+
+
+def letters_recipe(**changes: Any) -> Recipe:
+    """A recipe in which all that a resumed run must restore takes part."""
+    small = use("transformer", width=64, depth=1, heads=4)
+    return toy_recipe(
+        "none", **{"steps": 20, "batch_size": 4, "backbone": small, "encoder": use("letters", shouted=True), **changes}
+    )
+
+
+def letters(recipe: Recipe, **options: Any) -> Trainer:
+    model, examples = prepared(recipe, Rounds(), ROUNDS, toy_registry())
+    return Trainer(recipe, model.family, examples, accelerator="cpu", log_every=1, **options)
+
+
+def stopping_at(step: int) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        if progress.step == step:
+            raise Stop
+
+    return report
+
+
+@pytest.fixture
+def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save after every step."""
+    monkeypatch.setattr(genwright.trainer, "_SAVE_SECONDS", -1.0)
+
+
+# ---- resume
+
+
+def same(one: Trainer, other: Trainer) -> bool:
+    mine, theirs = one.family.state_dict(), other.family.state_dict()
+    return all(torch.equal(mine[name], theirs[name]) for name in mine) and all(
+        torch.equal(one.average[name], other.average[name]) for name in one.average
+    )
+
+
+@pytest.mark.usefixtures("save_always")
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_stopped_again_and_again_gives_the_same_weights(tmp_path: Path, optimizer: str) -> None:
+    recipe = letters_recipe(optimizer=optimizer)
+    whole = letters(recipe)
+    whole.run()
+    for step in (1, 2, 9, 16, 17, 20):
+        stopped = letters(recipe, state=tmp_path / "state", on_report=stopping_at(step))
+        with pytest.raises(Stop):
+            stopped.run()
+    resumed = letters(recipe, state=tmp_path / "state")
+    resumed.run()
+    assert resumed.step == 20
+    assert same(resumed, whole)
+    assert not same(letters(recipe), whole)
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_that_was_killed_gives_the_same_weights(tmp_path: Path) -> None:
+    whole = letters(letters_recipe(steps=40))
+    whole.run()
+    state = tmp_path / "state"
+    code = f"""
+        import time, genwright.trainer
+        from pathlib import Path
+        from genwright.recipe import Recipe
+        from genwright.testing.toys import ROUNDS, Rounds, toy_registry
+        from genwright.training import prepared
+        genwright.trainer._SAVE_SECONDS = -1.0
+        recipe = Recipe.from_json({whole.recipe.to_json()!r})
+        model, examples = prepared(recipe, Rounds(), ROUNDS, toy_registry())
+        def report(progress):
+            print(progress.step, flush=True)
+            time.sleep(0.02)
+        genwright.trainer.Trainer(
+            recipe, model.family, examples, state=Path({str(state)!r}), accelerator="cpu", log_every=1, on_report=report
+        ).run()
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as steps:
+        for step in steps:
+            if int(step) >= 11:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.wait() == -signal.SIGKILL
+    started: list[int] = []
+    resumed = letters(whole.recipe, state=state, on_report=lambda progress: started.append(progress.step))
+    resumed.run()
+    assert 10 < started[0] < 40
+    assert same(resumed, whole)
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_that_was_finished_is_only_taken_up(tmp_path: Path) -> None:
+    whole = letters(letters_recipe(), state=tmp_path / "state")
+    whole.run()
+    again = letters(letters_recipe(), state=tmp_path / "state", on_report=stopping_at(1))
+    again.run()
+    assert same(again, whole)
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
+    letters(letters_recipe(), state=tmp_path / "state").run()
+    with pytest.raises(
+        RecipeError, match=r"state holds a training run of recipe \w{12}; this recipe is .* another folder"
+    ):
+        letters(letters_recipe(seed=1), state=tmp_path / "state").run()
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x10" + b"\0" * 30])
+def test_a_state_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"state should hold where training stood.*Remove it to begin anew"):
+        line(line_recipe(), state=tmp_path / "state").run()
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_save_that_fails_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Stop):
+        line(line_recipe(), state=tmp_path / "state", log_every=1, on_report=stopping_at(5)).run()
+    before = (tmp_path / "state").read_bytes()
+
+    def fail(*arguments: Any) -> None:
+        Path(arguments[1]).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(genwright.trainer, "save_file", fail)
+    with pytest.raises(OSError, match="no space"):
+        line(line_recipe(), state=tmp_path / "state").run()
+    assert (tmp_path / "state").read_bytes() == before
+
+
+# ---- what is reported, and the schedule
+
+
+@pytest.mark.usefixtures("save_always")
+def test_reported_losses_are_means_since_the_last_report_also_after_a_resume(tmp_path: Path) -> None:
+    """They were once divided by a count that went wrong after the first report of a resumed run."""
+    reports: list[Progress] = []
+    constant = [Line(lambda family, batch: 0 * family.number.sum() + 2.5) for _ in range(2)]
+    with pytest.raises(Stop):
+        line(line_recipe(), family=constant[0], state=tmp_path / "state", log_every=1, on_report=stopping_at(8)).run()
+    line(line_recipe(), family=constant[1], state=tmp_path / "state", log_every=5, on_report=reports.append).run()
+    assert [progress.step for progress in reports] == [10, 15, 20, 25, 30, 32]
+    assert [progress.losses for progress in reports] == [{"loss": 2.5}] * 6
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    rates: list[float] = []
+    recipe = line_recipe(steps=10, warmup=4, decay=0.5, learning_rate=1.0)
+    line(recipe, log_every=1, on_report=lambda progress: rates.append(progress.rate)).run()
+    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2])
+
+
+def test_the_rate_is_what_the_optimiser_uses() -> None:
+    """A constant gradient moves AdamW by its rate at each step, whatever its size."""
+    family = Line(lambda family, batch: family.number.sum() * 3)
+    recipe = line_recipe(steps=8, warmup=3, decay=0.5, learning_rate=0.1, average=0.0, clip=0.0)
+    rates: list[float] = []
+    line(recipe, family=family, log_every=1, on_report=lambda progress: rates.append(progress.rate)).run()
+    assert float(family.number.detach()) == pytest.approx(-sum(rates), rel=1e-4)
+
+
+def test_a_rate_without_decay_stays() -> None:
+    rates: list[float] = []
+    recipe = line_recipe(steps=4, warmup=0, decay=0.0, learning_rate=0.5)
+    line(recipe, log_every=1, on_report=lambda progress: rates.append(progress.rate)).run()
+    assert rates == [0.5] * 4
+
+
+def test_averaged_weights_follow_faster_in_the_beginning() -> None:
+    family = Line()
+    values: list[float] = []
+    recipe = line_recipe(steps=30, average=0.7, learning_rate=1.0)
+    trained = line(recipe, family=family, log_every=1, on_report=lambda p: values.append(float(family.number.detach())))
+    trained.run()
+    average = 0.0
+    for step, value in enumerate(values):
+        decay = min(0.7, (step + 1) / (step + 10))
+        average = decay * average + (1 - decay) * value
+    assert min(0.7, 1 / 10) == 0.1
+    assert float(trained.average["number"]) == pytest.approx(average, rel=1e-5)
+    assert float(family.number.detach()) == pytest.approx(average, rel=1e-5)
+
+
+def test_without_averaging_the_last_weights_stay() -> None:
+    family, values = Line(), []
+    recipe = line_recipe(average=0.0)
+    line(recipe, family=family, log_every=1, on_report=lambda p: values.append(float(family.number.detach()))).run()
+    assert float(family.number.detach()) == values[-1]
+
+
+def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
+    norms: list[float] = []
+    family = Line(lambda family, batch: family.number.sum() * 50)
+    trainer = line(line_recipe(steps=2, clip=0.25), family=family)
+    (optimizer,) = trainer.optimizers[0]
+    optimizer.register_step_pre_hook(lambda *_: norms.append(float(family.number.grad.norm())))
+    trainer.run()
+    assert norms == pytest.approx([0.25, 0.25], rel=1e-4)
+
+
+def test_a_loss_that_is_no_number_names_its_step() -> None:
+    steps = iter([1.0, 1.0, math.nan])
+    family = Line(lambda family, batch: family.number.sum() * next(steps))
+    with pytest.raises(TrainingError) as caught:
+        line(line_recipe(), family=family).run()
+    assert str(caught.value) == (
+        "the loss 'loss' became nan at step 3. Lower learning_rate (it is 0.01) or clip (it is 1)."
+    )
+    assert family.number.isfinite().all()
+
+
+# ---- accumulation
+
+
+@pytest.mark.parametrize("passes", [2, 4, 8])
+def test_several_passes_add_up_to_the_gradient_of_one(passes: int) -> None:
+    """Passes with unequal numbers of tokens once counted the same, which changed the gradient."""
+    gradients, losses = [], []
+    for accumulate in (1, passes):
+        recipe = letters_recipe(batch_size=16, accumulate=accumulate)
+        trainer = letters(recipe)
+        (phase,) = trainer.family.phases()
+        # Four of one letter, four of two, …
+        rows = torch.arange(32).view(4, 8).T.flatten()[:16]
+        parts = [phase.weight(trainer._batch(part, training=True)) for part in rows.chunk(passes)]
+        assert len(set(parts)) > 1
+        losses.append(trainer._backward(0, phase, trainer._batch(rows, training=True)))
+        gradients.append({n: p.grad for n, p in trainer.family.named_parameters() if p.grad is not None})
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradients[1][name], gradient, rtol=1e-4, atol=1e-7), name
+
+
+# ---- batches
+
+
+def rows_of(family: Line) -> list[list[int]]:
+    """The numbers of the examples in each batch."""
+    return [batch.x[:, 0].tolist() for batch in family.seen]
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(40, 0.0), (40, 0.1), (7, 0.0), (64, 0.0), (200, 0.0)])
+def test_every_example_is_seen_once_an_epoch(count: int, held_out: float) -> None:
+    """Epochs end in the midst of windows of 16 batches: none of 64 examples is a multiple of 40, 36, 7 or 200."""
+    family = Line()
+    trainer = line(line_recipe(steps=96, held_out=held_out), numbers(count), family)
+    trainer.run()
+    rows = rows_of(family)
+    for windows in range(1, 7):
+        seen = torch.tensor(rows[: 16 * windows]).flatten().bincount(minlength=count)[trainer.kept]
+        assert int(seen.sum()) == 64 * windows
+        assert seen.max() - seen.min() <= 1
+
+
+def test_examples_held_out_are_never_trained_on() -> None:
+    family = Line()
+    trainer = line(line_recipe(steps=160, held_out=0.2), family=family)
+    trainer.run()
+    seen = {row for rows in rows_of(family) for row in rows}
+    assert len(trainer.held_out) == 8
+    assert seen.isdisjoint(trainer.held_out.tolist())
+    assert seen | set(trainer.held_out.tolist()) == set(range(40))
+
+
+def test_batches_are_of_like_length_and_in_no_order_of_it() -> None:
+    lengths = torch.arange(400) * 7 % 100
+    family = Line()
+    line(line_recipe(steps=64), numbers(400, lengths=lengths), family).run()
+    batches = lengths[torch.tensor(rows_of(family))]
+    within = (batches.max(1).values - batches.min(1).values).double().mean()
+    assert within < 12
+    means = batches.double().mean(1)
+    assert (means[1:] < means[:-1]).sum() > 16
+
+
+def test_batches_depend_on_the_seed_and_not_on_the_losses() -> None:
+    families = [Line(), Line(lambda family, batch: family.number.sum()), Line()]
+    for family, seed in zip(families, (0, 0, 1), strict=True):
+        line(line_recipe(seed=seed), family=family).run()
+    assert rows_of(families[0]) == rows_of(families[1])
+    assert rows_of(families[0]) != rows_of(families[2])
+
+
+def test_an_example_has_other_noise_each_time_it_is_seen() -> None:
+    """It once had the same noise in every epoch, so that an augmented example was spelled the same for ever."""
+    family = Line()
+    line(line_recipe(steps=100), numbers(8), family).run()
+    samples = torch.cat([batch.noise.samples for batch in family.seen])
+    assert len(samples.unique()) == 400
+
+
+def test_an_augmenting_encoder_spells_an_example_in_several_ways() -> None:
+    spelled: dict[int, set[float]] = {}
+
+    def encode(rows: Tensor, noise: Noise) -> Tensor:
+        loud = noise.uniform("shout", 0, 1)
+        for row, one in zip(rows.tolist(), loud[:, 0].tolist(), strict=True):
+            spelled.setdefault(row, set()).add(one)
+        return rows[:, None]
+
+    line(line_recipe(steps=96), numbers(8, encode=encode)).run()
+    assert {row: len(ways) for row, ways in spelled.items()} == dict.fromkeys(range(8), 48)
+
+
+def forgotten(drop: float) -> Tensor:
+    """Return what was forgotten of four conditions of each example seen, [N, 4]."""
+    family = Line()
+    line(line_recipe(steps=400, batch_size=16, drop=drop), family=family).run()
+    conditions = [batch.condition for batch in family.seen]
+    scalars = torch.cat([condition.scalars for condition in conditions]).isnan()
+    labels = torch.cat([condition.labels for condition in conditions]) == -1
+    return torch.cat((scalars, labels), 1)
+
+
+def test_conditions_are_forgotten_together_and_each_for_itself() -> None:
+    """A share 0.3 forgets all; of the others, each of four has a chance u that is uniform from example to example.
+
+    So all are forgotten in 0.3 + 0.7 / 5 of the examples, none in 0.7 / 5, and each one in 0.3 + 0.7 / 2.
+    """
+    found = forgotten(0.3).double()
+    assert float((found.sum(1) == 4).double().mean()) == pytest.approx(0.44, abs=0.025)
+    assert float((found.sum(1) == 0).double().mean()) == pytest.approx(0.14, abs=0.02)
+    assert found.mean(0).tolist() == pytest.approx([0.65] * 4, abs=0.025)
+
+
+def test_without_dropping_no_condition_is_forgotten() -> None:
+    assert not forgotten(0.0).any()
+
+
+# ---- held-out loss
+
+
+def test_the_held_out_loss_is_of_the_held_out_examples_with_all_their_conditions() -> None:
+    family = Line()
+    trainer = line(line_recipe(held_out=0.25, drop=1.0, batch_size=4), family=family)
+    with torch.no_grad():
+        family.number.fill_(3.0)
+    expected = ((3.0 - trainer.held_out.float()) ** 2).mean()
+    assert trainer.validate() == pytest.approx(float(expected))
+    assert not any(batch.condition.scalars.isnan().any() for batch in family.seen)
+    samples = [batch.noise.samples.tolist() for batch in family.seen]
+    trainer.step = 17
+    trainer.validate()
+    assert [batch.noise.samples.tolist() for batch in family.seen[len(samples) :]] == samples
+
+
+def test_the_held_out_loss_weighs_tokens_alike_in_batches_of_unequal_length() -> None:
+    recipe = letters_recipe(held_out=0.5, batch_size=16)
+    trainers = [letters(recipe), letters(letters_recipe(held_out=0.5, batch_size=2))]
+    assert trainers[0].validate() == pytest.approx(trainers[1].validate(), rel=1e-6)
+
+
+def test_without_held_out_examples_there_is_no_such_loss() -> None:
+    assert line(line_recipe()).validate() is None
+
+
+def test_too_few_examples_are_refused() -> None:
+    with pytest.raises(TrainingError, match=r"training needs examples; got 1, of which 1 are held out. Give more data"):
+        line(line_recipe(held_out=0.1), numbers(1))
+
+
+# ---- optimisers and precision
+
+
+def groups(trainer: Trainer) -> Iterator[tuple[str, set[str], float]]:
+    names = {id(parameter): name for name, parameter in trainer.family.named_parameters()}
+    for optimizer in trainer.optimizers[0]:
+        for group in optimizer.param_groups:
+            found = {names[id(parameter)] for parameter in group["params"]}
+            yield type(optimizer).__name__, found, group["weight_decay"]
+
+
+def test_vectors_are_not_decayed() -> None:
+    for _, names, decay in groups(letters(letters_recipe(weight_decay=0.1))):
+        assert decay == (0.0 if all("norm" in name for name in names) else 0.1)
+
+
+def test_muon_takes_the_matrices_inside_and_adamw_the_rest() -> None:
+    trainer = letters(letters_recipe(optimizer="muon"))
+    found = {kind: {n for k, names, _ in groups(trainer) if k == kind for n in names} for kind in ("AdamW", "Muon")}
+    assert found["Muon"] == {
+        f"network.blocks.0.{part}.weight" for part in ("attention.inward", "attention.outward", "feed.up", "feed.down")
+    }
+    assert "network.embedding.weight" in found["AdamW"]
+    assert found["Muon"] | found["AdamW"] == {name for name, _ in trainer.family.named_parameters()}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "auto"])
+def test_each_precision_trains(precision: str) -> None:
+    losses: list[float] = []
+    recipe = letters_recipe(precision=precision, steps=30, learning_rate=0.01)
+    letters(recipe, on_report=lambda progress: losses.append(progress.losses["loss"])).run()
+    assert losses[-1] < losses[0] - 0.2

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import genwright as gw
+from genwright.errors import (
+    CheckpointError,
+    DataError,
+    GenwrightError,
+    OptionError,
+    RecipeError,
+    UnknownName,
+)
+from genwright.recipe import use
+from genwright.registry import Registry
+from genwright.run import Run
+from genwright.store import MemoryStore
+from genwright.testing.toys import toy_recipe
+
+pytestmark = pytest.mark.usefixtures("toys")
+UseRegistry = Callable[[Registry], Registry]
+
+
+def only(store: MemoryStore) -> Run:
+    """Return the one run of a store."""
+    (run,) = store.runs()
+    return run
+
+
+def quick(data: Path, **changes: Any) -> gw.Recipe:
+    return toy_recipe(data, **{"steps": 4, "batch_size": 8, **changes})
+
+
+def test_a_model_is_trained_kept_and_recorded(tmp_path: Path, rounds_file: Path, store: MemoryStore) -> None:
+    reports: list[int] = []
+    model = gw.train(
+        quick(rounds_file, held_out=0.1),
+        name="rounds/quick",
+        folder=tmp_path / "quick",
+        store=store,
+        device="cpu",
+        log_every=2,
+        on_report=lambda progress: reports.append(progress.step),
+    )
+    assert reports == [2, 4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["quick"]
+    run = only(store)
+    assert (run.kind, run.state, run.model, run.seed) == ("train", "finished", "rounds/quick", 0)
+    assert gw.Recipe.from_json(run.config["recipe"]) == model.recipe
+    assert model.checkpoint is not None
+    card = json.loads(store.checkpoint(model.checkpoint.digest).card)
+    assert card["training"]["steps"] == 4
+    assert card["training"]["examples"] == 128
+    assert 0.5 < card["training"]["held_out_loss"] < 3
+    assert len(gw.generate(model, 3, store=store)) == 3
+
+
+def test_a_model_without_held_out_data_is_kept(tmp_path: Path, rounds_file: Path) -> None:
+    """The card once could not hold the loss of no examples, and the trained model was lost."""
+    model = gw.train(quick(rounds_file), folder=tmp_path / "m", store=False, device="cpu")
+    assert model.checkpoint is not None
+    assert model.checkpoint.card["training"]["held_out_loss"] is None
+    assert model.checkpoint.name == f"rounds/{quick(rounds_file).digest[:12]}"
+
+
+def test_a_model_is_found_by_its_name_after_it_was_trained(
+    tmp_path: Path, rounds_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path))
+    gw.train(quick(rounds_file), name="rounds/mine", store=False, device="cpu")
+    assert len(gw.generate("rounds/mine", 2, store=False)) == 2
+
+
+def test_training_that_was_stopped_is_taken_up(
+    tmp_path: Path, rounds_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genwright.trainer._SAVE_SECONDS", -1.0)
+
+    def stop(progress: object) -> None:
+        raise KeyboardInterrupt
+
+    store = MemoryStore()
+    settings: dict[str, Any] = {"device": "cpu", "log_every": 3, "name": "rounds/x"}
+    with pytest.raises(KeyboardInterrupt):
+        gw.train(quick(rounds_file), folder=tmp_path / "m", store=store, on_report=stop, **settings)
+    assert (only(store).state, only(store).error) == ("interrupted", "KeyboardInterrupt")
+    resumed = gw.train(quick(rounds_file), folder=tmp_path / "m", store=store, **settings)
+    whole = gw.train(quick(rounds_file), folder=tmp_path / "n", store=False, **settings)
+    assert resumed.checkpoint is not None
+    assert whole.checkpoint is not None
+    weights = "weights.safetensors"
+    assert resumed.checkpoint.files[weights] == whole.checkpoint.files[weights]
+
+
+def test_losses_go_to_tensorboard_if_asked(tmp_path: Path, rounds_file: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = tmp_path / "board"
+    gw.train(quick(rounds_file), folder=tmp_path / "m", store=False, device="cpu", log_every=2, tensorboard=board)
+    found = EventAccumulator(str(board)).Reload()
+    assert [event.step for event in found.Scalars("loss")] == [2, 4]
+
+
+def test_items_that_cannot_be_trained_on_are_counted(tmp_path: Path, rounds_file: Path) -> None:
+    short = quick(rounds_file, encoder=use("letters", length=5))
+    with pytest.warns(UserWarning, match="48 of 128 items were left out of training"):
+        model = gw.train(short, folder=tmp_path / "m", store=False, device="cpu")
+    assert model.checkpoint is not None
+    assert model.checkpoint.card["training"]["examples"] == 80
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"domain": "round"}, UnknownName, "no domain named 'round'. Did you mean 'rounds'"),
+        ({"encoder": use("leters")}, UnknownName, "no encoder named 'leters'. Did you mean 'letters'"),
+        ({"encoder": use("letters", length=0)}, OptionError, "takes a length of 1 or more; got 0"),
+        ({"encoder": use("letters", size=3)}, OptionError, "encoder 'letters' has no option 'size'"),
+        ({"backbone": use("transformer", with_=3)}, OptionError, "backbone 'transformer' has no option 'with_'"),
+        ({"backbone": use("transformer", width=30)}, OptionError, "a transformer needs width"),
+        ({"conditions": ("leters",)}, UnknownName, "no condition of rounds named 'leters'. Did you mean 'letters'"),
+        ({"conditions": ("first",)}, RecipeError, "learned from what items measure; 'first' is not measured"),
+        ({"data": "nowhere.txt"}, GenwrightError, "nowhere.txt"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(
+    tmp_path: Path, rounds_file: Path, changes: dict[str, Any], error: type[GenwrightError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        gw.train(replace(quick(rounds_file), **changes), folder=tmp_path / "m", store=False, device="cpu")
+    assert not (tmp_path / "m").exists()
+
+
+def test_data_with_nothing_to_train_on_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("ab\n")
+    with pytest.raises(DataError, match=r"training needs two valid items or more .*; of 1 in .*one\.txt, 1 are"):
+        gw.train(quick(tmp_path / "one.txt"), folder=tmp_path / "m", store=False, device="cpu")
+
+
+def test_a_folder_that_is_taken_is_refused_before_training(tmp_path: Path, rounds_file: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(CheckpointError, match="is not empty"):
+        gw.train(quick(rounds_file), folder=tmp_path, store=False, on_report=lambda progress: pytest.fail("trained"))
+
+
+@pytest.mark.parametrize(
+    "name", ["quick", "rounds", "rounds/", "other/quick", "rounds/../quick", "rounds/A b", "rounds/a/b"]
+)
+def test_a_model_is_named_after_its_domain(tmp_path: Path, rounds_file: Path, name: str) -> None:
+    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something", in lower case; got '):
+        gw.train(quick(rounds_file), name=name, folder=tmp_path / "m", store=False)

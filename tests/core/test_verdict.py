@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import genwright as gw
+from genwright.errors import (
+    CheckpointError,
+    MismatchError,
+    UnknownName,
+)
+from genwright.model import Model
+from genwright.registry import Registry
+from genwright.samples import Samples
+from genwright.store import MemoryStore, Record
+
+pytestmark = pytest.mark.usefixtures("toys")
+UseRegistry = Callable[[Registry], Registry]
+
+
+def tampered(store: MemoryStore, sample: str, **changes: Any) -> Record:
+    record = replace(store.sample(sample), **changes)
+    store._samples[record.run][record.index] = record
+    return record
+
+
+def test_a_replay_is_identical_and_recorded(store: MemoryStore, recorded: Samples[str]) -> None:
+    verdicts = list(gw.replay(store=store))
+    assert [verdict.sample for verdict in verdicts] == [sample.id for sample in recorded]
+    assert {(verdict.outcome, verdict.reason, verdict.drift) for verdict in verdicts} == {("identical", "", ())}
+    replay = next(iter(store.runs()))
+    assert (replay.kind, replay.parent, replay.state, replay.planned) == ("replay", recorded.run.id, "finished", 0)
+    assert [(score.metric, score.value) for score in store.scores(replay.id)] == [("replay/identical", 30)]
+
+
+def test_one_sample_is_audited_by_itself_and_its_replay_is_finished(store: MemoryStore, recorded: Samples[str]) -> None:
+    """The replay was once left at its first verdict, and recorded as interrupted."""
+    for sample in (recorded[29], recorded[7].id):
+        assert gw.audit(sample, store=store).outcome == "identical"
+    assert [run.state for run in store.runs(kind="replay")] == ["finished", "finished"]
+
+
+def test_a_sample_that_was_changed_is_different(store: MemoryStore, recorded: Samples[str]) -> None:
+    record = tampered(store, recorded[4].id, payload=b"dddd", canonical="dddd")
+    verdict = gw.audit(recorded[4], store=store)
+    assert verdict.outcome == "different"
+    assert verdict.reason == f"{recorded[4].item.encode()!r} in place of b'dddd'"
+    assert str(verdict) == f"{record.id}: different, {verdict.reason}"
+    assert [v.outcome for v in gw.replay(recorded.run.id, store=store)].count("different") == 1
+
+
+def test_a_payload_that_is_long_is_shown_in_part(store: MemoryStore, recorded: Samples[str]) -> None:
+    tampered(store, recorded[4].id, payload=b"d" * 1000, canonical=None)
+    assert gw.audit(recorded[4], store=store).reason.endswith(f"in place of {b'd' * 60!r}… (1,000 bytes)")
+
+
+def test_another_spelling_of_the_same_item_is_close(store: MemoryStore, recorded: Samples[str]) -> None:
+    sample = recorded.valid[0]
+    tampered(store, sample.id, payload=sample.item.upper().encode())
+    verdict = gw.audit(sample, store=store)
+    assert verdict.outcome == "close"
+    assert verdict.reason.startswith(f"another spelling of {sample.canonical}: ")
+
+
+def test_a_verdict_that_is_not_identical_names_what_differs_here(store: MemoryStore, recorded: Samples[str]) -> None:
+    run = recorded.run
+    store._runs[run.id] = replace(store.run(run.id), environment=replace(run.environment, threads=64))
+    assert gw.audit(recorded[0], store=store).drift == ()
+    tampered(store, recorded[0].id, payload=b"dddd", canonical=None)
+    verdict = gw.audit(recorded[0], store=store)
+    assert verdict.drift == (f"threads was 64, is {run.environment.threads}",)
+    assert str(verdict).endswith(f"\n  threads was 64, is {run.environment.threads}")
+
+
+def test_a_sample_whose_model_is_gone_is_not_repeatable(
+    store: MemoryStore, toy_model: Model[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path / "none"))
+    moved = toy_model.save(tmp_path / "toy", name="rounds/moved", training={})
+    samples = gw.generate(moved.folder, 3, store=store)
+    moved.folder.rename(tmp_path / "away")
+    verdicts = list(gw.replay(store=store))
+    assert {verdict.outcome for verdict in verdicts} == {"not repeatable"}
+    assert f"model {moved.digest[:12]} is needed; none of the models here is it" in verdicts[0].reason
+    with pytest.raises(CheckpointError, match="genwright models import FOLDER"):
+        gw.resume(samples.run.id, store=store)
+
+
+def test_a_sample_whose_model_was_replaced_is_not_repeatable(
+    store: MemoryStore, toy_model: Model[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path / "none"))
+    saved = toy_model.save(tmp_path / "toy", name="rounds/moved", training={})
+    gw.generate(saved.folder, 3, store=store)
+    card = saved.folder / "card.json"
+    card.write_text(card.read_text().replace("rounds/moved", "rounds/other"))
+    assert gw.audit("LAST/0", store=store).outcome == "not repeatable"
+
+
+def test_a_sample_whose_sampler_has_another_version_is_not_repeatable_nor_resumed(
+    store: MemoryStore, recorded: Samples[str]
+) -> None:
+    config = {**recorded.run.config, "sampler_version": 3}
+    store._runs[recorded.run.id] = replace(store.run(recorded.run.id), config=config)
+    verdict = gw.audit(recorded[0], store=store)
+    assert verdict.outcome == "not repeatable"
+    assert "drew with version 3 of sampler 'temperature'; this is version 1" in verdict.reason
+    with pytest.raises(MismatchError, match="version 3 of sampler"):
+        gw.resume(recorded.run.id, store=store)
+
+
+def test_what_is_not_recorded_cannot_be_audited(store: MemoryStore, recorded: Samples[str]) -> None:
+    with pytest.raises(UnknownName, match=f"no sample named '{recorded.run.id}/30'"):
+        gw.audit(f"{recorded.run.id}/30", store=store)
+    with pytest.raises(UnknownName, match="no run named 'feed'"):
+        gw.replay("feed", store=store)

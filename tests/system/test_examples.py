@@ -1,0 +1,108 @@
+"""Every file in examples/ runs, and says what it says it does. The models are small, so what they draw is poor."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import genwright as gw
+from genwright.registry import registry
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LONGEST = 60
+Capture = pytest.CaptureFixture[str]
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def small(recipe: gw.Recipe) -> gw.Recipe:
+    backbone = gw.use("transformer", width=64, depth=1, heads=2)
+    return replace(recipe, steps=40, batch_size=32, backbone=backbone)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place of their own for what examples keep."""
+    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{tmp_path / 'store.sqlite'}")
+    monkeypatch.delenv("GENWRIGHT_DATA_MIRROR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The model that ships; where it does not yet, a small one that the example trains."""
+    shipped = next(spec for spec in registry().specs("model") if spec.name == "molecules/druglike").folder
+    if shipped.is_dir():
+        return str(shipped)
+    folder = tmp_path_factory.mktemp("models") / "first"
+    train = example("train_molecules")
+    with pytest.warns(UserWarning, match="were left out of training"):
+        gw.train(small(train.RECIPE), name="molecules/first", folder=folder, store=False)
+    return str(folder)
+
+
+def test_the_examples_are_short() -> None:
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in EXAMPLES.glob("*.py")}
+    assert len(lengths) > 4
+    assert {name: length for name, length in lengths.items() if length > LONGEST and name != "demo.py"} == {}
+
+
+def test_generate_molecules(model: str, home: Path, capsys: Capture) -> None:
+    example("generate_molecules").main(model, 30)
+    [smiles], [picture] = home.glob("molecules-output/*.smi"), home.glob("molecules-output/*.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert re.search(r"^validity +\S", printed, re.MULTILINE)
+    assert f"{len(smiles.read_text().splitlines())} molecules are in molecules-output" in printed
+
+
+def test_conditional_molecules(model: str, capsys: Capture) -> None:
+    example("conditional_molecules").main(model, 20, (1.0, 3.0), "OC(=O)")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["1.0", "3.0"]
+    assert all(line.startswith("  OC(=O)") for line in lines[5:])
+
+
+def test_train_molecules(home: Path, capsys: Capture) -> None:
+    train = example("train_molecules")
+    with pytest.warns(UserWarning, match="were left out of training"):
+        train.main(small(train.RECIPE), home / "model")
+    printed = capsys.readouterr().out
+    assert "Progress(step=40, " in printed
+    assert "grammar: 50 of 50 are valid" in printed
+
+
+def test_audit_molecules(model: str, capsys: Capture) -> None:
+    example("audit_molecules").main(model, 6)
+    printed = capsys.readouterr().out
+    assert "the ledger says that nothing was changed since" in printed
+    assert printed.count(": identical\n") == 1
+    assert printed.endswith("drawn again all: 6 of 6 identical\n")
+
+
+def test_the_demo(model: str, home: Path, capsys: Capture) -> None:
+    example("demo").main(model, 40, home / "demo", ["validity", "filters", "logp-distance"])
+    printed = capsys.readouterr().out
+    assert "reference nci" in printed
+    assert ": 0 troubles\n" in printed
+    assert printed.count(": identical\n") == 3
+    assert (home / "demo" / "grid.png").read_bytes().startswith(b"\x89PNG")
+    written = (home / "demo" / "molecules.html").read_text(encoding="utf-8")
+    assert written.count("<figure>") == len((home / "demo" / "molecules.smi").read_text().splitlines()) > 10
+    # It opens offline: nothing in it is fetched, and RDKit's drawings name no address but their namespaces.
+    assert re.findall(r'(?:src|href)="', written) == []
+    assert not (home / "store.sqlite").exists()
