@@ -94,11 +94,14 @@ class _Place:
 @final
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries."""
+    """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries.
 
-    inward: Float[Tensor, "D NKKH"]
-    outward: Float[Tensor, "NH D"]
-    up: Float[Tensor, "D F"]
+    FF is F, or 2 F where the feed-forward part is gated.
+    """
+
+    inward: Float[Tensor, "D heads"]
+    outward: Float[Tensor, "D D"]
+    up: Float[Tensor, "D FF"]
     down: Float[Tensor, "F D"]
     activate: Callable[[Tensor], Tensor]
     keys: Float[Tensor, "BK H S"]
