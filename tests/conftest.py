@@ -79,6 +79,12 @@ def rhythms(site: Path, install: Install) -> Path:
     return site / "genwright_rhythms"
 
 
+@pytest.fixture(scope="session", name="lay_out")
+def lay_out_fixture() -> Install:
+    """Lay out a plugin in a folder, for other processes to find: see `lay_out`."""
+    return lay_out
+
+
 @pytest.fixture(scope="session")
 def rhythms_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the plugin in examples/new_domain installed, to be put on the path of other processes."""

@@ -97,6 +97,15 @@ def test_a_card_whose_components_are_not_installed_names_them(copied: Path, regi
         Model.load(copied, registry)
 
 
+def test_a_model_made_with_another_version_of_a_component_is_not_read(copied: Path, registry: Registry) -> None:
+    card = json.loads((copied / "card.json").read_text())
+    assert card["components"]["family"] == "autoregressive@1"
+    card["components"]["family"] = "autoregressive@7"
+    (copied / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match=r"made with family autoregressive@7; installed is autoregressive@1"):
+        Model.load(copied, registry)
+
+
 def test_what_is_asked_for_becomes_one_row(toy_model: Model[str]) -> None:
     condition = toy_model.condition({"letters": 3, "start": "bc"})
     assert condition.scalars.tolist() == [[3.0]]

@@ -7,14 +7,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from genwright.errors import ForeignStore, StoreError, StoreLocked, StoreReadOnly, UsageError
 from genwright_storage.database import APPLICATION, Database
 from genwright_storage.migrations import HEAD, REVISIONS
-from genwright_storage.migrations.upgrade import backup, script
+from genwright_storage.migrations.upgrade import backup, script, upgrade
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import EVIDENCE, metadata
 
@@ -29,11 +28,9 @@ def schema(path: Path) -> dict[str, str]:
 
 def test_a_new_file_has_the_tables_that_the_migrations_make(tmp_path: Path) -> None:
     Database(f"sqlite:///{tmp_path / 'new'}", patience=1).close()
-    config = script()
-    with create_engine(f"sqlite:///{tmp_path / 'migrated'}").begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    upgrade(create_engine(f"sqlite:///{tmp_path / 'migrated'}"), tmp_path / "migrated", "nothing")
     assert schema(tmp_path / "new") == schema(tmp_path / "migrated")
+    assert schema(tmp_path / "migrated.nothing.backup") == {}
 
 
 def test_the_revisions_are_those_that_alembic_finds() -> None:

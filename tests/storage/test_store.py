@@ -101,9 +101,6 @@ class TestSQLStore(StoreTests):
             assert isinstance(store, SQLStore)
 
 
-# ---- what was tampered with
-
-
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store that has something of everything, in two batches of one run and one of another."""
@@ -284,8 +281,6 @@ def test_evidence_is_guarded_by_triggers(sound: Path, tmp_path: Path, statement:
     ):
         connection.execute(statement)
 
-
-# ---- what was killed
 
 _ROUNDS = """
 import os, random, signal, sys, time

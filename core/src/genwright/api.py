@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
 from genwright.errors import OptionError
-from genwright.evaluation import measured
 from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
 from genwright.model import Model
@@ -26,9 +25,10 @@ from genwright.registry import registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
 from genwright.store import Store, generating_run, open_store, split_id
-from genwright.trainer import Progress
-from genwright.training import trained
 from genwright.verdict import Verdict, replayed
+
+if TYPE_CHECKING:
+    from genwright.trainer import Progress
 
 __all__ = ["audit", "evaluate", "generate", "replay", "resume", "stream", "train"]
 
@@ -59,6 +59,9 @@ def train(
     """
     name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
     target = library.models_folder() / name if folder is None else Path(folder)
+    # Only here, since what trains takes a second to import, which those who generate need not wait for.
+    from genwright.training import trained
+
     with Recording.of(store, registry()) as recording:
         return trained(
             recipe,
@@ -155,6 +158,8 @@ def evaluate(
     baseline:  whether to show beside it the same metrics of as many items of the reference itself
     store:     where the values are recorded; None for where the samples are, False for nowhere
     """
+    from genwright.evaluation import measured
+
     return measured(
         samples,
         registry(),

@@ -32,10 +32,12 @@ Item = TypeVar("Item")
 class Model(Generic[Item]):
     """A domain's encoder and a family's networks, made by a recipe.
 
+    components: each with its version, as in "smiles@1"; another version would read the weights otherwise
     checkpoint: where the weights came from, or None for a model in training
     """
 
     recipe: Recipe
+    components: Mapping[str, str]
     domain: Domain[Item]
     encoder: Encoder[Item]
     conditions: ConditionSpace
@@ -59,7 +61,14 @@ class Model(Generic[Item]):
                 conditions=conditions,
                 build=build,
             )
-        return cls(recipe=recipe, domain=domain, encoder=encoder, conditions=conditions, family=family)
+        return cls(
+            recipe=recipe,
+            components=_components(recipe, registry),
+            domain=domain,
+            encoder=encoder,
+            conditions=conditions,
+            family=family,
+        )
 
     @classmethod
     def load(cls, checkpoint: Checkpoint | Path | str, registry: Registry, *, device: str = "cpu") -> Model[Any]:
@@ -68,6 +77,7 @@ class Model(Generic[Item]):
             checkpoint = Checkpoint.open(checkpoint)
         card = checkpoint.card
         recipe = Recipe.from_json(card["recipe"])
+        _check_components(checkpoint, _components(recipe, registry))
         encoder = new_encoder(recipe, registry)
         encoder.restore(card["encoder"])
         model = cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
@@ -82,6 +92,7 @@ class Model(Generic[Item]):
             "name": name,
             "domain": self.domain.name,
             "recipe": self.recipe.to_json(),
+            "components": dict(self.components),
             "encoder": self.encoder.state(),
             "conditions": self.conditions.to_json(),
             "parameters": sum(value.numel() for value in weights.values()),
@@ -142,6 +153,21 @@ def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
 
 def _halved(value: Tensor) -> Tensor:
     return value.half() if value.is_floating_point() else value
+
+
+def _components(recipe: Recipe, registry: Registry) -> dict[str, str]:
+    encoder = recipe.encoder or Component(registry.get("domain", recipe.domain).encoder)
+    named = {"encoder": encoder, "family": recipe.family, "backbone": recipe.backbone}
+    return {kind: registry.get(kind, component.name).label for kind, component in named.items()}
+
+
+def _check_components(checkpoint: Checkpoint, present: Mapping[str, str]) -> None:
+    for kind, label in checkpoint.card.get("components", {}).items():
+        if present.get(kind) != label:
+            raise CheckpointError(
+                f"the model in {checkpoint.folder} was made with {kind} {label}; installed is {present.get(kind)}, which "
+                "would read it otherwise. Install the plugins it was made with, or train it again."
+            )
 
 
 def _load_weights(family: Family, checkpoint: Checkpoint) -> None:

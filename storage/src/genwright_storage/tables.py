@@ -84,8 +84,6 @@ def _one_of(name: str, *values: str) -> list[SchemaItem]:
     return [_some(name), CheckConstraint(f"{name} IN ({words})", name=name)]
 
 
-# ---- who and where
-
 actor = _table(
     "actor",
     _id(),
@@ -138,7 +136,6 @@ environment_plugin = _table(
     _to("plugin_id", "plugin.id", key=True),
 )
 
-# ---- the ledger
 
 log_entry = _table(
     "log_entry",
@@ -180,7 +177,6 @@ note_witness = _table(
 
 outbox = _table("outbox", _id(), _some("kind"), _some("ref"), *_hash("digest"), _some("created_ns", Number))
 
-# ---- data sets and checkpoints
 
 dataset = _table(
     "dataset",
@@ -223,7 +219,6 @@ checkpoint_dataset = _table(
     _key("role"),
 )
 
-# ---- runs
 
 run = _table(
     "run",
@@ -285,7 +280,6 @@ work_item = _table(
     _some("attempts", Number),
 )
 
-# ---- samples
 
 blob = _table(
     "blob",
@@ -402,7 +396,6 @@ fingerprint = _table(
     Index(None, "kind", "bits"),
 )
 
-# ---- what was found out about them
 
 metric = _table("metric", _key("name"), _key("version", Number), _some("unit"), _some("better"))
 
@@ -436,7 +429,6 @@ review = _table(
     Index(None, "sample_id"),
 )
 
-# ---- erasure and retention
 
 tombstone = _table(
     "tombstone",

@@ -87,8 +87,6 @@ class StoreTests:
         store.put_run(run)
         return run
 
-    # ---- runs
-
     def test_a_run_comes_back_as_it_was_put(self, store: Store) -> None:
         run = make_run(parent=new_run_id(), seed=2**64 - 1, config={"a": [1, 2.5, None, True], "ä": {"b": "日本"}})
         store.put_run(run)
@@ -156,8 +154,6 @@ class StoreTests:
                 store.put_run(make_run(config={"x": value}))
         assert list(store.runs()) == []
 
-    # ---- checkpoints
-
     def test_a_checkpoint_comes_back_as_it_was_put(self, store: Store) -> None:
         store.put_checkpoint(make_checkpoint())
         store.put_checkpoint(make_checkpoint())
@@ -175,8 +171,6 @@ class StoreTests:
         store.put_checkpoint(make_checkpoint())
         with pytest.raises(UnknownName, match=r"there is no checkpoint named 'ffff'"):
             store.checkpoint("ffff")
-
-    # ---- samples
 
     def test_samples_come_back_as_they_were_put(self, store: Store, run: Run) -> None:
         reviews = (Review(reviewer="policy", passed=False, reason="häßlich"), Review(reviewer="dup", passed=True))
@@ -308,8 +302,6 @@ class StoreTests:
             with pytest.raises(UnknownName, match=r"A sample's id is its run and its index, such as LAST/0"):
                 store.sample(id)
 
-    # ---- search
-
     def test_samples_are_found_by_whether_they_are_valid(self, store: Store, run: Run) -> None:
         store.put_samples([make_record(run, 0), make_record(run, 1, flaw="empty"), make_record(run, 2, flaw="")])
         assert [record.index for record in store.samples(valid=True)] == [0]
@@ -338,8 +330,6 @@ class StoreTests:
         assert [record.index for record in store.samples(text="%")] == [0]
         assert [record.index for record in store.samples(text="c1_c")] == []
 
-    # ---- what is missing, and scores
-
     def test_planned_indices_without_a_sample_are_missing(self, store: Store) -> None:
         run = make_run(planned=3000)
         store.put_run(run)
@@ -367,8 +357,6 @@ class StoreTests:
         with pytest.raises(UnknownName, match="Put a sample before its scores"):
             store.put_scores(run.id, [Score(metric="qed", value=0.5, index=4)])
         assert store.scores(run.id) == []
-
-    # ---- the store as a whole
 
     def test_a_sound_store_is_found_sound(self, store: Store, run: Run) -> None:
         store.put_checkpoint(make_checkpoint())
