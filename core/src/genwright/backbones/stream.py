@@ -94,11 +94,14 @@ class _Place:
 @final
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries."""
+    """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries.
+
+    The feed-forward part makes U numbers of each row and F of those, which are half as many where they are gated.
+    """
 
     inward: Float[Tensor, "D NKKH"]
     outward: Float[Tensor, "NH D"]
-    up: Float[Tensor, "D F"]
+    up: Float[Tensor, "D U"]
     down: Float[Tensor, "F D"]
     activate: Callable[[Tensor], Tensor]
     keys: Float[Tensor, "BK H S"]
