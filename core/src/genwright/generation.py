@@ -30,8 +30,9 @@ Item = TypeVar("Item")
 ROWS = 128
 """Rows a network is given at once. It is part of what decides a sample's bits, so runs record it."""
 
-# A call of the sampler draws this many times the rows, so that places of finished samples go to waiting ones.
-_CALLS = 8
+# A call of the sampler draws this many times the rows, so that places of finished samples go to waiting ones; those of
+# the last ones stay empty for a while, one step in twenty-five for molecules.
+_CALLS = 16
 
 
 @final
