@@ -90,8 +90,9 @@ def test_a_run_that_is_complete_has_nothing_to_resume(toy_model: Model[str], sto
 
 def test_only_runs_that_generate_are_resumed(toy_model: Model[str], store: MemoryStore) -> None:
     gw.audit(gw.generate(toy_model, 1, store=store)[0], store=store)
+    (replay,) = store.runs(kind="replay")
     with pytest.raises(UsageError, match="should be one that generated samples; it is of kind 'replay'"):
-        gw.resume(store=store)
+        gw.resume(replay.id, store=store)
     with pytest.raises(UnknownName, match="no run named 'feed'"):
         gw.resume("feed", store=store)
 

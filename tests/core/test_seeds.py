@@ -97,6 +97,13 @@ def normal_by_numpy(u: np.ndarray) -> np.ndarray:
     return np.stack([radius * cosines, radius * sines], 1).reshape(-1)
 
 
+def test_a_step_below_zero_is_the_word_of_its_bits() -> None:
+    """It once went into the rounds as a negative number, whose words no other Philox gives."""
+    assert Noise(7, torch.tensor([3])).bits("order", -2, 8)[0].tolist() == [
+        int(word) for word in bits_by_numpy(7, 3, "order", 2**32 - 2, 8)
+    ]
+
+
 @pytest.mark.parametrize("seed", [0, 7, 2**32 + 1, 2**63 - 1])
 @pytest.mark.parametrize("sample", [0, 5, 2**33 + 9, 2**63 - 1])
 def test_numpy_draws_the_same_bit_for_bit(seed: int, sample: int) -> None:

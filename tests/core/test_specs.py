@@ -24,7 +24,9 @@ def test_a_label_carries_the_version() -> None:
 @pytest.mark.parametrize("target", ["no_such_module:Path", "pathlib:NoSuchName"])
 def test_a_target_that_is_not_there_is_told_with_the_extra_that_brings_it(target: str) -> None:
     wanting = spec(target, extra="genwright-own[fast]", origin="genwright-own 1.0")
-    with pytest.raises(PluginError, match=r"sampler 'own' of genwright-own 1\.0 needs .*: pip install 'genwright-own\[fast\]'"):
+    with pytest.raises(
+        PluginError, match=r"sampler 'own' of genwright-own 1\.0 needs .*: pip install 'genwright-own\[fast\]'"
+    ):
         wanting.load()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar, final
@@ -39,8 +40,9 @@ _CALLS = 16
 class Generation(Generic[Item]):
     """Draws the samples of any indices; sample i is the same whichever others are drawn with it.
 
-    where: the conditions asked for
-    rows:  see ROWS
+    where:   the conditions asked for
+    rows:    see ROWS
+    threads: of PyTorch within one operation; drawing tokens is many small ones, which a second thread slows down
 
     Raises UnknownName, OptionError, ConditionError or MismatchError for what cannot be drawn.
     """
@@ -52,6 +54,7 @@ class Generation(Generic[Item]):
     rows: int
     registry: Registry
     device: str = "cpu"
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 2 or self.rows % 2:
@@ -79,8 +82,9 @@ class Generation(Generic[Item]):
     @torch.inference_mode()
     def tensors(self, indices: Tensor) -> Tensor:
         """Return the encoded samples of these indices, [B, *shape]."""
-        noise = Noise(self.seed, indices.to(self.device))
-        return self._sampler.sample(self._reading, noise, self._condition.expand(len(indices)), rows=self.rows)
+        noise, condition = Noise(self.seed, indices.to(self.device)), self._condition.expand(len(indices))
+        with _threads(self.threads):
+            return self._sampler.sample(self._reading, noise, condition, rows=self.rows)
 
     def samples(self, run: str, indices: Sequence[int]) -> Iterator[Sample[Item]]:
         """Yield these samples, each checked, spelled canonically and identified."""
@@ -108,6 +112,16 @@ class Generation(Generic[Item]):
     @cached_property
     def _sampler(self) -> Sampler[Any]:
         return make_sampler(self.sampler, self.registry, encoder=self.model.encoder)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def make_sampler(sampler: Component, registry: Registry, *, encoder: Any) -> Sampler[Any]:

@@ -165,8 +165,8 @@ def _check_components(checkpoint: Checkpoint, present: Mapping[str, str]) -> Non
     for kind, label in checkpoint.card.get("components", {}).items():
         if present.get(kind) != label:
             raise CheckpointError(
-                f"the model in {checkpoint.folder} was made with {kind} {label}; installed is {present.get(kind)}, which "
-                "would read it otherwise. Install the plugins it was made with, or train it again."
+                f"the model in {checkpoint.folder} was made with {kind} {label}; installed is {present.get(kind)}, "
+                "which would read it otherwise. Install the plugins it was made with, or train it again."
             )
 
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
 
-import torch
-
 from genwright import library
 from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
@@ -87,7 +85,7 @@ class Recording:
         assert self.store is not None
         run = generating_run(self.store, id)
         generation = generation_of(run, self.registry)
-        drift = run.environment.drift(environment(self.registry, run.environment.device))
+        drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
         made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
         drawn = generation.samples(run.id, list(self.store.missing(run.id)))
@@ -160,7 +158,7 @@ def new_run(
         id=new_run_id(),
         kind=kind,
         domain=model.domain.name,
-        environment=environment(generation.registry, generation.device),
+        environment=environment(generation.registry, generation.device, generation.threads),
         model=checkpoint.name,
         checkpoint=checkpoint.digest,
         config={**generation.config(), "reviewers": list(reviewers), "folder": str(checkpoint.folder.resolve())},
@@ -170,10 +168,10 @@ def new_run(
     )
 
 
-def environment(registry: Registry, device: str) -> Environment:
+def environment(registry: Registry, device: str, threads: int) -> Environment:
     """Return the environment of this process."""
     plugins = [plugin.origin for plugin in registry.plugins if plugin.trouble is None]
-    return current_environment(device=device, threads=torch.get_num_threads(), plugins=plugins)
+    return current_environment(device=device, threads=threads, plugins=plugins)
 
 
 def generation_of(run: Run, registry: Registry) -> Generation[Any]:
@@ -197,6 +195,7 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
         rows=run.config["rows"],
         registry=registry,
         device=run.environment.device,
+        threads=run.environment.threads,
     )
 
 

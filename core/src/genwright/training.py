@@ -53,7 +53,7 @@ def trained(
         id=new_run_id(),
         kind="train",
         domain=recipe.domain,
-        environment=environment(registry, device),
+        environment=environment(registry, device, torch.get_num_threads()),
         model=name,
         config={"recipe": recipe.to_json()},
         seed=recipe.seed,

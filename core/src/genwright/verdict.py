@@ -58,7 +58,7 @@ def replayed(store: Store, registry: Registry, records: Iterable[Record]) -> Ite
 def _replayed_run(
     run: Run, generation: Generation[Any], records: Iterator[Record], recording: Recording
 ) -> Iterator[Verdict]:
-    drift = tuple(run.environment.drift(environment(generation.registry, generation.device)))
+    drift = tuple(run.environment.drift(environment(generation.registry, generation.device, generation.threads)))
     replay = new_run("replay", generation.model, generation, planned=0, parent=run.id)
     outcomes: dict[Outcome, int] = {}
     with recording.running(replay):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genwright.backbones.transformer import Transformer, rotate, rotation
+from genwright.backbones.stream import rotate
+from genwright.backbones.transformer import Transformer, rotation
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
@@ -129,10 +130,22 @@ def test_what_is_asked_for_changes_the_logits(made: Transformer) -> None:
 
 
 @pytest.mark.parametrize(("shared", "kept"), [(1, 4), (2, 2), (4, 1)])
-def test_query_heads_share_keys_and_values(shared: int, kept: int) -> None:
+def test_attention_is_what_its_definition_says(shared: int, kept: int) -> None:
+    """Head n of the queries looks at head n // shared of the keys and values."""
     attention = network(width=32, depth=1, heads=4, shared=shared).blocks[0].attention
-    q, k, v = attention.project(torch.randn(3, 5, 32), *rotation(5, 8))
-    assert (q.shape, k.shape, v.shape) == ((3, 5, 4, 8), (3, 5, kept, 8), (3, 5, kept, 8))
+    x = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(8))
+    cosine, sine = rotation(5, 8)
+    heads = attention.inward(x)[0].view(5, 4 + 2 * kept, 8)
+    unit = heads / heads.square().mean(-1, keepdim=True).sqrt()
+    q, k, v = unit[:, :4], unit[:, 4 : 4 + kept], heads[:, 4 + kept :]
+    gathered = torch.zeros(5, 4, 8)
+    for n in range(4):
+        turned = [rotate(part[:, None], cosine[:, None], sine[:, None])[:, 0] for part in (q[:, n], k[:, n // shared])]
+        scores = turned[0] @ turned[1].T / 8**0.5
+        scores = scores.masked_fill(torch.ones(5, 5).triu(1).bool(), -torch.inf)
+        gathered[:, n] = scores.softmax(-1) @ v[:, n // shared]
+    expected = attention.outward(gathered.flatten(1))
+    assert torch.allclose(attention(x, cosine, sine)[0], expected, atol=1e-5)
 
 
 def test_a_new_network_predicts_from_the_last_token_alone() -> None:

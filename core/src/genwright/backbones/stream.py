@@ -96,12 +96,12 @@ class _Place:
 class _Layer:
     """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries.
 
-    FF is F, or 2 F where the feed-forward part is gated.
+    The feed-forward part makes U numbers of each row and F of those, which are half as many where they are gated.
     """
 
-    inward: Float[Tensor, "D heads"]
-    outward: Float[Tensor, "D D"]
-    up: Float[Tensor, "D FF"]
+    inward: Float[Tensor, "D NKKH"]
+    outward: Float[Tensor, "NH D"]
+    up: Float[Tensor, "D U"]
     down: Float[Tensor, "F D"]
     activate: Callable[[Tensor], Tensor]
     keys: Float[Tensor, "BK H S"]
@@ -151,7 +151,7 @@ def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float
 
     cosine, sine: of `rotation`, broadcast over heads; the sines of the first half with a minus
     """
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, -1), sine)
+    return x * cosine + x.roll(x.shape[-1] // 2, -1) * sine
 
 
 def _unit(x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:

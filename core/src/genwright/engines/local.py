@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, final
 
-import torch
-
 from genwright.errors import OptionError, UsageError
 from genwright.generation import Generation
 from genwright.model import Model
@@ -42,7 +40,7 @@ class Local:
             return
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(
-            self.workers, mp_context=context, initializer=_begin, initargs=(_plan(generation, self.workers),)
+            self.workers, mp_context=context, initializer=_begin, initargs=(_plan(generation),)
         ) as pool:
             try:
                 yield from self._drawn(pool, run, indices)
@@ -59,7 +57,7 @@ class Local:
             waiting.extend(pool.submit(_draw, run, chunk) for chunk in itertools.islice(chunks, 1))
 
 
-def _plan(generation: Generation[Any], workers: int) -> Mapping[str, Any]:
+def _plan(generation: Generation[Any]) -> Mapping[str, Any]:
     """Return as plain data from what a worker makes the same generation."""
     if generation.model.checkpoint is None:
         raise UsageError("several workers each load the model from its checkpoint; this one has none. Use workers=1.")
@@ -70,7 +68,7 @@ def _plan(generation: Generation[Any], workers: int) -> Mapping[str, Any]:
         "seed": generation.seed,
         "rows": generation.rows,
         "device": generation.device,
-        "threads": max(1, torch.get_num_threads() // workers),
+        "threads": generation.threads,
     }
 
 
@@ -80,7 +78,6 @@ _generation: Generation[Any]
 def _begin(plan: Mapping[str, Any]) -> None:
     """Make the generation once in each worker."""
     global _generation
-    torch.set_num_threads(plan["threads"])
     _generation = Generation(
         model=Model.load(plan["folder"], registry(), device=plan["device"]),
         sampler=Component.read(plan["sampler"]),
@@ -89,6 +86,7 @@ def _begin(plan: Mapping[str, Any]) -> None:
         rows=plan["rows"],
         registry=registry(),
         device=plan["device"],
+        threads=plan["threads"],
     )
 
 
