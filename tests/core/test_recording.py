@@ -75,11 +75,11 @@ def test_a_run_that_is_being_resumed_is_running_and_keeps_its_notes(toy_model: M
 def test_resuming_elsewhere_is_noted(toy_model: Model[str], store: MemoryStore) -> None:
     gw.generate(toy_model, 4, seed=5, store=store)
     run = only(store)
-    old = replace(run.environment, threads=64)
+    old = replace(run.environment, python="3.9.9")
     store._runs[run.id] = replace(run, environment=old)
     forget(store, run.id, {3})
     assert len(list(gw.resume(store=store))) == 1
-    assert only(store).notes == (f"resumed where threads was 64, is {run.environment.threads}",)
+    assert only(store).notes == (f"resumed where python was 3.9.9, is {run.environment.python}",)
 
 
 def test_a_run_that_is_complete_has_nothing_to_resume(toy_model: Model[str], store: MemoryStore) -> None:

@@ -68,12 +68,12 @@ def test_another_spelling_of_the_same_item_is_close(store: MemoryStore, recorded
 
 def test_a_verdict_that_is_not_identical_names_what_differs_here(store: MemoryStore, recorded: Samples[str]) -> None:
     run = recorded.run
-    store._runs[run.id] = replace(store.run(run.id), environment=replace(run.environment, threads=64))
+    store._runs[run.id] = replace(store.run(run.id), environment=replace(run.environment, python="3.9.9"))
     assert gw.audit(recorded[0], store=store).drift == ()
     tampered(store, recorded[0].id, payload=b"dddd", canonical=None)
     verdict = gw.audit(recorded[0], store=store)
-    assert verdict.drift == (f"threads was 64, is {run.environment.threads}",)
-    assert str(verdict).endswith(f"\n  threads was 64, is {run.environment.threads}")
+    assert verdict.drift == (f"python was 3.9.9, is {run.environment.python}",)
+    assert str(verdict).endswith(f"\n  python was 3.9.9, is {run.environment.python}")
 
 
 def test_a_sample_whose_model_is_gone_is_not_repeatable(
