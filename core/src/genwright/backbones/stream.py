@@ -151,7 +151,7 @@ def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float
 
     cosine, sine: of `rotation`, broadcast over heads; the sines of the first half with a minus
     """
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, -1), sine)
+    return x * cosine + x.roll(x.shape[-1] // 2, -1) * sine
 
 
 def _unit(x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:

@@ -107,13 +107,17 @@ class Attention(nn.Module):
         self.outward = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.outward.weight)
 
-    def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
-        """Return what each position gathers from itself and those before it."""
+    def project(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, [B, T, heads, H], queries and keys turned to their positions."""
         inward = self.inward(x).unflatten(-1, (-1, self.head))
         turned, v = torch.split(inward, [self.heads + self.kept, self.kept], 2)
         turned = rotate(F.rms_norm(turned, (self.head,)), cosine[:, None], sine[:, None])
         q, k = torch.split(turned, [self.heads, self.kept], 2)
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        return q, k, v
+
+    def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
+        """Return what each position gathers from itself and those before it."""
+        q, k, v = (part.transpose(1, 2) for part in self.project(x, cosine, sine))
         gathered = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kept < self.heads)
         return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
 

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from genwright.backbones.stream import rotate
+from genwright.backbones.transformer import Transformer, rotation
+from genwright.readings import Condition
+from genwright.space import ConditionSpace, Tokens
+
+SPACE = Tokens(vocab_size=7, shape=(10,), stop=0)
+CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
+
+
+@pytest.fixture
+def network() -> Transformer:
+    made = Transformer(space=SPACE, conditions=CONDITIONS, width=16, depth=2, heads=4, shared=2)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in made.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * parameter.shape[-1] ** -0.5
+    return made.eval().requires_grad_(False)
+
+
+def asked(*sizes: float, colours: tuple[int, ...] = (0, 0, 1, -1)) -> Condition:
+    return Condition(
+        scalars=torch.tensor(sizes)[:, None],
+        labels=torch.tensor(colours)[:, None],
+        prefix=torch.empty(len(sizes), 0, dtype=torch.int64),
+    )
+
+
+def test_gains_of_the_norms_are_part_of_what_is_computed(network: Transformer) -> None:
+    """Streams multiply them into the weights once; each must still act where it stands."""
+    tokens, condition = torch.tensor([7, 7, 7, 7]), asked(0.5, 0.1, 0.2, torch.nan)
+    before = network.open(condition).step(tokens)
+    for name, gain in network.named_parameters():
+        if "norm" in name:
+            kept = gain.data.clone()
+            gain.data = kept * torch.linspace(0.5, 2.0, 16)
+            assert (network.open(condition).step(tokens) - before).abs().max() > 1e-4, name
+            assert torch.allclose(
+                network.open(condition).step(tokens), network(tokens[:, None], condition)[:, 0], atol=1e-5
+            )
+            gain.data = kept
+
+
+def test_what_is_asked_for_is_computed_again_only_where_it_changed(network: Transformer) -> None:
+    condition = asked(0.5, torch.nan, 0.2, torch.nan)
+    stream = network.open(condition)
+    with patch.object(network.conditioning, "forward", side_effect=network.conditioning.forward) as computed:
+        stream.restart(torch.tensor([True, True, False, True]), condition)
+        # Row 2 asks for something else, but goes on.
+        stream.restart(torch.tensor([True, True, False, True]), asked(0.5, torch.nan, 0.9, torch.nan))
+        assert computed.call_count == 0
+        stream.restart(torch.tensor([True, True, False, True]), asked(0.6, torch.nan, 0.2, torch.nan))
+        assert computed.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "changed", [asked(0.5, 0.3, 0.9, torch.nan), asked(0.5, 0.3, 0.2, 0.2, colours=(1, 0, -1, -1))]
+)
+def test_restarted_rows_follow_what_they_are_asked_for_then(network: Transformer, changed: Condition) -> None:
+    tokens, rows = torch.tensor([7, 7, 7, 7]), torch.tensor([True, False, True, True])
+    stream = network.open(asked(0.5, 0.3, 0.2, torch.nan))
+    stream.step(tokens)
+    stream.restart(rows, changed)
+    assert torch.equal(stream.step(tokens)[rows], network.open(changed).step(tokens)[rows])
+    # And what was asked last is what the next change is measured against.
+    stream.restart(rows, asked(0.5, 0.3, 0.2, torch.nan))
+    assert torch.equal(stream.step(tokens)[rows], network.open(asked(0.5, 0.3, 0.2, torch.nan)).step(tokens)[rows])
+
+
+def test_a_rotation_turns_halves_as_parts_of_complex_numbers() -> None:
+    cosine, sine = rotation(6, 8)
+    x = torch.randn(6, 1, 8, generator=torch.Generator().manual_seed(2))
+    turned = rotate(x, cosine[:, None], sine[:, None])
+    unit = torch.complex(cosine[:, None, :4], sine[:, None, 4:])
+    expected = torch.complex(x[..., :4], x[..., 4:]) * unit
+    assert torch.allclose(turned, torch.cat((expected.real, expected.imag), -1), atol=1e-6)
+
+
+def test_a_stream_in_half_precision_gives_nearly_the_same(network: Transformer) -> None:
+    tokens, condition = torch.tensor([7, 7, 7, 7]), asked(0.5, 0.1, 0.2, torch.nan)
+    whole = network.open(condition).step(tokens)
+    half = network.to(torch.bfloat16).open(condition).step(tokens)
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - whole).abs().max() < 0.1 * whole.abs().max()
