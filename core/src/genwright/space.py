@@ -61,7 +61,7 @@ class ConditionSpace:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data from which `from_json` makes an equal space, in the same order, which the weights follow."""
+        """Return plain data from which `from_json` makes an equal space, in its order, which the weights follow."""
         return {
             "scalars": [[name, mean, deviation] for name, (mean, deviation) in self.scalars.items()],
             "labels": [[name, list(values)] for name, values in self.labels.items()],
