@@ -33,6 +33,13 @@ WITHOUT_A_TEST = {
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",
     "genwright/backbones/stream.py": "tests/core/backbones/test_transformer.py holds it to the network",
+    "genwright_storage/errors.py": "tests/storage/test_store.py and test_database.py meet each error",
+    "genwright_storage/migrations/upgrade.py": "tests/storage/test_database.py migrates",
+    "genwright_storage/plugin.py": "declares; tests/system/test_lazy.py lists it",
+    "genwright_storage/queries.py": "genwright.testing.StoreTests asks each question, in tests/storage/test_store.py",
+    "genwright_storage/rows.py": "tests/storage/test_store.py reads back each row it makes",
+    "genwright_storage/tables.py": "tests/storage/test_database.py compares it with what the migrations make",
+    "genwright_storage/verification.py": "tests/storage/test_store.py tampers with every column",
     "genwright/cli/output.py": "prints; tests/core/cli/test_cli.py reads what it prints",
     "genwright/cli/devices.py": "tests/core/cli/test_doctor.py runs it",
 }

@@ -61,11 +61,14 @@ class ConditionSpace:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data from which `from_json` makes an equal space."""
-        return {"scalars": dict(self.scalars), "labels": dict(self.labels)}
+        """Return plain data from which `from_json` makes an equal space, in its order, which the weights follow."""
+        return {
+            "scalars": [[name, mean, deviation] for name, (mean, deviation) in self.scalars.items()],
+            "labels": [[name, list(values)] for name, values in self.labels.items()],
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ConditionSpace:
         """Return the space that `to_json` wrote."""
-        scalars = {name: (float(mean), float(std)) for name, (mean, std) in data["scalars"].items()}
-        return cls(scalars=scalars, labels={name: tuple(values) for name, values in data["labels"].items()})
+        scalars = {name: (float(mean), float(deviation)) for name, mean, deviation in data["scalars"]}
+        return cls(scalars=scalars, labels={name: tuple(values) for name, values in data["labels"]})

@@ -302,8 +302,9 @@ def _optimizers(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> list[Opti
     matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) >= _MATRIX]
     rest = [p for p in parameters if not (p.ndim == 2 and min(p.shape) >= _MATRIX)]
     adamw = torch.optim.AdamW(_shared(rest, _ADAMW_SHARE, 0.0), lr=rate, betas=(0.9, 0.98))
-    muon = torch.optim.Muon(_shared(matrices, 1.0, decay), lr=rate, momentum=0.95)
-    return [adamw, muon]
+    if not matrices:
+        return [adamw]
+    return [adamw, torch.optim.Muon(_shared(matrices, 1.0, decay), lr=rate, momentum=0.95)]
 
 
 # Below this many rows or columns a matrix is an embedding or a head rather than a map between hidden states.

@@ -32,5 +32,5 @@ def test_workers_are_one_or_more() -> None:
 
 def test_workers_need_a_checkpoint_to_load(generation: Generation[Any]) -> None:
     in_training = replace(generation, model=replace(generation.model, checkpoint=None))
-    with pytest.raises(UsageError, match="this one has none. Use workers=1"):
+    with pytest.raises(UsageError, match=r"this one has none\. Use workers=1"):
         list(Local(workers=2).samples(in_training, "run", range(MANY)))
