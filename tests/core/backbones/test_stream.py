@@ -81,9 +81,12 @@ def test_a_rotation_turns_halves_as_parts_of_complex_numbers() -> None:
     assert torch.allclose(turned, torch.cat((expected.real, expected.imag), -1), atol=1e-6)
 
 
-def test_a_stream_in_half_precision_gives_nearly_the_same(network: Transformer) -> None:
+def test_weights_in_half_precision_are_computed_in_float32_on_a_cpu(network: Transformer) -> None:
+    """Without AMX, products in bfloat16 take twice as long."""
     tokens, condition = torch.tensor([7, 7, 7, 7]), asked(0.5, 0.1, 0.2, torch.nan)
     whole = network.open(condition).step(tokens)
-    half = network.to(torch.bfloat16).open(condition).step(tokens)
-    assert half.dtype == torch.bfloat16
-    assert (half.float() - whole).abs().max() < 0.1 * whole.abs().max()
+    stream = network.to(torch.bfloat16).open(condition)
+    assert stream.step(tokens).dtype == torch.float32
+    stream.restart(torch.tensor([True, True, True, True]), asked(0.5, 0.1, 0.7, torch.nan))
+    stream.restart(torch.tensor([True, True, True, True]), condition)
+    assert (stream.step(tokens) - whole).abs().max() < 0.05 * whole.abs().max()
