@@ -23,7 +23,7 @@ from genwright.registry import registry
 from genwright.samplers.tokens import Temperature
 from genwright.seeds import Noise
 
-__all__ = ["TESTS", "rows"]
+__all__ = ["TESTS", "compared", "rows"]
 
 TESTS = ("tests/core/backbones", "tests/core/samplers", "tests/core/families")
 
@@ -52,7 +52,7 @@ def _tokens(model: Model[Any], dtype: torch.dtype, setting: Setting) -> Iterator
     work = {"ours": _unstopped(model, dtype), **others}
     rates = _rates(work, dict.fromkeys(work, _ROWS * size.length), setting)
     name = str(dtype).removeprefix("torch.")
-    yield from _compared(f"tokens, {name}, {_ROWS} rows of {size.length}", rates, {"GPT-2": _TARGET}, note)
+    yield from compared(f"tokens, {name}, {_ROWS} rows of {size.length}", rates, {"GPT-2": _TARGET}, note)
 
 
 def _molecules(model: Model[Any], setting: Setting) -> Iterator[Row]:
@@ -71,10 +71,10 @@ def _molecules(model: Model[Any], setting: Setting) -> Iterator[Row]:
         f"The batch of a peer goes on until its longest row has ended: {max(lengths) + 1} characters of CharRNN, "
         f"{tokens} of our tokens for transformers; ours gives the place of an ended row to the next."
     )
-    yield from _compared(f"molecules, float32, {_ROWS} rows", rates, {"CharRNN": None}, f"{how} {note}".strip())
+    yield from compared(f"molecules, float32, {_ROWS} rows", rates, {"CharRNN": None}, f"{how} {note}".strip())
 
 
-def _compared(
+def compared(
     name: str, rates: Mapping[str, Repeated], targets: Mapping[str, Target | None], note: str
 ) -> Iterator[Row]:
     """Yield the rates, then how many times a peer's ours is, for each peer that has a target or is named for one."""

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks import run
+from benchmarks.results import from_json
+from benchmarks.row import Row, at_least
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """Sections of one row each, whose values the test sets; what is kept goes to a folder of the test."""
+    values: dict[str, Any] = {"peers": 2.0, "startup": 2.0}
+
+    def case(name: str) -> SimpleNamespace:
+        section = name.rpartition(".")[2]
+        row = Row(section=section, name="a number", value=values.get(section, 2.0), target=at_least(1.0))
+        return SimpleNamespace(TESTS=("tests/benchmarks/test_row.py",), rows=lambda setting: iter([row]))
+
+    monkeypatch.setattr(run.importlib, "import_module", case)
+    monkeypatch.setattr(run, "_HERE", tmp_path)
+    return values
+
+
+def test_what_was_measured_is_printed_and_kept(
+    found: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run.main(["molecules", "--only", "peers"]) == 0
+    assert run.main(["molecules", "--only", "startup"]) == 0
+    assert "| startup | a number | ≥ 1 | 2 |  | pass |  |  |" in capsys.readouterr().out
+    kept = from_json(tmp_path / "results" / "molecules.json")
+    assert [section.name for section in kept] == ["peers", "startup"]
+    assert "| peers | a number" in (tmp_path / "results" / "molecules.md").read_text(encoding="utf-8")
+
+
+def test_a_missed_target_fails_and_is_kept(found: dict[str, Any], tmp_path: Path) -> None:
+    found["peers"] = 0.5
+    assert run.main(["molecules", "--only", "peers"]) == 1
+    assert "| 0.5 |  | FAIL |" in (tmp_path / "results" / "molecules.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", ["--quick", "--ungated"])
+def test_what_is_only_tried_is_not_kept(
+    found: dict[str, Any], option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run.main(["molecules", option, "--only", "peers"]) == 0
+    assert "for trying things" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()
+
+
+def test_nothing_is_measured_whose_tests_are_red(
+    found: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(tests: list[str]) -> None:
+        raise run.Red(f"{tests} fail.")
+
+    monkeypatch.setattr(run, "check_green", refuse)
+    assert run.main(["molecules"]) == 1
+    assert capsys.readouterr().err == "Refused: ['tests/benchmarks/test_row.py'] fail.\n"
+    assert not (tmp_path / "results").exists()
