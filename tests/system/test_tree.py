@@ -32,7 +32,6 @@ WITHOUT_A_TEST = {
     "genwright_storage/migrations/versions/v0_1_0.py": "a migration; the tests of the migrations run it",
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",
-    "genwright/backbones/stream.py": "tests/core/backbones/test_transformer.py holds it to the network",
     "genwright_storage/errors.py": "tests/storage/test_store.py and test_database.py meet each error",
     "genwright_storage/migrations/upgrade.py": "tests/storage/test_database.py migrates",
     "genwright_storage/plugin.py": "declares; tests/system/test_lazy.py lists it",
