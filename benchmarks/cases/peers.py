@@ -113,7 +113,7 @@ def _size(model: Model[Any]) -> Size:
     return Size(
         # With the token that begins a row, which has an embedding too.
         vocabulary=space.vocab_size + 1,  # type: ignore[union-attr]
-        length=space.size,  # type: ignore[union-attr]
+        length=space.size,
         width=options["width"],
         depth=options["depth"],
         heads=options["heads"],

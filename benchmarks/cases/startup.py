@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -77,7 +78,7 @@ def _measured(command: _Command, setting: Setting) -> Row:
 def _failed(command: _Command, done: subprocess.CompletedProcess[str]) -> Row:
     said = " ".join(done.stderr.split())[-200:]
     note = f"exit code {done.returncode}, {len(done.stdout.splitlines())} lines: {said}"
-    return Row(section="startup", name=f"`{command.text}`", value=None, unit="s", target=command.target, note=note)
+    return Row(section="startup", name=f"`{command.text}`", value=math.nan, unit="s", target=command.target, note=note)
 
 
 def _run(arguments: Sequence[str], store: Path, *, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
