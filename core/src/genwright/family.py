@@ -22,26 +22,24 @@ class Batch:
     condition: Condition
     noise: Noise
 
+    def __len__(self) -> int:
+        return len(self.x)
+
     def __getitem__(self, rows: Tensor | slice) -> Batch:
         """Return some of the examples."""
         return Batch(x=self.x[rows], condition=self.condition[rows], noise=self.noise[rows])
-
-
-def _rows(batch: Batch) -> float:
-    return float(len(batch.x))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
     """One loss with the parameters it moves. A GAN has two, every other family one.
 
-    weight: how much a batch counts where the losses of several are averaged: of how many things its loss is the mean
+    loss: the mean over a batch's rows, whatever their lengths, so that every example counts the same
     """
 
     name: str
     loss: Callable[[Batch], Tensor]
     parameters: Sequence[nn.Parameter]
-    weight: Callable[[Batch], float] = _rows
 
 
 class Family(nn.Module, ABC):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from genwright.errors import RecipeError, TrainingError
-from genwright.family import Batch, Family, Phase
+from genwright.family import Batch, Family
 from genwright.readings import Condition
 from genwright.recipe import Recipe
 from genwright.seeds import Noise, permutation
@@ -88,6 +88,9 @@ class Trainer:
         self.fabric.setup(family, *flat)
         # Called as it is, since Fabric's wrapper takes no frozen dataclasses; autocast is all that it would add.
         self.family = family
+        if recipe.compile:
+            for network in family.children():
+                network.compile(dynamic=True)
         self.average = {name: value.detach().clone() for name, value in family.state_dict().items()}
         order = permutation(recipe.seed, -1, len(examples))
         out = max(1, int(len(examples) * recipe.held_out)) if recipe.held_out else 0
@@ -126,17 +129,16 @@ class Trainer:
         was_training = self.family.training
         self.family.eval()
         batches = [self._batch(rows, training=False) for rows in torch.split(self.held_out, self.recipe.batch_size)]
-        weights = [self.family.phases()[0].weight(batch) for batch in batches]
         with torch.no_grad():
-            losses = [float(self._loss(0, batch)) for batch in batches]
+            losses = [float(self._loss(0, batch)) * len(batch) for batch in batches]
         self.family.train(was_training)
-        return sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
+        return sum(losses) / len(self.held_out)
 
     def _train(self, batch: Batch) -> dict[str, float]:
         losses = {}
         rate = _rate(self.recipe, self.step)
         for number, (phase, optimizers) in enumerate(zip(self.family.phases(), self.optimizers, strict=True)):
-            losses[phase.name] = self._backward(number, phase, batch)
+            losses[phase.name] = self._backward(number, batch)
             if not math.isfinite(losses[phase.name]):
                 raise TrainingError(
                     f"the loss {phase.name!r} became {losses[phase.name]} at step {self.step + 1}. "
@@ -152,14 +154,13 @@ class Trainer:
         self._follow()
         return losses
 
-    def _backward(self, number: int, phase: Phase, batch: Batch) -> float:
+    def _backward(self, number: int, batch: Batch) -> float:
         """Add up the gradients of a batch, in as many passes as the recipe asks; return the loss."""
-        size = len(batch.noise) // self.recipe.accumulate
-        parts = [batch[start : start + size] for start in range(0, len(batch.noise), size)]
-        weights = [phase.weight(part) for part in parts]
+        size = len(batch) // self.recipe.accumulate
         total = 0.0
-        for part, weight in zip(parts, weights, strict=True):
-            share = weight / sum(weights)
+        for start in range(0, len(batch), size):
+            part = batch[start : start + size]
+            share = len(part) / len(batch)
             loss = self._loss(number, part)
             self.fabric.backward(loss * share)
             total += float(loss.detach()) * share

@@ -38,7 +38,7 @@ class TransformerStream:
         self._embedding, self._cosine, self._sine = weight, network.cosine.to(weight), network.sine.to(weight)
         self._mask = weight.new_full((length, length), -torch.inf).triu(1)
         self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
-        self._asked = _computed(network.conditioning(self._condition))
+        self._ask(network.conditioning(self._condition))
 
     @torch.inference_mode()
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
@@ -58,12 +58,17 @@ class TransformerStream:
         changed = rows & ~(_same(now.scalars, before.scalars) & _same(now.labels, before.labels))
         # Most runs ask every row for the same, so what is asked need not be computed at every restart.
         if bool(changed.any()):
-            self._asked = torch.where(changed[:, None], _computed(self._network.conditioning(now)), self._asked)
             self._condition = replace(
                 before,
                 scalars=torch.where(changed[:, None], now.scalars, before.scalars),
                 labels=torch.where(changed[:, None], now.labels, before.labels),
             )
+            self._ask(self._network.conditioning(self._condition))
+
+    def _ask(self, asked: Float[Tensor, "B D"]) -> None:
+        self._asked = _computed(asked)
+        blocks = zip(self._layers, self._network.blocks, strict=True)
+        self._layers = [layer.asked(cast("Block", block), asked) for layer, block in blocks]
 
 
 @final
@@ -109,6 +114,8 @@ class _Layer:
     values: Float[Tensor, "BK S H"]
     kept: int
     group: int
+    attend: tuple[Tensor, Tensor] | None = None
+    feed: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def of(cls, block: Block, rows: int, length: int) -> _Layer:
@@ -127,6 +134,11 @@ class _Layer:
             group=attention.heads // kept,
         )
 
+    def asked(self, block: Block, asked: Float[Tensor, "B D"]) -> _Layer:
+        """Return the layer, modulated by what is asked for, with the same cache."""
+        attend, feed = (norm.modulate(asked) for norm in (block.norm_attention, block.norm_feed))
+        return replace(self, attend=attend and (_computed(attend[0]), _computed(attend[1])), feed=feed and (_computed(feed[0]), _computed(feed[1])))
+
     def step(self, x: Float[Tensor, "B D"], place: _Place) -> Float[Tensor, "B D"]:
         """Return the stream after this block, having written the newest position to the cache.
 
@@ -135,7 +147,7 @@ class _Layer:
         """
         head = self.values.shape[-1]
         turned, values = torch.split(
-            (_unit(x) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
+            (_modulated(x, self.attend) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
         )
         turned = rotate(_unit(turned), place.cosine, place.sine)
         queries, keys = torch.split(turned, [self.kept * self.group, self.kept], 1)
@@ -144,7 +156,7 @@ class _Layer:
         scores = torch.baddbmm(place.mask, queries.reshape(-1, self.group, head), self.keys, alpha=head**-0.5)
         gathered = (scores.softmax(-1) @ self.values).view(len(x), -1)
         x = torch.addmm(x, gathered, self.outward)
-        return torch.addmm(x, self.activate(_unit(x) @ self.up), self.down)
+        return torch.addmm(x, self.activate(_modulated(x, self.feed) @ self.up), self.down)
 
 
 def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
@@ -157,6 +169,10 @@ def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float
 
 def _unit(x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
     return F.rms_norm(x, x.shape[-1:])
+
+
+def _modulated(x: Float[Tensor, "B D"], by: tuple[Tensor, Tensor] | None) -> Float[Tensor, "B D"]:
+    return torch.addcmul(by[1], _unit(x), by[0]) if by else _unit(x)
 
 
 def _computed(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -15,11 +15,13 @@ from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
-__all__ = ["Block", "Transformer"]
+__all__ = ["AdaptiveNorm", "Block", "Transformer"]
 
 
 class Transformer(nn.Module):
     """A causal transformer: rotary positions, RMS norms before each part and of queries and keys, tied embeddings.
+
+    What is asked for is added to each embedding, and scales and shifts the input of each part of each block.
 
     width:      of the residual stream, D
     depth:      number of blocks
@@ -30,7 +32,8 @@ class Transformer(nn.Module):
 
     Sources: Vaswani et al. (2017), arXiv:1706.03762; Su et al. (2021), arXiv:2104.09864 (rotary positions); Henry et
     al. (2020), arXiv:2010.04245 (query and key norm); Shazeer (2019, 2020), arXiv:1911.02150 (shared heads),
-    arXiv:2002.05202 (SwiGLU); So et al. (2021), arXiv:2109.08668 (squared ReLU).
+    arXiv:2002.05202 (SwiGLU); So et al. (2021), arXiv:2109.08668 (squared ReLU); Peebles and Xie (2022),
+    arXiv:2212.09748 (adaptive norms).
     """
 
     def __init__(
@@ -52,8 +55,9 @@ class Transformer(nn.Module):
         # One more row than the vocabulary: the start token, which is never predicted.
         self.embedding = nn.Embedding(space.vocab_size + 1, width)
         self.conditioning = Conditioning(conditions, width=width)
+        asks = bool(conditions.scalars or conditions.labels)
         self.blocks = nn.ModuleList(
-            Block(width=width, heads=heads, shared=shared, hidden=expansion * width, activation=activation)
+            Block(width=width, heads=heads, shared=shared, hidden=expansion * width, activation=activation, asks=asks)
             for _ in range(depth)
         )
         self.norm = nn.RMSNorm(width)
@@ -67,10 +71,11 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Int64[Tensor, "B T"], condition: Condition) -> Float[Tensor, "B T V"]:
         """Return the logits that follow each token; the first token of a row is `start`."""
-        x = self.embedding(tokens) + self.conditioning(condition)[:, None]
+        asked = self.conditioning(condition)[:, None]
+        x = self.embedding(tokens) + asked
         rotary = self.cosine[: tokens.shape[1]], self.sine[: tokens.shape[1]]
         for block in self.blocks:
-            x = block(x, *rotary)
+            x = block(x, asked, *rotary)
         return self.logits(x)
 
     def logits(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows V"]:
@@ -83,18 +88,49 @@ class Transformer(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a feed-forward part, each added to the residual stream."""
+    """Attention, then a feed-forward part, each added to the residual stream.
 
-    def __init__(self, *, width: int, heads: int, shared: int, hidden: int, activation: str) -> None:
+    asks: whether anything can be asked for, which then modulates the input of both parts
+    """
+
+    def __init__(self, *, width: int, heads: int, shared: int, hidden: int, activation: str, asks: bool) -> None:
         super().__init__()
-        self.norm_attention, self.norm_feed = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.norm_attention, self.norm_feed = AdaptiveNorm(width, asks=asks), AdaptiveNorm(width, asks=asks)
         self.attention = Attention(width=width, heads=heads, shared=shared)
         self.feed = SquaredReLU(width, hidden) if activation == "relu2" else SwiGLU(width, hidden)
 
-    def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
+    def forward(
+        self, x: Float[Tensor, "B T D"], asked: Float[Tensor, "B 1 D"], cosine: Tensor, sine: Tensor
+    ) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
-        x = x + self.attention(self.norm_attention(x), cosine, sine)
-        return cast(Tensor, x + self.feed(self.norm_feed(x)))
+        x = x + self.attention(self.norm_attention(x, asked), cosine, sine)
+        return cast(Tensor, x + self.feed(self.norm_feed(x, asked)))
+
+
+class AdaptiveNorm(nn.Module):
+    """An RMS norm that what is asked for scales and shifts before the gain is applied."""
+
+    def __init__(self, width: int, *, asks: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.modulation = nn.Linear(width, 2 * width, bias=False) if asks else None
+        if self.modulation:
+            nn.init.zeros_(self.modulation.weight)
+
+    def forward(self, x: Float[Tensor, "B T D"], asked: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B T D"]:
+        """Return the normed activations."""
+        unit, modulated = F.rms_norm(x, x.shape[-1:]), self.modulate(asked)
+        if modulated:
+            scale, shift = modulated
+            unit = torch.addcmul(shift, unit, scale)
+        return unit * self.weight
+
+    def modulate(self, asked: Float[Tensor, "*rows D"]) -> tuple[Tensor, Tensor] | None:
+        """Return the scale and the shift, each [*rows, D]; None where nothing can be asked for."""
+        if self.modulation is None:
+            return None
+        scale, shift = self.modulation(F.silu(asked)).chunk(2, -1)
+        return 1 + scale, shift
 
 
 class Attention(nn.Module):

@@ -41,8 +41,8 @@ class Autoregressive(Family):
         self.network = build("network", space=space, conditions=conditions)
 
     def phases(self) -> Sequence[Phase]:
-        """Return the one loss: nats per token, the stop token counted."""
-        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters()), weight=self._tokens),)
+        """Return the one loss: nats per position, of which those after the stop token cost nothing."""
+        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
 
     def reading(self) -> NextToken:
         """Return the model as what follows what."""
@@ -53,10 +53,9 @@ class Autoregressive(Family):
         return -(self._token_losses(x, condition)).sum(1)
 
     def _loss(self, batch: Batch) -> Tensor:
-        return self._token_losses(batch.x, batch.condition).sum() / self._tokens(batch)
-
-    def _tokens(self, batch: Batch) -> float:
-        return float(_counted(batch.x.flatten(1), self.space.stop).sum())
+        # Not the mean over a batch's tokens: batches gather items of like length, so tokens of short items would weigh
+        # more, and the model would draw too many short ones.
+        return self._token_losses(batch.x, batch.condition).sum() / (len(batch.x) * self.space.size)
 
     def _token_losses(self, x: Tensor, condition: Condition) -> Float[Tensor, "B T"]:
         tokens = x.flatten(1)
