@@ -108,6 +108,7 @@ def test_what_is_no_component_is_refused(data: object) -> None:
         ({"steps": 10.5}, "a recipe's steps is of type int; got 10.5"),
         ({"steps": True}, "a recipe's steps is of type int; got True"),
         ({"clip": False}, "a recipe's clip is of type float; got False"),
+        ({"compile": 1}, "a recipe's compile is true or false; got 1"),
         ({"seed": -1}, r"a recipe's seed is from 0 to 1.84467e\+19; got -1"),
         ({"seed": 2**64}, "a recipe's seed is from 0 to"),
         ({"held_out": 0.6}, "a recipe's held_out is from 0 to 0.5; got 0.6"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -290,17 +291,13 @@ def test_a_loss_that_is_no_number_names_its_step() -> None:
 
 @pytest.mark.parametrize("passes", [2, 4, 8])
 def test_several_passes_add_up_to_the_gradient_of_one(passes: int) -> None:
-    """Passes with unequal numbers of tokens once counted the same, which changed the gradient."""
     gradients, losses = [], []
     for accumulate in (1, passes):
         recipe = letters_recipe(batch_size=16, accumulate=accumulate)
         trainer = letters(recipe)
-        (phase,) = trainer.family.phases()
         # Four of one letter, four of two, …
         rows = torch.arange(32).view(4, 8).T.flatten()[:16]
-        parts = [phase.weight(trainer._batch(part, training=True)) for part in rows.chunk(passes)]
-        assert len(set(parts)) > 1
-        losses.append(trainer._backward(0, phase, trainer._batch(rows, training=True)))
+        losses.append(trainer._backward(0, trainer._batch(rows, training=True)))
         gradients.append({n: p.grad for n, p in trainer.family.named_parameters() if p.grad is not None})
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     assert gradients[0].keys() == gradients[1].keys()
@@ -421,7 +418,7 @@ def test_the_held_out_loss_is_of_the_held_out_examples_with_all_their_conditions
     assert [batch.noise.samples.tolist() for batch in family.seen[len(samples) :]] == samples
 
 
-def test_the_held_out_loss_weighs_tokens_alike_in_batches_of_unequal_length() -> None:
+def test_the_held_out_loss_weighs_examples_alike_in_batches_of_unequal_size() -> None:
     recipe = letters_recipe(held_out=0.5, batch_size=16)
     trainers = [letters(recipe), letters(letters_recipe(held_out=0.5, batch_size=2))]
     assert trainers[0].validate() == pytest.approx(trainers[1].validate(), rel=1e-6)
@@ -434,6 +431,65 @@ def test_without_held_out_examples_there_is_no_such_loss() -> None:
 def test_too_few_examples_are_refused() -> None:
     with pytest.raises(TrainingError, match=r"training needs examples; got 1, of which 1 are held out. Give more data"):
         line(line_recipe(held_out=0.1), numbers(1))
+
+
+# ---- compiled networks
+
+
+class Double(nn.Module):
+    """A network of one number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+
+class Network(Line):
+    """A family with a network, which should double."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda self, batch: (self.network(batch.x.float()) - 2 * batch.x).square().mean())
+        self.network = Double()
+
+
+def compiled(monkeypatch: pytest.MonkeyPatch, backend: Any) -> Trainer:
+    """A trainer whose network is traced as for any compiler and then handed to this one."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    return line(line_recipe(compile=True), family=Network())
+
+
+def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = line(line_recipe(), family=Network())
+    trainer = compiled(monkeypatch, "eager")
+    for each in (plain, trainer):
+        each.run()
+    assert same(plain, trainer)
+
+
+def test_a_recipe_says_whether_networks_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(graph: Any, inputs: Any) -> Any:
+        seen.append(1)
+        return graph.forward
+
+    compiled(monkeypatch, counted).run()
+    assert seen
+    seen.clear()
+    line(line_recipe(), family=Network()).run()
+    assert not seen
+
+
+def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(graph: Any, inputs: Any) -> Any:
+        raise OSError("no compiler here")
+
+    wanted = r"the networks should be compiled, as the recipe says; that failed: .*\n?.*compile=false"
+    with pytest.raises(TrainingError, match=wanted):
+        compiled(monkeypatch, broken).run()
 
 
 # ---- optimisers and precision
@@ -456,7 +512,9 @@ def test_muon_takes_the_matrices_inside_and_adamw_the_rest() -> None:
     trainer = letters(letters_recipe(optimizer="muon"))
     found = {kind: {n for k, names, _ in groups(trainer) if k == kind for n in names} for kind in ("AdamW", "Muon")}
     assert found["Muon"] == {
-        f"network.blocks.0.{part}.weight" for part in ("attention.inward", "attention.outward", "feed.up", "feed.down")
+        "network.modulation.linear.weight",
+        *(f"network.blocks.0.attention.{part}.weight" for part in ("inward", "outward")),
+        *(f"network.blocks.0.feed.{part}.weight" for part in ("up", "down")),
     }
     assert "network.embedding.weight" in found["AdamW"]
     assert found["Muon"] | found["AdamW"] == {name for name, _ in trainer.family.named_parameters()}

@@ -62,7 +62,7 @@ class Recipe:
     average:     the decay of the exponential moving average of the weights, 0 for none
     held_out:    the share of the data kept for the validation loss
     precision:   "float32", "bfloat16", or "auto" for whichever is faster on the device
-    compile:     whether the networks are compiled by torch for training: a minute more at the start, a quarter to a half
+    compile:     whether torch compiles the networks for training: a minute more at the start, a quarter to a half
                  less time a step; needs a C++ compiler on a CPU
     seed:        of the weights, the order of the data and every other draw
     """

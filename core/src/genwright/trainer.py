@@ -167,8 +167,14 @@ class Trainer:
         return total
 
     def _loss(self, phase: int, batch: Batch) -> Tensor:
-        with self.fabric.autocast():
-            loss: Tensor = self.family(phase, batch)
+        try:
+            with self.fabric.autocast():
+                loss: Tensor = self.family(phase, batch)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            raise TrainingError(
+                f"the networks should be compiled, as the recipe says; that failed: {str(error).splitlines()[0]} "
+                "Install a C++ compiler, or train with compile=false, which gives other last bits."
+            ) from error
         return loss
 
     @torch.no_grad()

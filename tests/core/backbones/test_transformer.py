@@ -129,6 +129,23 @@ def test_what_is_asked_for_changes_the_logits(made: Transformer) -> None:
     assert (logits[1] - logits[2]).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("part", range(4), ids=["scale", "shift", "scale-feed", "shift-feed"])
+def test_what_is_asked_for_modulates_both_parts_of_a_block(made: Transformer, part: int) -> None:
+    tokens, asked = sequences(4), condition(4)
+    before = made(tokens, asked)
+    made.modulation.linear.weight.chunk(4)[part].zero_()
+    after = made(tokens, asked)
+    assert (after - before).abs().max() > 1e-4
+    assert (streamed(made, tokens, asked) - after).abs().max() < 1e-5
+
+
+def test_where_nothing_can_be_asked_for_there_are_no_weights_for_it() -> None:
+    made = Transformer(space=SPACE, conditions=ConditionSpace(), width=32, depth=2, heads=4)
+    assert not any("modulation" in name for name, _ in made.named_parameters())
+    tokens, nothing = sequences(3), Condition.none(3)
+    assert (streamed(made, tokens, nothing) - made(tokens, nothing)).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize(("shared", "kept"), [(1, 4), (2, 2), (4, 1)])
 def test_attention_is_what_its_definition_says(shared: int, kept: int) -> None:
     """Head n of the queries looks at head n // shared of the keys and values."""

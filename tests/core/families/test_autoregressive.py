@@ -72,13 +72,11 @@ def test_all_sequences_together_have_probability_1() -> None:
     assert float(made.log_likelihood(x, Condition.none(len(x))).double().exp().sum()) == pytest.approx(1, abs=1e-6)
 
 
-def test_the_loss_is_nats_per_token_up_to_the_first_stop() -> None:
+def test_the_loss_is_nats_per_position_up_to_the_first_stop() -> None:
     made = family()
     (phase,) = made.phases()
-    tokens = 3 + 1 + 4 + 2
-    assert phase.weight(batch(torch.tensor(ROWS))) == tokens
     assert float(phase.loss(batch(torch.tensor(ROWS)))) == pytest.approx(
-        -sum(by_hand(made, row) for row in ROWS) / tokens, abs=1e-6
+        -sum(by_hand(made, row) for row in ROWS) / (len(ROWS) * 4), abs=1e-6
     )
 
 
@@ -93,9 +91,7 @@ def test_where_nothing_stops_every_token_counts() -> None:
     made = family(Tokens(vocab_size=3, shape=(2, 2)))
     (phase,) = made.phases()
     x = torch.tensor([[[1, 0], [0, 2]]])
-    assert phase.weight(batch(x)) == 4
-    found = float(made.log_likelihood(x, Condition.none(1))[0])
-    assert found == pytest.approx(by_hand(made, [1, 0, 0, 2], stop=None), abs=1e-6)
+    assert float(phase.loss(batch(x))) == pytest.approx(-by_hand(made, [1, 0, 0, 2], stop=None) / 4, abs=1e-6)
 
 
 def test_the_reading_says_how_rows_start_and_end() -> None:
@@ -103,17 +99,13 @@ def test_the_reading_says_how_rows_start_and_end() -> None:
     assert (reading.start, reading.stop, reading.length) == (3, STOP, 4)
 
 
-def test_losses_of_parts_weighted_by_their_tokens_are_the_loss_of_the_whole() -> None:
-    """The mean of the parts' means once stood for it, which made short rows count more."""
+def test_every_row_counts_the_same_whatever_it_is_batched_with() -> None:
+    """A mean over tokens once made those of short rows, batched with their like, count more: too many were drawn."""
     made = family()
     (phase,) = made.phases()
-    whole = batch(torch.tensor(ROWS))
-    parts = [whole[:1], whole[1:]]
-    weights = [phase.weight(part) for part in parts]
-    assert weights == [3, 7]
-    mean = sum(phase.loss(part) * weight for part, weight in zip(parts, weights, strict=True)) / sum(weights)
-    assert torch.allclose(mean, phase.loss(whole))
-    assert not torch.allclose(sum(phase.loss(part) for part in parts) / 2, phase.loss(whole))
+    rows = batch(torch.tensor(sorted(ROWS, key=lambda row: row.index(0) if 0 in row else 4)))
+    apart = torch.stack([phase.loss(rows[:2]), phase.loss(rows[2:])]).mean()
+    assert torch.allclose(apart, phase.loss(rows))
 
 
 def test_a_transformer_learns_a_language_down_to_its_entropy() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast, final
+from typing import TYPE_CHECKING, TypeAlias, cast, final
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,13 @@ from genwright.readings import Condition
 if TYPE_CHECKING:
     from genwright.backbones.transformer import Block, Transformer
 
-__all__ = ["TransformerStream", "rotate"]
+__all__ = ["UNMODULATED", "Modulated", "TransformerStream", "normed", "rotate"]
+
+# A scale and a shift.
+Affine: TypeAlias = tuple[Tensor, Tensor]
+# Those of attention's input and of the feed-forward part's.
+Modulated: TypeAlias = tuple[Affine | None, Affine | None]
+UNMODULATED: Modulated = (None, None)
 
 
 @final
@@ -38,7 +44,7 @@ class TransformerStream:
         self._embedding, self._cosine, self._sine = weight, network.cosine.to(weight), network.sine.to(weight)
         self._mask = weight.new_full((length, length), -torch.inf).triu(1)
         self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
-        self._ask(network.conditioning(self._condition))
+        self._ask()
 
     @torch.inference_mode()
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
@@ -46,9 +52,9 @@ class TransformerStream:
         x = F.embedding(tokens, self._embedding) + self._asked
         place = _Place.of(self._at, self._layers[0], self._cosine, self._sine, self._mask)
         for layer in self._layers:
-            x = layer.step(x, place)
+            x = layer.step(x, place, *self._modulated)
         self._at = (self._at + 1).clamp(max=self._network.space.size - 1)
-        return _unit(x) @ self._outward
+        return normed(x) @ self._outward
 
     @torch.inference_mode()
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
@@ -63,12 +69,15 @@ class TransformerStream:
                 scalars=torch.where(changed[:, None], now.scalars, before.scalars),
                 labels=torch.where(changed[:, None], now.labels, before.labels),
             )
-            self._ask(self._network.conditioning(self._condition))
+            self._ask()
 
-    def _ask(self, asked: Float[Tensor, "B D"]) -> None:
-        self._asked = _computed(asked)
-        blocks = zip(self._layers, self._network.blocks, strict=True)
-        self._layers = [layer.asked(cast("Block", block), asked) for layer, block in blocks]
+    def _ask(self) -> None:
+        """Compute what the rows ask for."""
+        asked, modulation = self._network.conditioning(self._condition), self._network.modulation
+        self._asked, self._modulated = _computed(asked), UNMODULATED
+        if modulation is not None:
+            attend, feed = modulation(asked)
+            self._modulated = (_computed(attend[0]), _computed(attend[1])), (_computed(feed[0]), _computed(feed[1]))
 
 
 @final
@@ -114,8 +123,6 @@ class _Layer:
     values: Float[Tensor, "BK S H"]
     kept: int
     group: int
-    attend: tuple[Tensor, Tensor] | None = None
-    feed: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def of(cls, block: Block, rows: int, length: int) -> _Layer:
@@ -134,12 +141,9 @@ class _Layer:
             group=attention.heads // kept,
         )
 
-    def asked(self, block: Block, asked: Float[Tensor, "B D"]) -> _Layer:
-        """Return the layer, modulated by what is asked for, with the same cache."""
-        attend, feed = (norm.modulate(asked) for norm in (block.norm_attention, block.norm_feed))
-        return replace(self, attend=attend and (_computed(attend[0]), _computed(attend[1])), feed=feed and (_computed(feed[0]), _computed(feed[1])))
-
-    def step(self, x: Float[Tensor, "B D"], place: _Place) -> Float[Tensor, "B D"]:
+    def step(
+        self, x: Float[Tensor, "B D"], place: _Place, attend: Affine | None, feed: Affine | None
+    ) -> Float[Tensor, "B D"]:
         """Return the stream after this block, having written the newest position to the cache.
 
         The products run over the whole padded cache in one shape: SDPA with a single query gives bits that depend on
@@ -147,16 +151,22 @@ class _Layer:
         """
         head = self.values.shape[-1]
         turned, values = torch.split(
-            (_modulated(x, self.attend) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
+            (normed(x, attend) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
         )
-        turned = rotate(_unit(turned), place.cosine, place.sine)
+        turned = rotate(normed(turned), place.cosine, place.sine)
         queries, keys = torch.split(turned, [self.kept * self.group, self.kept], 1)
         self.keys.view(-1).index_copy_(0, place.keys, keys.flatten())
         self.values.view(-1, head).index_copy_(0, place.values, values.flatten(0, 1))
         scores = torch.baddbmm(place.mask, queries.reshape(-1, self.group, head), self.keys, alpha=head**-0.5)
         gathered = (scores.softmax(-1) @ self.values).view(len(x), -1)
         x = torch.addmm(x, gathered, self.outward)
-        return torch.addmm(x, self.activate(_modulated(x, self.feed) @ self.up), self.down)
+        return torch.addmm(x, self.activate(normed(x, feed) @ self.up), self.down)
+
+
+def normed(x: Float[Tensor, "*rows D"], by: Affine | None = None) -> Float[Tensor, "*rows D"]:
+    """Return x with a root mean square of 1, then scaled and shifted."""
+    unit = F.rms_norm(x, x.shape[-1:])
+    return torch.addcmul(by[1], unit, by[0]) if by else unit
 
 
 def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
@@ -165,14 +175,6 @@ def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float
     cosine, sine: of `rotation`, broadcast over heads; the sines of the first half with a minus
     """
     return x * cosine + x.roll(x.shape[-1] // 2, -1) * sine
-
-
-def _unit(x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
-    return F.rms_norm(x, x.shape[-1:])
-
-
-def _modulated(x: Float[Tensor, "B D"], by: tuple[Tensor, Tensor] | None) -> Float[Tensor, "B D"]:
-    return torch.addcmul(by[1], _unit(x), by[0]) if by else _unit(x)
 
 
 def _computed(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -10,18 +10,18 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.backbones.conditioning import Conditioning
-from genwright.backbones.stream import TransformerStream, rotate
+from genwright.backbones.stream import UNMODULATED, Modulated, TransformerStream, normed, rotate
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
-__all__ = ["AdaptiveNorm", "Block", "Transformer"]
+__all__ = ["Block", "Transformer"]
 
 
 class Transformer(nn.Module):
     """A causal transformer: rotary positions, RMS norms before each part and of queries and keys, tied embeddings.
 
-    What is asked for is added to each embedding, and scales and shifts the input of each part of each block.
+    What is asked for is added to each embedding, and scales and shifts the input of either part of every block.
 
     width:      of the residual stream, D
     depth:      number of blocks
@@ -32,8 +32,8 @@ class Transformer(nn.Module):
 
     Sources: Vaswani et al. (2017), arXiv:1706.03762; Su et al. (2021), arXiv:2104.09864 (rotary positions); Henry et
     al. (2020), arXiv:2010.04245 (query and key norm); Shazeer (2019, 2020), arXiv:1911.02150 (shared heads),
-    arXiv:2002.05202 (SwiGLU); So et al. (2021), arXiv:2109.08668 (squared ReLU); Peebles and Xie (2022),
-    arXiv:2212.09748 (adaptive norms).
+    arXiv:2002.05202 (SwiGLU); So et al. (2021), arXiv:2109.08668 (squared ReLU); Chen et al. (2023),
+    arXiv:2310.00426 (one modulation for all blocks).
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class Transformer(nn.Module):
         # One more row than the vocabulary: the start token, which is never predicted.
         self.embedding = nn.Embedding(space.vocab_size + 1, width)
         self.conditioning = Conditioning(conditions, width=width)
-        asks = bool(conditions.scalars or conditions.labels)
+        self.modulation = Modulation(width) if conditions.scalars or conditions.labels else None
         self.blocks = nn.ModuleList(
-            Block(width=width, heads=heads, shared=shared, hidden=expansion * width, activation=activation, asks=asks)
+            Block(width=width, heads=heads, shared=shared, hidden=expansion * width, activation=activation)
             for _ in range(depth)
         )
         self.norm = nn.RMSNorm(width)
@@ -72,10 +72,11 @@ class Transformer(nn.Module):
     def forward(self, tokens: Int64[Tensor, "B T"], condition: Condition) -> Float[Tensor, "B T V"]:
         """Return the logits that follow each token; the first token of a row is `start`."""
         asked = self.conditioning(condition)[:, None]
+        modulated = self.modulation(asked) if self.modulation else UNMODULATED
         x = self.embedding(tokens) + asked
         rotary = self.cosine[: tokens.shape[1]], self.sine[: tokens.shape[1]]
         for block in self.blocks:
-            x = block(x, asked, *rotary)
+            x = block(x, modulated, *rotary)
         return self.logits(x)
 
     def logits(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows V"]:
@@ -87,50 +88,48 @@ class Transformer(nn.Module):
         return TransformerStream(self, condition)
 
 
-class Block(nn.Module):
-    """Attention, then a feed-forward part, each added to the residual stream.
+class Modulation(nn.Module):
+    """Turns what is asked for into a scale and a shift of the input of either part, the same in every block."""
 
-    asks: whether anything can be asked for, which then modulates the input of both parts
-    """
-
-    def __init__(self, *, width: int, heads: int, shared: int, hidden: int, activation: str, asks: bool) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm_attention, self.norm_feed = AdaptiveNorm(width, asks=asks), AdaptiveNorm(width, asks=asks)
+        self.linear = nn.Linear(width, 4 * width, bias=False)
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, asked: Float[Tensor, "*rows D"]) -> Modulated:
+        """Return the scale and the shift of attention's input, then those of the feed-forward part's."""
+        scale_attend, shift_attend, scale_feed, shift_feed = self.linear(F.silu(asked)).chunk(4, -1)
+        return (1 + scale_attend, shift_attend), (1 + scale_feed, shift_feed)
+
+
+class Block(nn.Module):
+    """Attention, then a feed-forward part, each added to the residual stream."""
+
+    def __init__(self, *, width: int, heads: int, shared: int, hidden: int, activation: str) -> None:
+        super().__init__()
+        self.norm_attention, self.norm_feed = Norm(width), Norm(width)
         self.attention = Attention(width=width, heads=heads, shared=shared)
         self.feed = SquaredReLU(width, hidden) if activation == "relu2" else SwiGLU(width, hidden)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], asked: Float[Tensor, "B 1 D"], cosine: Tensor, sine: Tensor
+        self, x: Float[Tensor, "B T D"], modulated: Modulated, cosine: Tensor, sine: Tensor
     ) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
-        x = x + self.attention(self.norm_attention(x, asked), cosine, sine)
-        return cast(Tensor, x + self.feed(self.norm_feed(x, asked)))
+        attend, feed = modulated
+        x = x + self.attention(self.norm_attention(x, attend), cosine, sine)
+        return cast(Tensor, x + self.feed(self.norm_feed(x, feed)))
 
 
-class AdaptiveNorm(nn.Module):
-    """An RMS norm that what is asked for scales and shifts before the gain is applied."""
+class Norm(nn.Module):
+    """An RMS norm that may be scaled and shifted by what is asked for before its gain is applied."""
 
-    def __init__(self, width: int, *, asks: bool) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
-        self.modulation = nn.Linear(width, 2 * width, bias=False) if asks else None
-        if self.modulation:
-            nn.init.zeros_(self.modulation.weight)
 
-    def forward(self, x: Float[Tensor, "B T D"], asked: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "*rows D"], by: tuple[Tensor, Tensor] | None) -> Float[Tensor, "*rows D"]:
         """Return the normed activations."""
-        unit, modulated = F.rms_norm(x, x.shape[-1:]), self.modulate(asked)
-        if modulated:
-            scale, shift = modulated
-            unit = torch.addcmul(shift, unit, scale)
-        return unit * self.weight
-
-    def modulate(self, asked: Float[Tensor, "*rows D"]) -> tuple[Tensor, Tensor] | None:
-        """Return the scale and the shift, each [*rows, D]; None where nothing can be asked for."""
-        if self.modulation is None:
-            return None
-        scale, shift = self.modulation(F.silu(asked)).chunk(2, -1)
-        return 1 + scale, shift
+        return normed(x, by) * self.weight
 
 
 class Attention(nn.Module):
