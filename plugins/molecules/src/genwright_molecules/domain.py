@@ -62,7 +62,7 @@ class Molecules(Domain[str]):
             return Chem.MolToInchiKey(parsed) or None  # type: ignore[no-untyped-call]
 
     def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
-        """Return properties of molecules, one column a name; NaN for invalid ones.
+        """Return properties of molecules, one column a name; NaN for invalid ones. They are kept in the user's cache.
 
         Raises ConditionError for a name that is no scalar condition.
         """
@@ -71,8 +71,9 @@ class Molecules(Domain[str]):
                 scalars = ", ".join(n for n, offer in self.conditions.items() if isinstance(offer, Scalar))
                 raise ConditionError(f"molecules are measured by {scalars}; got {name!r}. Choose among these.")
         from genwright_molecules.properties import measure
+        from genwright_molecules.scores import ScoreCache
 
-        return measure(items, names)
+        return measure(items, names, cache=ScoreCache())
 
     def gather(self, items: Sequence[str]) -> Any:
         """Return a `molecules.Molecules` of the items."""

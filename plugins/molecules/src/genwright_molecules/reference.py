@@ -20,7 +20,7 @@ from jaxtyping import Float64, UInt8
 from numpy import ndarray
 from rdkit import rdBase
 
-from genwright_molecules.folders import cache_folder
+from genwright.folders import cache_folder
 from genwright_molecules.frechet import Gaussian
 from genwright_molecules.molecules import Molecules
 
@@ -45,7 +45,7 @@ class Reference:
 
     def __init__(self, smiles: Sequence[str], *, workers: int | None = None, folder: Path | None = None) -> None:
         self._molecules = Molecules(smiles, workers=workers)
-        self._folder = (cache_folder() / "references" if folder is None else folder) / self.digest
+        self._folder = (cache_folder() / "molecules" / "references" if folder is None else folder) / self.digest
 
     @cached_property
     def digest(self) -> str:

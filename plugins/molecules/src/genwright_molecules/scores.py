@@ -11,7 +11,7 @@ from typing import TypeVar, final
 
 from rdkit import rdBase
 
-from genwright_molecules.folders import cache_folder
+from genwright.folders import cache_folder
 
 __all__ = ["ScoreCache"]
 
@@ -34,7 +34,7 @@ class ScoreCache:
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
-        self._path = Path(path) if path is not None else cache_folder() / "scores.sqlite"
+        self._path = Path(path) if path is not None else cache_folder() / "molecules" / "scores.sqlite"
 
     def get(self, keys: Sequence[str], names: Sequence[str]) -> dict[str, tuple[float, ...]]:
         """Return the values of the keys for which every named property is known, in the order of the names."""
