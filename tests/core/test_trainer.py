@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 import genwright.trainer
-from genwright.errors import RecipeError, TrainingError
+from genwright.errors import RecipeError, TrainingError, UsageError
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Reading
 from genwright.recipe import Recipe, use
 from genwright.seeds import Noise
 from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
-from genwright.trainer import Examples, Progress, Trainer
+from genwright.trainer import Examples, Progress, Trainer, chosen_device
 from genwright.training import prepared
 
 
@@ -174,10 +174,24 @@ def test_a_run_that_was_finished_is_only_taken_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("save_always")
+def test_a_run_on_other_data_is_not_taken_up(tmp_path: Path) -> None:
+    line(line_recipe(), state=tmp_path / "state").run()
+    with pytest.raises(RecipeError, match="a training run whose data has the digest"):
+        line(line_recipe(), numbers(41), state=tmp_path / "state").run()
+
+
+@pytest.mark.parametrize("device", ["cuda", "abacus"])
+def test_a_device_that_is_not_here_is_refused(device: str) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(UsageError, match=f"a device that this machine has, or auto; got '{device}'.* Try: auto"):
+        chosen_device(device)
+
+
 def test_a_run_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
     letters(letters_recipe(), state=tmp_path / "state").run()
     with pytest.raises(
-        RecipeError, match=r"state holds a training run of recipe \w{12}; this recipe is .* another folder"
+        RecipeError, match=r"state holds a training run whose recipe has the digest \w{12}; this .* another folder"
     ):
         letters(letters_recipe(seed=1), state=tmp_path / "state").run()
 

@@ -87,10 +87,12 @@ class Checkpoint:
             save_file({name: tensor.contiguous() for name, tensor in weights.items()}, unfinished / _WEIGHTS)
             text = json.dumps({"format": FORMAT, **card}, indent=2, sort_keys=True, allow_nan=False)
             (unfinished / _CARD).write_text(text + "\n", encoding="utf-8")
+            _make_durable(unfinished / _WEIGHTS, unfinished / _CARD, unfinished)
             unfinished.chmod(0o755)
             if folder.exists():
                 folder.rmdir()
             os.replace(unfinished, folder)
+            _make_durable(folder.parent)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -112,6 +114,16 @@ def check_new(folder: Path) -> None:
         raise CheckpointError(f"a checkpoint is written to a new folder; {folder} is not empty. Choose another.")
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"a checkpoint is written to a new folder; {folder} is a file. Choose another.")
+
+
+def _make_durable(*paths: Path) -> None:
+    """Wait until files and folders are on the disk, so that a power cut leaves the whole checkpoint or none."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _missing(folder: Path, name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -18,13 +20,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from genwright.errors import RecipeError, TrainingError
+from genwright.errors import RecipeError, TrainingError, UsageError
 from genwright.family import Batch, Family
 from genwright.readings import Condition
 from genwright.recipe import Recipe
 from genwright.seeds import Noise, permutation
 
-__all__ = ["Examples", "Progress", "Trainer"]
+__all__ = ["Examples", "Progress", "Trainer", "chosen_device"]
 
 # Batches are made of examples of like length out of this many batches, so that little of a batch is padding.
 _WINDOW = 16
@@ -47,6 +49,14 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the encoded items and their conditions."""
+        sha = hashlib.sha256()
+        for tensor in (self.x, self.scalars, self.labels):
+            sha.update(tensor.contiguous().numpy().data)
+        return sha.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,13 +252,18 @@ class Trainer:
         rate = _rate(self.recipe, self.step - 1)
         self.on_report(Progress(step=self.step, losses=means, rate=rate, seconds=self.seconds))
 
+    @cached_property
+    def _identity(self) -> Mapping[str, str]:
+        """The digests of what a resumed run must share with this one."""
+        return {"recipe": self.recipe.digest, "data": self.examples.digest}
+
     def _save(self) -> None:
         """Write where training stands, whole or not at all."""
         assert self.state is not None
         tensors = {f"family.{name}": value for name, value in self.family.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         tensors |= dict(self._optimizer_tensors())
-        facts = {"step": self.step, "seconds": self.seconds, "recipe": self.recipe.digest}
+        facts = {"step": self.step, "seconds": self.seconds, **self._identity}
         self.state.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.state.with_suffix(".unfinished")
         copies = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
@@ -266,16 +281,27 @@ class Trainer:
         if self.state is None or not self.state.exists():
             return
         facts, tensors = _read_state(self.state)
-        if facts["recipe"] != self.recipe.digest:
-            raise RecipeError(
-                f"{self.state} holds a training run of recipe {facts['recipe'][:12]}; this recipe is "
-                f"{self.recipe.digest[:12]}. Go on with that recipe, or train into another folder."
-            )
+        for what, digest in self._identity.items():
+            if facts[what] != digest:
+                raise RecipeError(
+                    f"{self.state} holds a training run whose {what} has the digest {facts[what][:12]}; this one's is "
+                    f"{digest[:12]}. Go on with the same {what}, or train into another folder."
+                )
         self.family.load_state_dict(_part(tensors, "family."))
         self.average = {name: value.to(self.fabric.device) for name, value in _part(tensors, "average.").items()}
         for number, optimizer in enumerate(o for group in self.optimizers for o in group):
             _restore(optimizer, _part(tensors, f"optimizer.{number}."))
         self.step, self.seconds = facts["step"], facts["seconds"]
+
+
+def chosen_device(accelerator: str) -> str:
+    """Return the device that "auto", "cpu" or "cuda" stands for here. Raises UsageError for one that is not here."""
+    try:
+        return str(Fabric(accelerator=accelerator, devices=1).device)
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"training takes a device that this machine has, or auto; got {accelerator!r}: {error} Try: auto."
+        ) from error
 
 
 def _read_state(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:

@@ -27,7 +27,7 @@ from genwright.registry import Registry
 from genwright.run import Run, new_run_id
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens
-from genwright.trainer import Examples, Progress, Trainer
+from genwright.trainer import Examples, Progress, Trainer, chosen_device
 
 __all__ = ["trained"]
 
@@ -53,7 +53,7 @@ def trained(
         id=new_run_id(),
         kind="train",
         domain=recipe.domain,
-        environment=environment(registry, device, torch.get_num_threads()),
+        environment=environment(registry, chosen_device(device), torch.get_num_threads()),
         model=name,
         config={"recipe": recipe.to_json()},
         seed=recipe.seed,
