@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from genwright.space import ConditionSpace, Continuous, Tokens
+from genwright.space import WORDS, ConditionSpace, Continuous, Tokens
 
 
 def test_a_space_knows_how_many_numbers_a_sample_has() -> None:
@@ -17,3 +17,17 @@ def test_a_condition_space_comes_back_from_a_card_in_its_order() -> None:
     again = ConditionSpace.from_json(json.loads(json.dumps(space.to_json(), sort_keys=True)))
     assert again == space
     assert list(again.scalars) == ["b", "a"]
+
+
+TEXTS = ConditionSpace(labels={"colour": ("red",)}, texts={"caption": ("cat", "face", "red")})
+
+
+def test_words_are_places_among_the_known_ones() -> None:
+    assert TEXTS.words("caption", "Red-FACED unicorn, cat face!")[:4] == [2, 0, 1, -1]
+    assert len(TEXTS.words("caption", "cat " * 99)) == WORDS
+
+
+def test_a_text_has_as_many_columns_as_words_are_read() -> None:
+    assert TEXTS.columns == 1 + WORDS
+    assert TEXTS.names == ["colour", "caption"]
+    assert ConditionSpace.from_json(TEXTS.to_json()) == TEXTS

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import genwright.trainer
 from genwright.errors import RecipeError, TrainingError, UsageError
 from genwright.family import Batch, Family, Phase
-from genwright.readings import Reading
+from genwright.readings import Condition, Reading
 from genwright.recipe import Recipe, use
 from genwright.seeds import Noise
 from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
@@ -57,8 +57,11 @@ def numbers(count: int, **changes: Any) -> Examples:
     """Examples whose x is their own number."""
     fields: dict[str, Any] = {
         "x": torch.arange(count)[:, None],
-        "scalars": torch.ones(count, 2),
-        "labels": torch.zeros(count, 2, dtype=torch.int64),
+        "condition": Condition(
+            scalars=torch.ones(count, 2),
+            labels=torch.zeros(count, 2, dtype=torch.int64),
+            prefix=torch.empty(count, 0, dtype=torch.int64),
+        ),
         "lengths": torch.arange(count) % 7,
     }
     return Examples(**(fields | changes))

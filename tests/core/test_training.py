@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import genwright as gw
 from genwright.errors import (
@@ -31,6 +32,22 @@ def only(store: MemoryStore) -> Run:
     """Return the one run of a store."""
     (run,) = store.runs()
     return run
+
+
+def test_a_label_is_learned_from_what_items_have_of_it(tmp_path: Path, rounds_file: Path) -> None:
+    recipe = quick(rounds_file, conditions=("letters", "first"), steps=150, batch_size=32, learning_rate=0.02)
+    model = gw.train(recipe, folder=tmp_path / "labelled", store=False, device="cpu")
+    assert model.conditions.labels == {"first": ("a", "b", "c", "d")}
+    drawn = gw.generate(model, 64, seed=1, where={"first": "c"}, store=False)
+    assert sum(sample.item.lower().startswith("c") for sample in drawn) > 56
+
+
+def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_file: Path) -> None:
+    first = gw.train(quick(rounds_file), folder=tmp_path / "first", store=False, device="cpu")
+    still = quick(rounds_file, start=str(tmp_path / "first"), steps=1, learning_rate=0.0, average=0.0)
+    second = gw.train(still, folder=tmp_path / "second", store=False, device="cpu")
+    ours, theirs = first.family.state_dict(), second.family.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def quick(data: Path, **changes: Any) -> gw.Recipe:
@@ -126,7 +143,7 @@ def test_items_that_cannot_be_trained_on_are_counted(tmp_path: Path, rounds_file
         ({"backbone": use("transformer", with_=3)}, OptionError, "backbone 'transformer' has no option 'with_'"),
         ({"backbone": use("transformer", width=30)}, OptionError, "a transformer needs width"),
         ({"conditions": ("leters",)}, UnknownName, "no condition of rounds named 'leters'. Did you mean 'letters'"),
-        ({"conditions": ("first",)}, RecipeError, "learned from what items measure; 'first' is not measured"),
+        ({"conditions": ("start",)}, RecipeError, "learned from what items have; 'start' is a start"),
         ({"data": "nowhere.txt"}, GenwrightError, "nowhere.txt"),
     ],
 )

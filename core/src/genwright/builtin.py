@@ -32,6 +32,7 @@ def register_families() -> Iterable[FamilySpec]:
         spaces=("tokens",),
         reads="next-token",
         roles={"network": "causal"},
+        likelihood="exact",
     )
 
 

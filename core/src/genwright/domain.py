@@ -12,7 +12,7 @@ import numpy as np
 
 from genwright.errors import ConditionError
 
-__all__ = ["Domain", "Label", "Offer", "Prefix", "Scalar"]
+__all__ = ["Domain", "Label", "Offer", "Prefix", "Scalar", "Text"]
 
 Item = TypeVar("Item")
 
@@ -41,14 +41,14 @@ class Scalar:
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """One of some named values."""
+    """One of some named values; those of the data a model learned from where `values` is empty."""
 
     summary: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
 
     def check(self, name: str, value: object) -> str:
         """Return the value as one of `values`. Raises ConditionError if it is none of them."""
-        if str(value) not in self.values:
+        if self.values and str(value) not in self.values:
             raise ConditionError(f"condition {name!r} takes one of {', '.join(self.values)}; got {value!r}.")
         return str(value)
 
@@ -62,18 +62,32 @@ class Prefix:
 
     def check(self, name: str, value: object) -> str:
         """Return the text. Raises ConditionError if it is no text, too long, or holds NUL or lone surrogates."""
-        if not isinstance(value, str):
-            raise ConditionError(f"condition {name!r} takes text; got {type(value).__name__}.")
-        if len(value) > self.longest:
-            raise ConditionError(
-                f"condition {name!r} takes at most {self.longest} characters; got {len(value):,}. Shorten it."
-            )
-        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise ConditionError(f"condition {name!r} takes plain text; got NUL or a lone surrogate in it. Remove it.")
-        return value
+        return _plain(name, value, self.longest)
 
 
-Offer = Scalar | Label | Prefix
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """What the sample should show or say, in words."""
+
+    summary: str
+    longest: int = 4096
+
+    def check(self, name: str, value: object) -> str:
+        """Return the text. Raises ConditionError if it is no text, too long, or holds NUL or lone surrogates."""
+        return _plain(name, value, self.longest)
+
+
+def _plain(name: str, value: object, longest: int) -> str:
+    if not isinstance(value, str):
+        raise ConditionError(f"condition {name!r} takes text; got {type(value).__name__}.")
+    if len(value) > longest:
+        raise ConditionError(f"condition {name!r} takes at most {longest} characters; got {len(value):,}. Shorten it.")
+    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise ConditionError(f"condition {name!r} takes plain text; got NUL or a lone surrogate in it. Remove it.")
+    return value
+
+
+Offer = Scalar | Label | Prefix | Text
 
 
 class Domain(ABC, Generic[Item]):
@@ -108,6 +122,10 @@ class Domain(ABC, Generic[Item]):
     @abstractmethod
     def measure(self, items: Sequence[Item], names: Sequence[str]) -> np.ndarray:
         """Return what items have of the scalar conditions named, float64 [items, names]; NaN where none can be said."""
+
+    def describe(self, items: Sequence[Item], name: str) -> list[str | None]:
+        """Return what items have of the label or text condition named; None where none can be said."""
+        return [None] * len(items)
 
     @abstractmethod
     def gather(self, items: Sequence[Item]) -> Any:

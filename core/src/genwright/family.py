@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from genwright.errors import MismatchError
 from genwright.readings import Condition, Reading
 from genwright.seeds import Noise
 
@@ -34,12 +36,14 @@ class Batch:
 class Phase:
     """One loss with the parameters it moves. A GAN has two, every other family one.
 
-    loss: the mean over a batch's rows, whatever their lengths, so that every example counts the same
+    loss:  the mean over a batch's rows, whatever their lengths, so that every example counts the same
+    betas: of AdamW, which moves whatever Muon does not
     """
 
     name: str
     loss: Callable[[Batch], Tensor]
     parameters: Sequence[nn.Parameter]
+    betas: tuple[float, float] = (0.9, 0.98)
 
 
 class Family(nn.Module, ABC):
@@ -47,7 +51,8 @@ class Family(nn.Module, ABC):
 
     space:      the sample space
     conditions: the ConditionSpace
-    build:      makes the network of a role: build("network", space=, conditions=)
+    build:      makes a network: build("network", space=, conditions=). The family's spec says the role it serves in;
+                `Role` says what a network in each role is given and is called with
     """
 
     @abstractmethod
@@ -61,3 +66,16 @@ class Family(nn.Module, ABC):
     @abstractmethod
     def reading(self) -> Reading:
         """Return the reading of what was learned, in evaluation mode."""
+
+    def log_likelihood(self, x: Tensor, condition: Condition, noise: Noise) -> Float[Tensor, " B"]:
+        """Return log p(x) of each row in nats, or a bound below it, as the family's spec says.
+
+        Where the space is continuous and has a step, of the values within half a step; else a density. `noise` is for
+        what can only be estimated.
+
+        Raises MismatchError where the family has no likelihood.
+        """
+        raise MismatchError(
+            f"family {type(self).__name__.lower()!r} learns to draw, and gives no likelihood. "
+            "For one, train an autoregressive, diffusion, flow, masked or VAE model of the same data."
+        )

@@ -23,7 +23,7 @@ from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import Reads
 
-__all__ = ["ROWS", "Generation"]
+__all__ = ["PLAINEST", "ROWS", "Generation"]
 
 Item = TypeVar("Item")
 
@@ -111,7 +111,8 @@ class Generation(Generic[Item]):
 
     @cached_property
     def _sampler(self) -> Sampler[Any]:
-        return make_sampler(self.sampler, self.registry, encoder=self.model.encoder)
+        reads = self.registry.get("family", self.model.recipe.family.name).reads
+        return make_sampler(self.sampler, self.registry, encoder=self.model.encoder, reads=reads)
 
 
 @contextmanager
@@ -124,15 +125,18 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def make_sampler(sampler: Component, registry: Registry, *, encoder: Any) -> Sampler[Any]:
-    """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler."""
+def make_sampler(sampler: Component, registry: Registry, *, encoder: Any, reads: Reads = "next-token") -> Sampler[Any]:
+    """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler.
+
+    reads: how the model is read, which decides the plainest sampler
+    """
     spec = registry.get("sampler", sampler.name)
     parameters = inspect.signature(spec.load()).parameters
     given: dict[str, Any] = {"encoder": encoder} if "encoder" in parameters else {}
     options = dict(sampler.options)
     if "inner" in parameters:
-        inner = Component.read(options.pop("inner", "temperature"))
-        given["inner"] = make_sampler(inner, registry, encoder=encoder)
+        inner = Component.read(options.pop("inner", None) or PLAINEST[reads])
+        given["inner"] = make_sampler(inner, registry, encoder=encoder, reads=reads)
     return make(spec, options, **given)  # type: ignore[no-any-return]
 
 
@@ -140,10 +144,16 @@ def suited(model: Model[Any], registry: Registry) -> Component:
     """Return the sampler that suits a model: its encoder's, else the plainest one for how its family is read."""
     assert model.recipe.encoder is not None, "a checkpoint's recipe names its encoder"
     encoder = registry.get("encoder", model.recipe.encoder.name)
-    return Component(encoder.sampler or _PLAINEST[registry.get("family", model.recipe.family.name).reads])
+    return Component(encoder.sampler or PLAINEST[registry.get("family", model.recipe.family.name).reads])
 
 
-_PLAINEST: Mapping[Reads, str] = {"next-token": "temperature"}
+PLAINEST: Mapping[Reads, str] = {
+    "next-token": "temperature",
+    "denoiser": "dpm-solver++",
+    "unmasker": "confidence",
+    "decoder": "prior",
+}
+"""The sampler of each reading that is used unless another is asked for."""
 
 
 def reviewed(samples: Sequence[Sample[Item]], reviewers: Mapping[str, Any]) -> list[Sample[Item]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from genwright.registry import Registry
 from genwright.seeds import seeded_torch
 from genwright.space import ConditionSpace
 
-__all__ = ["Model"]
+__all__ = ["Model", "load_weights", "new_encoder"]
 
 Item = TypeVar("Item")
 
@@ -50,12 +51,16 @@ class Model(Generic[Item]):
         domain = make(registry.get("domain", recipe.domain), {})
         backbone = registry.get("backbone", recipe.backbone.name)
 
+        spec = registry.get("family", recipe.family.name)
+        takes_role = "role" in inspect.signature(backbone.load()).parameters
+
         def build(part: str, **given: Any) -> nn.Module:
-            return make(backbone, recipe.backbone.options, **given)  # type: ignore[no-any-return]
+            role = {"role": spec.roles[part]} if takes_role else {}
+            return make(backbone, recipe.backbone.options, **given, **role)  # type: ignore[no-any-return]
 
         with seeded_torch(recipe.seed):
             family = make(
-                registry.get("family", recipe.family.name),
+                spec,
                 recipe.family.options,
                 space=encoder.space,
                 conditions=conditions,
@@ -81,7 +86,7 @@ class Model(Generic[Item]):
         encoder = new_encoder(recipe, registry)
         encoder.restore(card["encoder"])
         model = cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
-        _load_weights(model.family, checkpoint)
+        load_weights(model.family, checkpoint)
         model.family.to(device).eval().requires_grad_(False)
         return cls(**{**vars(model), "checkpoint": checkpoint})
 
@@ -115,8 +120,8 @@ class Model(Generic[Item]):
             if name not in offers:
                 raise UnknownName(f"condition of {self.domain.name}", name, offers)
         asked = {name: offers[name].check(name, value) for name, value in where.items()}
-        for name in asked:
-            self._check_learned(name, offers[name])
+        for name, value in asked.items():
+            self._check_learned(name, offers[name], value)
         return asked
 
     def condition(self, where: Mapping[str, Any]) -> Condition:
@@ -130,14 +135,24 @@ class Model(Generic[Item]):
         labels = [
             values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()
         ]
+        for name in self.conditions.texts:
+            labels += self.conditions.words(name, str(asked.get(name, "")))
         return Condition(
             scalars=torch.tensor([scalars]),
             labels=torch.tensor([labels], dtype=torch.int64),
             prefix=torch.tensor([list(prefix)], dtype=torch.int64),
         )
 
-    def _check_learned(self, name: str, offer: Offer) -> None:
-        learned = [*self.conditions.scalars, *self.conditions.labels]
+    def _check_learned(self, name: str, offer: Offer, value: object) -> None:
+        learned = self.conditions.names
+        if name in self.conditions.labels and value not in self.conditions.labels[name]:
+            raise UnknownName(f"{name} that this model learned", str(value), self.conditions.labels[name])
+        if name in self.conditions.texts and max(self.conditions.words(name, str(value))) < 0:
+            raise ConditionError(
+                f"condition {name!r} takes words that the model's training data have; got {value!r}, of which they "
+                f"have none. They have {len(self.conditions.texts[name]):,}, such as "
+                f"{', '.join(self.conditions.texts[name][:8])}."
+            )
         if name not in learned and not isinstance(offer, Prefix):
             raise ConditionError(
                 f"condition {name!r} is offered by {self.domain.name}, but this model learned "
@@ -170,7 +185,8 @@ def _check_components(checkpoint: Checkpoint, present: Mapping[str, str]) -> Non
             )
 
 
-def _load_weights(family: Family, checkpoint: Checkpoint) -> None:
+def load_weights(family: Family, checkpoint: Checkpoint) -> None:
+    """Give a family the weights of a checkpoint. Raises CheckpointError if they do not fit its networks."""
     try:
         family.load_state_dict(checkpoint.weights())
     except RuntimeError as error:

@@ -20,7 +20,8 @@ class Condition:
     """What each row should be like.
 
     scalars: in the units of the domain; NaN where nothing is asked
-    labels:  position among the label's values; -1 where nothing is asked
+    labels:  position among each label's values, then of each text's words (`ConditionSpace.columns`); -1 where nothing
+             is asked
     prefix:  tokens that the row starts with; -1 after its end
     """
 
@@ -124,10 +125,10 @@ class Decoder(Protocol):
     """VAE and GAN."""
 
     @property
-    def latent(self) -> int:
-        """The width of a latent."""
+    def latent(self) -> tuple[int, ...]:
+        """The shape of a latent: (Z,), or (C, Y, X) for one that keeps places."""
 
-    def decode(self, z: Float[Tensor, "B Z"], condition: Condition) -> Shaped[Tensor, " B *shape"]:
+    def decode(self, z: Float[Tensor, " B *latent"], condition: Condition) -> Shaped[Tensor, " B *shape"]:
         """Return the sample of a latent, where latents are unit normal."""
 
 

@@ -51,6 +51,7 @@ class Recipe:
     domain:      the domain's name
     data:        a named data set, or the path of a file or folder
     encoder, family, backbone: components; the encoder may be None for the domain's default
+    start:       the name of a model whose weights training starts from; "" for random ones
     conditions:  names of the domain's conditions that the model learns to follow
     drop:        the share of examples trained without any condition; of the others, each forgets a random share of its
                  own
@@ -72,6 +73,7 @@ class Recipe:
     family: Component
     backbone: Component
     encoder: Component | None = None
+    start: str = ""
     conditions: tuple[str, ...] = ()
     drop: float = 0.1
     steps: int = 10_000
@@ -180,7 +182,7 @@ def _check(recipe: Recipe) -> None:
 
 
 def _check_parts(recipe: Recipe) -> None:
-    for name in ("domain", "data"):
+    for name in ("domain", "data", "start"):
         if not isinstance(getattr(recipe, name), str):
             raise RecipeError(f"a recipe's {name} is text; got {getattr(recipe, name)!r}. Write its name.")
     for name in _PARTS:

@@ -101,8 +101,8 @@ class Registry:
     def check_sampler(self, *, family: str, sampler: str) -> None:
         """Check that the sampler can read what the family learns. Raises MismatchError if not."""
         offered, needed = self.get("family", family).reads, self.get("sampler", sampler).reads
-        if offered != needed:
-            fitting = [spec.name for spec in self.specs("sampler") if spec.reads == offered]
+        if needed not in (offered, "*"):
+            fitting = [spec.name for spec in self.specs("sampler") if spec.reads in (offered, "*")]
             raise MismatchError(
                 f"sampler {sampler!r} needs a {needed}, but family {family!r} is read as {offered}. "
                 f"Samplers that fit: {_listed(fitting)}."

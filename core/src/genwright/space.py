@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from genwright.specs import Space
 
-__all__ = ["ConditionSpace", "Continuous", "SampleSpace", "Tokens"]
+__all__ = ["WORDS", "ConditionSpace", "Continuous", "SampleSpace", "Tokens", "spelled"]
+
+WORDS = 16
+"""How many words of a text a model is given; the rest is not read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +37,17 @@ class Tokens:
 
 @dataclass(frozen=True, kw_only=True)
 class Continuous:
-    """Real numbers in a fixed shape, scaled to about [-1, 1]; `axes` names each axis ("C", "Y", "X")."""
+    """Real numbers in a fixed shape, scaled to about [-1, 1].
+
+    axes: the name of each axis ("C", "Y", "X")
+    step: the spacing of the values that items have, 2 / 255 for pixels of 8 bits; 0 where they may have any
+    """
 
     kind: ClassVar[Space] = "continuous"
 
     shape: tuple[int, ...]
     axes: tuple[str, ...]
+    step: float = 0.0
 
     @property
     def size(self) -> int:
@@ -55,20 +64,48 @@ class ConditionSpace:
 
     scalars: the mean and deviation that the training data have of each
     labels:  the values of each
+    texts:   the words that the training data have in each, lower-case
     """
 
     scalars: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """What can be asked for: scalars, labels, texts."""
+        return [*self.scalars, *self.labels, *self.texts]
+
+    @property
+    def columns(self) -> int:
+        """How many columns a condition's labels have: one a label, then WORDS a text."""
+        return len(self.labels) + WORDS * len(self.texts)
+
+    def words(self, name: str, text: str) -> list[int]:
+        """Return the places of a text's words among the known ones, the first WORDS of them, then -1.
+
+        Words that the training data do not have are left out.
+        """
+        known = self.texts[name]
+        found = [known.index(word) for word in spelled(text) if word in known][:WORDS]
+        return found + [-1] * (WORDS - len(found))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes an equal space, in its order, which the weights follow."""
         return {
             "scalars": [[name, mean, deviation] for name, (mean, deviation) in self.scalars.items()],
             "labels": [[name, list(values)] for name, values in self.labels.items()],
+            "texts": [[name, list(words)] for name, words in self.texts.items()],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ConditionSpace:
         """Return the space that `to_json` wrote."""
         scalars = {name: (float(mean), float(deviation)) for name, mean, deviation in data["scalars"]}
-        return cls(scalars=scalars, labels={name: tuple(values) for name, values in data["labels"]})
+        labels, texts = ({name: tuple(values) for name, values in data.get(of, ())} for of in ("labels", "texts"))
+        return cls(scalars=scalars, labels=labels, texts=texts)
+
+
+def spelled(text: str) -> list[str]:
+    """Return the words of a text, lower-case: runs of letters and digits."""
+    return re.findall(r"[^\W_]+", text.lower())

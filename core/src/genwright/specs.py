@@ -19,6 +19,7 @@ __all__ = [
     "EncoderSpec",
     "EngineSpec",
     "FamilySpec",
+    "Likelihood",
     "MetricSpec",
     "ModelSpec",
     "Reads",
@@ -32,7 +33,17 @@ __all__ = [
 
 Space = Literal["tokens", "continuous"]
 Role = Literal["causal", "denoise", "unmask", "generator", "posterior", "critic"]
+"""What a network serves as. All are made with space= and conditions=, and with role= if they take it. What each adds:
+
+causal:    network(tokens [B, T], condition) -> logits [B, T, V]; `start`; `open(condition)`, a Stream
+denoise:   network(x [B, *shape], level [B], condition) -> [B, *shape]; the level of noise is a number of order 1
+unmask:    network(x [B, *shape], condition) -> logits [B, *shape, V]; the mask is token V
+generator: made with latent=, a shape; network(z [B, *latent], condition) -> [B, *shape]; of tokens, logits with V last
+posterior: made with latent=, a shape; network(x [B, *shape], condition) -> [B, *latent]
+critic:    network(x [B, *shape], condition) -> [B]
+"""
 Reads = Literal["next-token", "denoiser", "unmasker", "decoder"]
+Likelihood = Literal["exact", "bound", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,20 +121,24 @@ class BackboneSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class FamilySpec(Spec):
-    """An objective, with the reading it offers and the role of each network it trains."""
+    """An objective, with the reading it offers and the role of each network it trains.
+
+    likelihood: what `Family.log_likelihood` gives: log p(x) itself, a bound below it, or nothing
+    """
 
     kind = "family"
     spaces: tuple[Space, ...]
     reads: Reads
     roles: Mapping[str, Role] = field(default_factory=dict)
+    likelihood: Likelihood = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerSpec(Spec):
-    """A procedure, with the reading it needs."""
+    """A procedure, with the reading it needs; "*" for one that wraps another sampler, whatever that reads."""
 
     kind = "sampler"
-    reads: Reads
+    reads: Reads | Literal["*"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from genwright.errors import RecipeError, TrainingError, UsageError
-from genwright.family import Batch, Family
+from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition
 from genwright.recipe import Recipe
 from genwright.seeds import Noise, permutation
@@ -42,8 +42,7 @@ class Examples:
     """
 
     x: Tensor
-    scalars: Tensor
-    labels: Tensor
+    condition: Condition
     lengths: Tensor
     encode: Callable[[Tensor, Noise], Tensor] | None = None
 
@@ -54,7 +53,7 @@ class Examples:
     def digest(self) -> str:
         """The SHA-256 of the encoded items and their conditions."""
         sha = hashlib.sha256()
-        for tensor in (self.x, self.scalars, self.labels):
+        for tensor in (self.x, self.condition.scalars, self.condition.labels):
             sha.update(tensor.contiguous().numpy().data)
         return sha.hexdigest()
 
@@ -93,7 +92,7 @@ class Trainer:
         self.recipe, self.examples, self.state = recipe, examples, state
         self.log_every, self.on_report = log_every, on_report
         self.fabric = Fabric(accelerator=accelerator, devices=1, precision=_precision(recipe.precision, accelerator))
-        self.optimizers = [_optimizers(recipe, phase.parameters) for phase in family.phases()]
+        self.optimizers = [_optimizers(recipe, phase) for phase in family.phases()]
         flat = [optimizer for group in self.optimizers for optimizer in group]
         self.fabric.setup(family, *flat)
         # Called as it is, since Fabric's wrapper takes no frozen dataclasses; autocast is all that it would add.
@@ -148,6 +147,7 @@ class Trainer:
         losses = {}
         rate = _rate(self.recipe, self.step)
         for number, (phase, optimizers) in enumerate(zip(self.family.phases(), self.optimizers, strict=True)):
+            self.family.zero_grad()
             losses[phase.name] = self._backward(number, batch)
             if not math.isfinite(losses[phase.name]):
                 raise TrainingError(
@@ -160,7 +160,6 @@ class Trainer:
                 for group in optimizer.param_groups:
                     group["lr"] = rate * group["share"]
                 optimizer.step()
-                optimizer.zero_grad()
         self._follow()
         return losses
 
@@ -225,26 +224,28 @@ class Trainer:
         places = self.step * len(rows) + torch.arange(len(rows)) if training else rows
         examples, noise = self.examples, Noise(self.recipe.seed, places)
         x = examples.x[rows] if examples.encode is None else examples.encode(rows, noise)
-        scalars, labels = examples.scalars[rows], examples.labels[rows]
+        condition = examples.condition[rows]
         if training and self.recipe.drop:
-            scalars, labels = self._dropped(scalars, labels, Noise(self.recipe.seed, rows))
-        condition = Condition(scalars=scalars, labels=labels, prefix=torch.empty(len(rows), 0, dtype=torch.int64))
+            condition = self._dropped(condition, Noise(self.recipe.seed, rows))
         device = self.fabric.device
         return Batch(x=x.to(device), condition=condition.to(device), noise=noise.to(device))
 
-    def _dropped(self, scalars: Tensor, labels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+    def _dropped(self, condition: Condition, noise: Noise) -> Condition:
         """Forget all that is asked in a share `drop` of the examples, and in the others a random share of it.
 
         So a model learns to follow any choice of its conditions, and none.
         """
+        scalars, labels = condition.scalars, condition.labels
         count = scalars.shape[1] + labels.shape[1]
         if not count:
-            return scalars, labels
+            return condition
         u = noise.uniform("drop", self.step, count + 2)
-        forget = (u[:, :1] < self.recipe.drop) | (u[:, 2:] > u[:, 1:2])
-        return (
-            scalars.masked_fill(forget[:, : scalars.shape[1]], torch.nan),
-            labels.masked_fill(forget[:, scalars.shape[1] :], -1),
+        # Of one condition alone, `drop` is the whole of what is forgotten.
+        forget = (u[:, :1] < self.recipe.drop) | ((u[:, 2:] > u[:, 1:2]) & (count > 1))
+        return replace(
+            condition,
+            scalars=scalars.masked_fill(forget[:, : scalars.shape[1]], torch.nan),
+            labels=labels.masked_fill(forget[:, scalars.shape[1] :], -1),
         )
 
     def _report(self, losses: Sequence[Mapping[str, float]]) -> None:
@@ -327,14 +328,14 @@ def _restore(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def _optimizers(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> list[Optimizer]:
+def _optimizers(recipe: Recipe, phase: Phase) -> list[Optimizer]:
     """Return the optimisers of a phase. Muon takes hidden matrices; what has one axis, or is looked up, AdamW."""
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+    rate, decay, parameters = recipe.learning_rate, recipe.weight_decay, phase.parameters
     if recipe.optimizer == "adamw":
-        return [torch.optim.AdamW(_shared(parameters, 1.0, decay), lr=rate, betas=(0.9, 0.98))]
+        return [torch.optim.AdamW(_shared(parameters, 1.0, decay), lr=rate, betas=phase.betas)]
     matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) >= _MATRIX]
     rest = [p for p in parameters if not (p.ndim == 2 and min(p.shape) >= _MATRIX)]
-    adamw = torch.optim.AdamW(_shared(rest, _ADAMW_SHARE, 0.0), lr=rate, betas=(0.9, 0.98))
+    adamw = torch.optim.AdamW(_shared(rest, _ADAMW_SHARE, 0.0), lr=rate, betas=phase.betas)
     if not matrices:
         return [adamw]
     return [adamw, torch.optim.Muon(_shared(matrices, 1.0, decay), lr=rate, momentum=0.95)]

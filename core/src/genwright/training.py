@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -12,21 +13,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float64
+from numpy import ndarray
 from torch import Tensor
 
+from genwright import library
 from genwright.checkpoint import check_new
 from genwright.datasets import digest, locate
-from genwright.domain import Domain, Scalar
+from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import DataError, RecipeError, UnknownName, UsageError
-from genwright.model import Model, new_encoder
+from genwright.model import Model, load_weights, new_encoder
 from genwright.options import make
+from genwright.readings import Condition
 from genwright.recipe import Component, Recipe
 from genwright.recording import Recording, environment, stored
 from genwright.registry import Registry
 from genwright.run import Run, new_run_id
 from genwright.seeds import Noise
-from genwright.space import ConditionSpace, Tokens
+from genwright.space import ConditionSpace, Tokens, spelled
 from genwright.trainer import Examples, Progress, Trainer, chosen_device
 
 __all__ = ["trained"]
@@ -85,10 +90,8 @@ def prepared(
     encoder = new_encoder(recipe, registry)
     encoder.fit(sound)
     kept, x = _encoded(encoder, sound)
-    measured = domain.measure(kept, recipe.conditions) if recipe.conditions else np.zeros((len(kept), 0))
-    whole = np.logical_not(np.isnan(measured).any(1))
-    measured = measured[whole]
-    kept, x = [item for item, is_whole in zip(kept, whole, strict=True) if is_whole], x[torch.from_numpy(whole)]
+    space, condition, whole = _asked(kept, recipe.conditions, domain)
+    kept, x, condition = [kept[row] for row in whole.nonzero()[:, 0].tolist()], x[whole], condition[whole]
     if len(kept) < 2:
         raise DataError(
             f"training needs two valid items or more that the encoder takes and that have every condition; "
@@ -96,16 +99,59 @@ def prepared(
         )
     if len(kept) < len(items):
         warnings.warn(f"{len(items) - len(kept):,} of {len(items):,} items were left out of training", stacklevel=2)
-    scalars = zip(recipe.conditions, measured.mean(0), measured.std(0), strict=True)
-    conditions = ConditionSpace(scalars={name: (float(mean), float(std) or 1.0) for name, mean, std in scalars})
-    model = Model.new(recipe, encoder, conditions, registry)
+    model = Model.new(recipe, encoder, space, registry)
+    if recipe.start:
+        load_weights(model.family, library.find(recipe.start, registry))
     return model, Examples(
         x=x,
-        scalars=torch.from_numpy(measured).float(),
-        labels=torch.zeros(len(kept), 0, dtype=torch.int64),
+        condition=condition,
         lengths=_lengths(x, model),
         encode=_augmented(encoder, kept) if encoder.augments else None,
     )
+
+
+def _asked(
+    items: Sequence[Any], names: Sequence[str], domain: Domain[Any]
+) -> tuple[ConditionSpace, Condition, Bool[Tensor, " B"]]:
+    """Return what can be asked of a model of these items, what each of them has of it, and which have all of it."""
+    offers = [domain.conditions[name] for name in names]
+    scalars, labels, texts = (
+        [name for name, offer in zip(names, offers, strict=True) if isinstance(offer, kind)]
+        for kind in (Scalar, Label, Text)
+    )
+    measured = domain.measure(items, scalars) if scalars else np.zeros((len(items), 0))
+    described = {name: domain.describe(items, name) for name in (*labels, *texts)}
+    whole = ~np.isnan(measured).any(1)
+    for values in described.values():
+        whole &= np.array([value is not None for value in values], dtype=bool)
+    space = ConditionSpace(
+        scalars={name: _scale(column[whole]) for name, column in zip(scalars, measured.T, strict=True)},
+        labels={name: _values(domain.conditions[name], described[name]) for name in labels},
+        texts={name: _words(described[name]) for name in texts},
+    )
+    columns = [[[space.labels[name].index(v) if v else -1] for v in described[name]] for name in labels]
+    columns += [[space.words(name, text or "") for text in described[name]] for name in texts]
+    condition = Condition(
+        scalars=torch.from_numpy(measured).float(),
+        labels=torch.cat([torch.tensor(c) for c in columns], 1) if columns else torch.zeros(len(items), 0).long(),
+        prefix=torch.empty(len(items), 0, dtype=torch.int64),
+    )
+    return space, condition, torch.from_numpy(whole)
+
+
+def _scale(column: Float64[ndarray, " N"]) -> tuple[float, float]:
+    return (float(column.mean()), float(column.std()) or 1.0) if len(column) else (0.0, 1.0)
+
+
+def _values(offer: Any, found: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the values of a label: those that the domain names, else those found."""
+    return tuple(offer.values) or tuple(sorted({value for value in found if value is not None}))
+
+
+def _words(texts: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the words that two texts or more have, the most frequent first."""
+    counts = Counter(word for text in texts for word in set(spelled(text or "")))
+    return tuple(word for word, count in sorted(counts.items(), key=lambda found: (-found[1], found[0])) if count > 1)
 
 
 def _encoded(encoder: Encoder[Any], items: Sequence[Any]) -> tuple[list[Any], Tensor]:
@@ -149,8 +195,10 @@ def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:
     for name in recipe.conditions:
         if name not in domain.conditions:
             raise UnknownName(f"condition of {domain.name}", name, domain.conditions)
-        if not isinstance(domain.conditions[name], Scalar):
-            raise RecipeError(f"a recipe's conditions are learned from what items measure; {name!r} is not measured.")
+        if isinstance(domain.conditions[name], Prefix):
+            raise RecipeError(
+                f"a recipe's conditions are learned from what items have; {name!r} is a start, which needs no learning."
+            )
 
 
 class _Reports:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.readings import Condition
-from genwright.space import ConditionSpace
+from genwright.space import WORDS, ConditionSpace
 
 __all__ = ["Conditioning"]
 
@@ -32,6 +32,8 @@ class Conditioning(nn.Module):
         self.unasked = nn.Parameter(torch.zeros(len(scale), width))
         sizes = [len(values) + 1 for values in conditions.labels.values()]
         self.labels = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
+        # Position 0 of each embedding stands for "not asked", which a condition writes as -1.
+        self.texts = nn.ModuleList(nn.Embedding(len(words) + 1, width) for words in conditions.texts.values())
 
     mean: Tensor
     deviation: Tensor
@@ -45,7 +47,9 @@ class Conditioning(nn.Module):
         spread = torch.exp(-0.5 * ((z[..., None] - self.bumps) / spacing) ** 2).to(self.scalar.dtype)
         each = torch.einsum("bsk,skd->bsd", spread, self.scalar)
         total = torch.where(asked[..., None], each, self.unasked).sum(1)
-        # Position 0 of each embedding stands for "not asked", which a condition writes as -1.
         for column, embedding in enumerate(self.labels):
             total = total + embedding(condition.labels[:, column] + 1)
+        texts = torch.split(condition.labels[:, len(self.labels) :], WORDS, 1)
+        for embedding, words in zip(self.texts, texts, strict=False):
+            total = total + embedding(words + 1).mean(1)
         return total

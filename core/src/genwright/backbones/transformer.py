@@ -55,7 +55,7 @@ class Transformer(nn.Module):
         # One more row than the vocabulary: the start token, which is never predicted.
         self.embedding = nn.Embedding(space.vocab_size + 1, width)
         self.conditioning = Conditioning(conditions, width=width)
-        self.modulation = Modulation(width) if conditions.scalars or conditions.labels else None
+        self.modulation = Modulation(width) if conditions.names else None
         self.blocks = nn.ModuleList(
             Block(width=width, heads=heads, shared=shared, hidden=expansion * width, activation=activation)
             for _ in range(depth)

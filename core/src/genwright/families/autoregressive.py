@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition, NextToken, Stream
+from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens
 
 __all__ = ["Autoregressive", "Causal"]
@@ -48,7 +49,9 @@ class Autoregressive(Family):
         """Return the model as what follows what."""
         return _Reading(self.network.eval(), self.space)
 
-    def log_likelihood(self, x: Int64[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B"]:
+    def log_likelihood(
+        self, x: Int64[Tensor, " B *shape"], condition: Condition, noise: Noise | None = None
+    ) -> Float[Tensor, " B"]:
         """Return log p(x) of each row, in nats, exact."""
         return -(self._token_losses(x, condition)).sum(1)
 

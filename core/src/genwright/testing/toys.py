@@ -85,6 +85,10 @@ class Rounds(Domain[str]):
         """Return the number of letters, for as many of `names` as ask for it."""
         return np.array([[float(len(item)) for _ in names] for item in items]).reshape(len(items), len(names))
 
+    def describe(self, items: Sequence[str], name: str) -> list[str | None]:
+        """Return the first letter of each."""
+        return [item[0].lower() for item in items]
+
     def gather(self, items: Sequence[str]) -> list[str]:
         """Return the items."""
         return list(items)
