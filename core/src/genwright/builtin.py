@@ -34,6 +34,19 @@ def register_families() -> Iterable[FamilySpec]:
         roles={"network": "causal"},
         likelihood="exact",
     )
+    for name, target, summary in (
+        ("diffusion", "diffusion:Diffusion", "removing noise of any level; a bound on the likelihood"),
+        ("flow", "flow:Flow", "the velocity of a straight path from data to noise; a bound on the likelihood"),
+    ):
+        yield FamilySpec(
+            name=name,
+            target=f"genwright.families.{target}",
+            summary=summary,
+            spaces=("continuous",),
+            reads="denoiser",
+            roles={"network": "denoise"},
+            likelihood="bound",
+        )
 
 
 @hookimpl
@@ -47,6 +60,16 @@ def register_samplers() -> Iterable[SamplerSpec]:
         ("min-p", "MinP", "tokens at least p times as likely as the likeliest"),
     ):
         yield SamplerSpec(name=name, target=f"genwright.samplers.tokens:{target}", summary=summary, reads="next-token")
+    for name, target, summary in (
+        ("dpm-solver++", "DPMSolver", "the flow from noise to data by DPM-Solver++(2M): second order, one call a step"),
+        ("unipc", "UniPC", "the same flow by UniPC-2: third order, one call a step"),
+        ("heun", "Heun", "the same flow by Heun's method, with churn if wanted: second order, two calls a step"),
+        ("euler", "Euler", "the same flow by Euler's method: first order"),
+        ("ddim", "DDIM", "level by level with a chosen share of fresh noise"),
+        ("ddpm", "DDPM", "level by level as the noise was added (ancestral sampling)"),
+        ("consistency", "Consistency", "a whole sample in one call, and fresh noise between calls"),
+    ):
+        yield SamplerSpec(name=name, target=f"genwright.samplers.denoise:{target}", summary=summary, reads="denoiser")
     yield SamplerSpec(
         name="guided",
         target="genwright.samplers.guidance:Guided",

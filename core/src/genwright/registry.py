@@ -364,8 +364,10 @@ def _listed(names: Iterable[str]) -> str:
 
 
 _GROUP = re.compile(rf"{PROJECT}\.v\d+")
-_NAME = re.compile(r"[a-z0-9]+([-_.][a-z0-9]+)*")
-_MODEL_NAME = re.compile(rf"{_NAME.pattern}/{_NAME.pattern}")
+_PLAIN = r"[a-z0-9]+([-_.][a-z0-9]+)*"
+# Papers call some procedures so: dpm-solver++.
+_NAME = re.compile(rf"{_PLAIN}\+*")
+_MODEL_NAME = re.compile(rf"{_PLAIN}/{_PLAIN}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "space": get_args(Space),

@@ -1,0 +1,101 @@
+"""Distributions of which everything is known: density, best denoiser, and where each point flows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genwright.readings import Condition
+from genwright.seeds import Noise
+
+__all__ = ["Gaussian", "Mixture", "eight_gaussians"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Gaussian:
+    """A normal distribution of vectors, read as a denoiser."""
+
+    mean: Float[Tensor, " D"]
+    covariance: Float[Tensor, "D D"]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple(self.mean.shape)
+
+    def denoise(
+        self, x: Float[Tensor, "B D"], sigma: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, "B D"]:
+        """Return mean + C (C + sigma^2)^-1 (x - mean), where C is the covariance."""
+        variances, axes = self._axes(x)
+        return self.mean + ((x - self.mean) @ axes * variances / (variances + sigma[:, None] ** 2)) @ axes.mT
+
+    def moved(self, x: Float[Tensor, "B D"], sigma: float, to: float) -> Float[Tensor, "B D"]:
+        """Return where the flow takes points from one level of noise to another."""
+        variances, axes = self._axes(x)
+        return self.mean + ((x - self.mean) @ axes * ((variances + to**2) / (variances + sigma**2)).sqrt()) @ axes.mT
+
+    def log_density(self, x: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:
+        """Return log p(x) in nats."""
+        variances, axes = self._axes(x)
+        z = (x - self.mean) @ axes
+        return -0.5 * (z.square() / variances + (2 * math.pi * variances).log()).sum(1)
+
+    def drawn(self, noise: Noise) -> Float[Tensor, "B D"]:
+        """Return one sample a row of noise."""
+        z = noise.normal("gaussian", 0, len(self.mean)).to(self.mean.dtype)
+        factor: Tensor = torch.linalg.cholesky(self.covariance)
+        return self.mean + z @ factor.mT
+
+    def _axes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        variances, axes = torch.linalg.eigh(self.covariance)
+        return variances.to(x.dtype), axes.to(x.dtype)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Normal distributions of one deviation in every direction, equally likely, read as a denoiser."""
+
+    means: Float[Tensor, "K D"]
+    deviation: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple(self.means.shape[1:])
+
+    def denoise(
+        self, x: Float[Tensor, "B D"], sigma: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, "B D"]:
+        """Return the expected clean sample: of each part, weighed by how likely x is of it."""
+        variance = self.deviation**2
+        noisy = (variance + sigma**2)[:, None, None]
+        means, x = self.means.to(x.dtype), x[:, None]
+        parts = means + variance / noisy * (x - means)
+        weights = (-0.5 * (x - means).square().sum(-1, keepdim=True) / noisy).softmax(1)
+        return (weights * parts).sum(1)
+
+    def log_density(self, x: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:
+        """Return log p(x) in nats."""
+        size, variance = self.means.shape[1], self.deviation**2
+        parts = -0.5 * (x[:, None] - self.means.to(x.dtype)).square().sum(-1) / variance
+        return parts.logsumexp(1) - math.log(len(self.means)) - 0.5 * size * math.log(2 * math.pi * variance)
+
+    def drawn(self, noise: Noise) -> Float[Tensor, "B D"]:
+        """Return one sample a row of noise."""
+        which = (noise.uniform("part", 0, 1)[:, 0] * len(self.means)).long()
+        return self.means[which] + self.deviation * noise.normal("gaussian", 0, self.means.shape[1])
+
+
+def eight_gaussians(*, deviation: float = 0.05) -> Mixture:
+    """Return eight small Gaussians around a circle, of unit variance altogether."""
+    angle = torch.arange(8) * (math.pi / 4)
+    radius = math.sqrt(2 * (1 - deviation**2))
+    return Mixture(means=radius * torch.stack((angle.cos(), angle.sin()), 1), deviation=deviation)
