@@ -60,19 +60,18 @@ def bounds(reading: Denoiser, x: Tensor, **options: float) -> Tensor:
 
 @pytest.mark.parametrize("made", [GAUSSIAN, MIXTURE])
 def test_with_the_best_denoiser_the_bound_is_the_density(made: Gaussian | Mixture) -> None:
-    x = made.drawn(Noise(2, torch.arange(2000))).double()
-    gap = made.log_density(x) - bounds(made, x)
+    x = made.drawn(Noise(2, torch.arange(1000))).double()
+    gap = made.log_density(x) - bounds(made, x, levels=256)
     error = float(gap.std()) / math.sqrt(len(x))
-    assert error < 0.03
-    assert abs(float(gap.mean())) < 3 * error
+    assert abs(float(gap.mean())) < 3 * error < 0.17
 
 
 @pytest.mark.parametrize("made", [GAUSSIAN, MIXTURE])
 def test_it_is_the_density_of_each_point_and_not_only_on_average(made: Gaussian | Mixture) -> None:
     point = made.drawn(Noise(5, torch.arange(1))).double()
-    found = bounds(made, point.expand(2000, -1))
-    error = float(found.std()) / math.sqrt(2000)
-    assert abs(float(made.log_density(point)) - float(found.mean())) < 3 * error < 0.12
+    found = bounds(made, point.expand(1000, -1), levels=256)
+    error = float(found.std()) / math.sqrt(1000)
+    assert abs(float(made.log_density(point)) - float(found.mean())) < 3 * error < 0.17
 
 
 def test_with_another_denoiser_it_lies_below() -> None:
@@ -83,19 +82,19 @@ def test_with_another_denoiser_it_lies_below() -> None:
 
 def test_of_values_a_step_apart_it_bounds_the_probability() -> None:
     made = Stepped()
-    which = (Noise(2, torch.arange(4000)).normal("x", 0, 1).double() * 0.5 / STEP).round().long() + 40
+    which = (Noise(2, torch.arange(3000)).normal("x", 0, 1).double() * 0.5 / STEP).round().long() + 40
     x = made.values[which]
     gap = made.log_probability[which[:, 0]] - bounds(made, x, step=STEP)
     error = float(gap.std()) / math.sqrt(len(x))
-    assert error < 0.015
+    assert error < 0.03
     # What the last draw leaves to the network to know, of values of unequal probability, is little.
     assert -3 * error < float(gap.mean()) < 3 * error + 0.01
 
 
 def test_all_values_a_step_apart_have_at_most_probability_1_however_wrong_the_denoiser() -> None:
     """The last draw is normalised over all steps, wherever the denoiser points."""
-    values = Stepped().values[:, None]
-    found = torch.stack([bounds(Wrong(Stepped()), x.expand(400, 1), step=STEP).mean() for x in values])
+    values = Stepped().values[:, None].expand(81, 50)
+    found = bounds(Wrong(Stepped()), values.reshape(-1, 1), step=STEP).view(81, 50).mean(1)
     assert 0.1 < float(found.exp().sum()) < 1
 
 

@@ -19,7 +19,7 @@ from genwright.space import ConditionSpace, Continuous
 from genwright.testing.gaussians import Mixture
 
 # Two values with a little spread each.
-DATA = Mixture(means=torch.tensor([[-0.8], [0.4]]), deviation=0.1)
+DATA = Mixture(means=torch.tensor([[-0.6], [0.6]]), deviation=0.2)
 
 
 class Dense(nn.Module):
@@ -52,38 +52,33 @@ def batch(x: Tensor, first: int = 0) -> Batch:
 def learned(made: Denoising) -> Denoising:
     """Return the family after a second of training on DATA."""
     (phase,) = made.phases()
-    optimizer = torch.optim.AdamW(phase.parameters, lr=0.005)
-    for step in range(400):
-        optimizer.param_groups[0]["lr"] = 0.005 * min(1.0, (400 - step) / 200)
-        rows = torch.arange(256) + 256 * step
+    optimizer = torch.optim.AdamW(phase.parameters, lr=0.005, betas=phase.betas)
+    for step in range(300):
+        optimizer.param_groups[0]["lr"] = 0.005 * min(1.0, (300 - step) / 200)
+        x = DATA.drawn(Noise(7, torch.arange(128) + 128 * step))
         optimizer.zero_grad()
-        phase.loss(batch(DATA.drawn(Noise(7, rows)), first=256 * step)).backward()
+        phase.loss(batch(x, first=128 * step)).backward()
         optimizer.step()
     return made
 
 
-MADE = [
-    (Diffusion, {"prediction": "edm"}),
-    (Diffusion, {"prediction": "v"}),
-    (Diffusion, {"prediction": "epsilon"}),
-    (Flow, {"time": "uniform"}),
-    (Flow, {"time": "logit-normal"}),
-]
+# The bound asks about levels lower than a flow trains at.
+MADE = [(Diffusion, {"level_mean": -2.0, "level_deviation": 2.0}, 0.5), (Flow, {"time": "uniform"}, 1.5)]
 
 
-@pytest.mark.parametrize(("make", "options"), MADE)
+@pytest.mark.parametrize(("make", "options", "most"), MADE)
 def test_a_network_learns_a_distribution_that_a_sampler_draws_and_the_bound_finds(
-    make: Callable[..., Denoising], options: dict[str, Any]
+    make: Callable[..., Denoising], options: dict[str, Any], most: float
 ) -> None:
     made = learned(family(make, **options))
     reading = made.reading()
     noise, nothing = Noise(3, torch.arange(1000)), Condition.none(1000)
     x = DPMSolver().sample(reading, noise, nothing, rows=500)
-    shares = torch.stack([((x - mean).abs() < 0.3).float().mean() for mean in DATA.means])
-    assert shares.tolist() == pytest.approx([0.5, 0.5], abs=0.06)
+    shares = torch.stack([((x - mean).abs() < 0.6).float().mean() for mean in DATA.means])
+    assert shares.tolist() == pytest.approx([0.5, 0.5], abs=0.1)
     real = DATA.drawn(noise)
     gap = DATA.log_density(real) - made.log_likelihood(real, nothing, noise)
-    assert -0.05 < float(gap.mean()) < 0.35
+    assert 0 < float(gap.mean()) < most
 
 
 def test_the_reading_denoises_in_evaluation_mode() -> None:

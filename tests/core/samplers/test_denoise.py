@@ -100,7 +100,7 @@ def test_samplers_converge_at_the_order_their_paper_claims_where_the_denoiser_is
     assert order(errors, STEPS) == pytest.approx(expected, abs=0.3)
 
 
-@pytest.mark.parametrize("sampler", [DDPM(steps=120), DDIM(eta=0.5, steps=60), Heun(churn=10.0, steps=60)], ids=named)
+@pytest.mark.parametrize("sampler", [DDPM(steps=120), DDIM(eta=0.5, steps=150), Heun(churn=10.0, steps=60)], ids=named)
 def test_samplers_with_noise_draw_the_right_mean_and_covariance(sampler: DenoiseSampler) -> None:
     reading = Gaussian(mean=GAUSSIAN.mean.float(), covariance=GAUSSIAN.covariance.float())
     x = sampler.sample(reading, Noise(4, torch.arange(3000)), Condition.none(3000), rows=3000)
