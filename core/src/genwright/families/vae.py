@@ -64,7 +64,7 @@ class VAE(Family):
         self.posterior = build("posterior", space=space, conditions=conditions, latent=both)
         self.likelihood = build("likelihood", space=space, conditions=conditions, latent=self.latent)
         if isinstance(space, Continuous):
-            self.pace = nn.Parameter(torch.zeros(()))
+            self.spread = nn.Parameter(torch.zeros(()))
 
     def phases(self) -> Sequence[Phase]:
         """Return the one loss: where beta is 1 and no bits are free, the negative bound in nats per position."""
@@ -82,7 +82,7 @@ class VAE(Family):
     @property
     def deviation(self) -> Float[Tensor, ""]:
         """The deviation of the likelihood, in the units of the space."""
-        return (_FLOOR + F.softplus(_PACE * self.pace - _FLOOR)).exp()
+        return (_FLOOR + F.softplus(_PACE * self.spread - _FLOOR)).exp()
 
     def encode(self, x: Shaped[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *latent"]:
         """Return the mean of each row's posterior."""
@@ -164,10 +164,12 @@ def _unit(noise: Noise, step: int, like: Tensor) -> Tensor:
 
 def _log_within(distance: Tensor, half: float, deviation: Tensor) -> Tensor:
     """Return the logarithm of the mass that a normal has within `half` of points at a distance from its mean."""
+    # In float32 the gradient of log_ndtr is lost beyond 1,000 deviations, where untrained networks are.
+    distance, deviation = distance.double(), deviation.double()
     # Both ends on the side where the tail is, so that neither mass is a rounded 1.
     near = torch.special.log_ndtr((half - distance) / deviation)
     far = torch.special.log_ndtr((-half - distance) / deviation)
-    return near + torch.log(-torch.expm1(far - near))
+    return (near + torch.log(-torch.expm1(far - near))).float()
 
 
 def _check_options(*, beta: float, free_bits: float, draws: int) -> None:
