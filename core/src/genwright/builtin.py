@@ -47,6 +47,24 @@ def register_families() -> Iterable[FamilySpec]:
             roles={"network": "denoise"},
             likelihood="bound",
         )
+    yield FamilySpec(
+        name="masked",
+        target="genwright.families.masked:Masked",
+        summary="hidden tokens from those left (absorbing diffusion); a bound below the likelihood",
+        spaces=("tokens",),
+        reads="unmasker",
+        roles={"network": "unmask"},
+        likelihood="bound",
+    )
+    yield FamilySpec(
+        name="vae",
+        target="genwright.families.vae:VAE",
+        summary="latents and what they stand for, learned together; a bound below the likelihood",
+        spaces=("tokens", "continuous"),
+        reads="decoder",
+        roles={"posterior": "posterior", "likelihood": "generator"},
+        likelihood="bound",
+    )
 
 
 @hookimpl
@@ -70,6 +88,24 @@ def register_samplers() -> Iterable[SamplerSpec]:
         ("consistency", "Consistency", "a whole sample in one call, and fresh noise between calls"),
     ):
         yield SamplerSpec(name=name, target=f"genwright.samplers.denoise:{target}", summary=summary, reads="denoiser")
+    yield SamplerSpec(
+        name="confidence",
+        target="genwright.samplers.unmask:Confidence",
+        summary="hidden positions a few at a time, where the model is surest first",
+        reads="unmasker",
+    )
+    yield SamplerSpec(
+        name="random",
+        target="genwright.samplers.unmask:Random",
+        summary="hidden positions a few at a time, in a random order",
+        reads="unmasker",
+    )
+    yield SamplerSpec(
+        name="prior",
+        target="genwright.samplers.latent:Prior",
+        summary="latents from the unit normal, or from its middle",
+        reads="decoder",
+    )
     yield SamplerSpec(
         name="guided",
         target="genwright.samplers.guidance:Guided",
