@@ -20,6 +20,13 @@ def register_backbones() -> Iterable[BackboneSpec]:
         spaces=("tokens",),
         roles=("causal",),
     )
+    yield BackboneSpec(
+        name="unet",
+        target="genwright.backbones.unet:UNet",
+        summary="U-Net for signals and images of any size",
+        spaces=("continuous",),
+        roles=("denoise",),
+    )
 
 
 @hookimpl
