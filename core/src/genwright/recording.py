@@ -19,7 +19,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import Record, Store, StoredCheckpoint, generating_run, open_store
+from genwright.store import Record, Store, StoredCheckpoint, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -83,7 +83,7 @@ class Recording:
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
-        run = generating_run(self.store, id)
+        run = self.store.run(id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
