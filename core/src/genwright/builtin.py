@@ -20,6 +20,27 @@ def register_backbones() -> Iterable[BackboneSpec]:
         spaces=("tokens",),
         roles=("causal",),
     )
+    yield BackboneSpec(
+        name="unet",
+        target="genwright.backbones.unet:UNet",
+        summary="U-Net for signals and images of any size",
+        spaces=("continuous",),
+        roles=("denoise",),
+    )
+    yield BackboneSpec(
+        name="conv",
+        target="genwright.backbones.conv:conv",
+        summary="small convolutional networks between samples and latents, without normalisation",
+        spaces=("continuous", "tokens"),
+        roles=("generator", "posterior", "critic"),
+    )
+    yield BackboneSpec(
+        name="dense",
+        target="genwright.backbones.dense:dense",
+        summary="fully connected networks, for vectors and toys",
+        spaces=("continuous",),
+        roles=("denoise", "generator", "posterior", "critic"),
+    )
 
 
 @hookimpl
