@@ -1,0 +1,131 @@
+"""What must hold of a family, and of the networks it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from genwright.errors import MismatchError
+from genwright.family import Batch, Family
+from genwright.readings import Condition, Decoder, Denoiser, NextToken, Unmasker
+from genwright.seeds import Noise
+from genwright.specs import FamilySpec, Reads
+from genwright.testing.check import Check, checks, require
+
+__all__ = ["check_family"]
+
+_PROTOCOLS: Mapping[Reads, type] = {
+    "next-token": NextToken,
+    "denoiser": Denoiser,
+    "unmasker": Unmasker,
+    "decoder": Decoder,
+}
+assert set(_PROTOCOLS) == set(get_args(Reads))
+
+
+def check_family(
+    make: Callable[[], Family], spec: FamilySpec, x: Tensor, *, condition: Condition | None = None, of: str = ""
+) -> Iterator[Check]:
+    """Check that a family keeps its contract.
+
+    make:      makes it, its networks untrained, alike each time
+    x:         an even number of encoded examples, [B, *shape]
+    condition: what they have of each condition; None for a family without any
+    of:        what to call the family in the names of the checks
+    """
+    given = Condition.none(len(x)) if condition is None else condition
+    batch = Batch(x=x, condition=given, noise=Noise(3, torch.arange(len(x))))
+    return checks(_FACTS, make, spec, batch, of=of)
+
+
+def _finite(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    for phase in make().phases():
+        loss = phase.loss(batch)
+        require(loss.ndim == 0, f"the loss {phase.name!r} is one number; got the shape {tuple(loss.shape)}")
+        require(math.isfinite(float(loss.detach())), f"the loss {phase.name!r} is {float(loss.detach())}")
+
+
+def _named(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    names = [phase.name for phase in make().phases()]
+    require(names and len(set(names)) == len(names), f"phases have names of their own; got {names}")
+
+
+def _repeated(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    for first, second in zip(make().phases(), make().phases(), strict=True):
+        one, other = first.loss(batch), second.loss(batch)
+        require(torch.equal(one, other), f"the loss {first.name!r} differs on the same batch: {one} and {other}")
+
+
+def _averaged(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    half = len(batch) // 2
+    for phase in make().phases():
+        whole = float(phase.loss(batch).detach())
+        parts = [float(phase.loss(part).detach()) for part in (batch[:half], batch[half:])]
+        mean = sum(parts) / 2
+        require(
+            math.isclose(whole, mean, rel_tol=1e-3, abs_tol=1e-5),
+            f"the loss {phase.name!r} of a batch is {whole:g}, and the mean of those of its halves {mean:g}",
+        )
+
+
+def _moved(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    family = make()
+    _shake(family)
+    moved = {id(parameter) for phase in family.phases() for parameter in phase.parameters}
+    for name, parameter in family.named_parameters():
+        require(id(parameter) in moved, f"{name} is moved in no phase")
+    for phase in family.phases():
+        family.zero_grad()
+        phase.loss(batch).backward()
+        still = [p for p in phase.parameters if p.grad is None or not bool(p.grad.abs().sum() > 0)]
+        require(len(still) < len(phase.parameters), f"the loss {phase.name!r} moves none of its parameters")
+
+
+def _read(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    wanted = _PROTOCOLS[spec.reads]
+    reading: Any = make().reading()
+    require(isinstance(reading, wanted), f"its spec says that it is read as {spec.reads}; got {reading!r}")
+
+
+def _likely(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    family = make().eval()
+    if spec.likelihood == "none":
+        _refused(family, batch)
+        return
+    with torch.no_grad():
+        found = family.log_likelihood(batch.x, batch.condition, batch.noise)
+        half = family.log_likelihood(batch.x[:2], batch.condition[:2], batch.noise[:2])
+    require(found.shape == (len(batch),), f"there is one log p(x) a row; got the shape {tuple(found.shape)}")
+    require(bool(found.isfinite().all()), f"log p(x) is finite; got {found}")
+    require(torch.allclose(found[:2], half, rtol=1e-3, atol=1e-3), "log p(x) of a row depends on the others")
+
+
+def _refused(family: Family, batch: Batch) -> None:
+    try:
+        family.log_likelihood(batch.x, batch.condition, batch.noise)
+    except MismatchError:
+        return
+    require(False, "its spec says that it has no likelihood, but log_likelihood gives one")
+
+
+def _shake(family: Family) -> None:
+    """Move every parameter a little, since those that begin at zero hold back the gradients of others."""
+    noise = Noise(9, torch.arange(1))
+    with torch.no_grad():
+        for number, parameter in enumerate(family.parameters()):
+            parameter += 0.02 * noise.normal("shake", number, parameter.numel()).view_as(parameter)
+
+
+_FACTS: Mapping[str, Callable[..., None]] = {
+    "its phases have names": _named,
+    "its losses are finite numbers": _finite,
+    "its losses depend on the batch alone": _repeated,
+    "every example counts the same": _averaged,
+    "every parameter is moved by some loss": _moved,
+    "it is read as its spec says": _read,
+    "it gives the likelihood that its spec says": _likely,
+}
