@@ -47,6 +47,14 @@ def register_families() -> Iterable[FamilySpec]:
             roles={"network": "denoise"},
             likelihood="bound",
         )
+    yield FamilySpec(
+        name="consistency",
+        target="genwright.families.consistency:Consistency",
+        summary="a student of a diffusion or flow model that draws in one or two calls; no likelihood",
+        spaces=("continuous",),
+        reads="denoiser",
+        roles={"network": "denoise"},
+    )
 
 
 @hookimpl
@@ -74,7 +82,13 @@ def register_samplers() -> Iterable[SamplerSpec]:
         name="guided",
         target="genwright.samplers.guidance:Guided",
         summary="another sampler, with what is asked for amplified (classifier-free guidance)",
-        reads="next-token",
+        reads="*",
+    )
+    yield SamplerSpec(
+        name="inpaint",
+        target="genwright.samplers.inpainting:Inpainted",
+        summary="another sampler of denoisers, around a part that is given",
+        reads="denoiser",
     )
 
 
