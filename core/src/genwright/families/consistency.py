@@ -71,7 +71,7 @@ class Consistency(Family):
         """Return the lower level that goes with each level at this share of the training."""
         stage = min(int(self.stages * progress), self.stages - 1)
         # The less noise, the farther: there the path bends most.
-        gap = (1 + 8 * torch.sigmoid(-sigma)) / 2 ** (stage + 1)
+        gap = 0.5 ** (stage + 1) * (1 + 8 * torch.sigmoid(-sigma))
         return sigma * (1 - gap).clamp(min=0)
 
     def _loss(self, batch: Batch) -> Tensor:
