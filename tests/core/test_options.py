@@ -55,6 +55,18 @@ def test_the_docstring_says_what_an_option_is() -> None:
     assert docs["mode"] == ""
 
 
+def test_so_does_the_docstring_of_what_a_class_inherits_from_unless_its_own_says_otherwise() -> None:
+    class Finer(TopP):
+        """Draws more finely.
+
+        k: another limit
+        """
+
+    docs = {option.name: option.doc for option in describe(Finer)}
+    assert docs["p"] == "the share of probability kept, 0 to 1"
+    assert (docs["k"], docs["s"]) == ("another limit", "limits")
+
+
 def test_options_have_a_json_schema() -> None:
     p, k, s, mode, sizes, pair, *_ = describe(TopP)
     assert p.to_json() == {"type": "number", "description": "the share of probability kept, 0 to 1", "default": 0.9}

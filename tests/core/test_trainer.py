@@ -104,6 +104,15 @@ def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(genwright.trainer, "_SAVE_SECONDS", -1.0)
 
 
+def test_losses_are_told_how_much_of_the_training_is_done() -> None:
+    family = Line()
+    trainer = line(line_recipe(held_out=0.2, accumulate=2), family=family)
+    trainer.run()
+    assert [batch.progress for batch in family.seen] == [step / 32 for step in range(32) for _ in range(2)]
+    trainer.validate()
+    assert family.seen[-1].progress == 1.0
+
+
 # ---- resume
 
 

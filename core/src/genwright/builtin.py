@@ -85,6 +85,12 @@ def register_families() -> Iterable[FamilySpec]:
         reads="decoder",
         roles={"posterior": "posterior", "likelihood": "generator"},
         likelihood="bound",
+        name="consistency",
+        target="genwright.families.consistency:Consistency",
+        summary="a student of a diffusion or flow model that draws in one or two calls; no likelihood",
+        spaces=("continuous",),
+        reads="denoiser",
+        roles={"network": "denoise"},
     )
 
 
@@ -131,7 +137,13 @@ def register_samplers() -> Iterable[SamplerSpec]:
         name="guided",
         target="genwright.samplers.guidance:Guided",
         summary="another sampler, with what is asked for amplified (classifier-free guidance)",
-        reads="next-token",
+        reads="*",
+    )
+    yield SamplerSpec(
+        name="inpaint",
+        target="genwright.samplers.inpainting:Inpainted",
+        summary="another sampler of denoisers, around a part that is given",
+        reads="denoiser",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,18 +18,22 @@ __all__ = ["Batch", "Family", "Phase"]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Training examples: encoded items, their conditions, and one row of noise each."""
+    """Training examples: encoded items, their conditions, and one row of noise each.
+
+    progress: the share of the training that is done, for losses that change on the way; 1 outside of training
+    """
 
     x: Tensor
     condition: Condition
     noise: Noise
+    progress: float = 1.0
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, rows: Tensor | slice) -> Batch:
         """Return some of the examples."""
-        return Batch(x=self.x[rows], condition=self.condition[rows], noise=self.noise[rows])
+        return replace(self, x=self.x[rows], condition=self.condition[rows], noise=self.noise[rows])
 
 
 @dataclass(frozen=True, kw_only=True)

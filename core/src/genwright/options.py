@@ -205,7 +205,9 @@ def _resolved(annotation: Any, target: Callable[..., Any]) -> Any:
 
 
 def _docs(target: Callable[..., Any]) -> dict[str, str]:
-    texts = dict.fromkeys(inspect.getdoc(part) or "" for part in (target, _function(target)))
+    # What a class inherits comes first, so that its own words for it count.
+    parts = [*reversed(target.__mro__[:-1]), _function(target)] if inspect.isclass(target) else [target]
+    texts = dict.fromkeys(inspect.getdoc(part) or "" for part in parts)
     return {name: doc for text in texts for names, doc in _documented(text) for name in names}
 
 

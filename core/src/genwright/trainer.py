@@ -228,7 +228,8 @@ class Trainer:
         if training and self.recipe.drop:
             condition = self._dropped(condition, Noise(self.recipe.seed, rows))
         device = self.fabric.device
-        return Batch(x=x.to(device), condition=condition.to(device), noise=noise.to(device))
+        progress = self.step / self.recipe.steps if training else 1.0
+        return Batch(x=x.to(device), condition=condition.to(device), noise=noise.to(device), progress=progress)
 
     def _dropped(self, condition: Condition, noise: Noise) -> Condition:
         """Forget all that is asked in a share `drop` of the examples, and in the others a random share of it.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from genwright.errors import OptionError
+from genwright.generation import make_sampler
 from genwright.readings import Condition, Denoiser
+from genwright.recipe import use
+from genwright.registry import discover
 from genwright.samplers.denoise import (
     DDIM,
     DDPM,
@@ -318,6 +322,15 @@ def test_a_sample_is_bit_equal_alone_and_in_any_batch(sampler: DenoiseSampler) -
         assert torch.equal(alone[0], whole[index])
     order = torch.arange(20, -1, -1)
     assert torch.equal(made.sample(net, Noise(9, order), condition[order], rows=8), whole[order])
+
+
+@pytest.mark.parametrize("name", ["euler", "heun", "dpm-solver++", "unipc", "ddim", "ddpm", "consistency"])
+def test_samplers_are_made_by_name_with_their_options(name: str) -> None:
+    made = make_sampler(use(name, steps=3, sigma_max=40, schedule="log"), discover(only=[]), encoder=None)
+    assert isinstance(made, DenoiseSampler)
+    assert (made.steps, made.levels[0], made.schedule) == (3, pytest.approx(40.0), "log")
+    with pytest.raises(OptionError, match=rf"sampler '{re.escape(name)}' has no option 'step'\. Did you mean 'steps'"):
+        make_sampler(use(name, step=3), discover(only=[]), encoder=None)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from genwright.errors import OptionError
-from genwright.readings import Condition
+from genwright.errors import MismatchError, OptionError
+from genwright.readings import Condition, Denoiser
 from genwright.sampler import Sampler
 from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Greedy, Temperature, TokenSampler
@@ -122,3 +123,95 @@ def test_a_sample_is_the_same_alone_and_in_any_batch() -> None:
 def test_a_scale_out_of_range_is_refused(scale: float) -> None:
     with pytest.raises(OptionError, match=f"guidance takes a scale from 0 to 100; got {scale}"):
         Guided(inner=Temperature(), scale=scale)
+
+
+@dataclass
+class Two:
+    """A denoiser that gives more where something is asked, and counts its calls."""
+
+    shape: tuple[int, ...] = (2,)
+    calls: int = 0
+
+    def denoise(self, x: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
+        self.calls += 1
+        return what_is_asked(condition).expand_as(x) + 0.25 * x
+
+
+@dataclass
+class Hidden:
+    """An unmasker whose logits move with what is asked."""
+
+    shape: tuple[int, ...] = (2,)
+    mask: int = 3
+
+    def unmask(self, x: Tensor, condition: Condition) -> Tensor:
+        return what_is_asked(condition)[..., None] * PUSH[:3] + PLAIN[:3].expand(*x.shape, 3)
+
+
+def what_is_asked(condition: Condition) -> Tensor:
+    return (condition.labels >= 0).float() + condition.scalars.nan_to_num()
+
+
+class Once(Sampler[Any]):
+    """A sampler that asks a denoiser once, at one level a row."""
+
+    def __init__(self, *sigma: float) -> None:
+        self.sigma = torch.tensor(sigma)
+
+    def sample(self, reading: Any, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        x = noise.normal("x", 0, 2)
+        if isinstance(reading, Denoiser):
+            return reading.denoise(x, self.sigma.expand(len(x)), condition)
+        return reading.unmask(x.long(), condition)  # type: ignore[no-any-return]
+
+
+NOISE = Noise(1, torch.arange(4))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 2.5])
+def test_what_is_expected_moves_from_what_nothing_asks_to_what_is_asked_and_beyond(scale: float) -> None:
+    x = Guided(inner=Once(2.0), scale=scale).sample(Two(), NOISE, asked(4), rows=4)
+    # 1 for the label, 0.7 for the scalar.
+    assert torch.allclose(x - 0.25 * NOISE.normal("x", 0, 2), torch.full((4, 2), 1.7 * scale))
+
+
+def test_outside_the_interval_the_model_is_as_it_is_and_called_once() -> None:
+    plain = 0.25 * NOISE.normal("x", 0, 2)
+    for sigma, moved, calls in ((0.1, 1.7, 1), (0.2, 5.1, 2), (1.0, 5.1, 2), (5.0, 5.1, 2), (6.0, 1.7, 1)):
+        reading = Two()
+        x = Guided(inner=Once(sigma), scale=3.0, interval=(0.2, 5.0)).sample(reading, NOISE, asked(4), rows=4)
+        assert torch.allclose(x - plain, torch.full((4, 2), moved), atol=1e-6)
+        assert reading.calls == calls
+    x = Guided(inner=Once(0.1, 1.0, 5.0, 6.0), scale=3.0, interval=(0.2, 5.0)).sample(Two(), NOISE, asked(4), rows=4)
+    assert torch.allclose((x - plain)[:, 0], torch.tensor([1.7, 5.1, 5.1, 1.7]))
+
+
+def test_at_scale_1_a_denoiser_is_called_once() -> None:
+    reading = Two()
+    Guided(inner=Once(1.0), scale=1.0).sample(reading, NOISE, asked(4), rows=4)
+    assert reading.calls == 1
+
+
+def test_logits_of_hidden_positions_move_likewise() -> None:
+    found = Guided(inner=Once(), scale=2.0).sample(Hidden(), NOISE, asked(4), rows=4)
+    unasked, wanted = PLAIN[:3].log_softmax(-1), (PLAIN + 1.7 * PUSH)[:3].log_softmax(-1)
+    assert torch.allclose(found, (2 * wanted - unasked).expand(4, 2, 3), atol=1e-6)
+
+
+def test_an_interval_is_of_noise() -> None:
+    with pytest.raises(MismatchError, match=r"an interval of noise is for models that are read as denoisers; .* Leave"):
+        drawn(Guided(inner=Greedy(), interval=(0.2, 5.0)))
+    with pytest.raises(OptionError, match=r"from a lower to a higher level; got \(5\.0, 0\.2\)\. Try \(0\.2, 5\)\."):
+        Guided(inner=Once(), interval=(5.0, 0.2))
+
+
+def test_a_model_that_gives_the_sample_at_once_is_refused() -> None:
+    @dataclass
+    class Decoded:
+        latent: tuple[int, ...] = (2,)
+
+        def decode(self, z: Tensor, condition: Condition) -> Tensor:
+            return z
+
+    with pytest.raises(MismatchError, match=r"this one gives the sample at once\. Use the sampler without guidance\."):
+        Guided(inner=Once()).sample(Decoded(), NOISE, asked(4), rows=4)

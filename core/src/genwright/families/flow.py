@@ -37,7 +37,7 @@ class Flow(Denoising):
         build: Callable[..., nn.Module],
         time: Literal["logit-normal", "uniform"] = "logit-normal",
     ) -> None:
-        preconditioning = Preconditioning(prediction="flow", sigma_data=1.0)
+        preconditioning = Preconditioning(prediction="flow")
         super().__init__(space=space, conditions=conditions, build=build, preconditioning=preconditioning)
         self.time = time
 

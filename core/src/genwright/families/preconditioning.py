@@ -27,10 +27,9 @@ class Preconditioning:
     The scales keep what F is given, and what it is to give, near unit deviation. The loss is the plain square of what F
     gets wrong, which weighs the square of what D gets wrong by 1 / out^2.
 
-    prediction: what F gives, of data scaled to unit deviation. "epsilon": the noise. "v": the noise less the sample,
-                each scaled so that their squares add to 1. "edm": the same with the other sign. "flow": the noise less
-                the sample. All see their input at about unit deviation, "flow" on the straight path
-    sigma_data: the deviation of the data
+    prediction: what F gives. "epsilon": the noise. "v": the noise less the sample at unit deviation, in shares whose
+                squares add to 1. "edm": the same with the other sign. "flow": the noise less the sample
+    sigma_data: the deviation of the data, of which "flow" knows nothing
 
     Sources: Karras et al. (2022), arXiv:2206.00364, table 1 (edm); Salimans and Ho (2022), arXiv:2202.00512 (v); Ho,
     Jain and Abbeel (2020), arXiv:2006.11239 (epsilon); Lipman et al. (2022), arXiv:2210.02747 and Liu, Gong and Liu
@@ -46,13 +45,14 @@ class Preconditioning:
 
     def scales(self, sigma: Float[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
         """Return skip, out and inward for levels of noise."""
-        s = sigma / self.sigma_data
-        total = 1 + s if self.prediction == "flow" else (1 + s**2).sqrt()
-        inward = 1 / (self.sigma_data * total)
+        if self.prediction == "flow":
+            share = 1 / (1 + sigma)
+            return share, -sigma * share, share
+        deviation = (sigma**2 + self.sigma_data**2).sqrt()
         if self.prediction == "epsilon":
-            return torch.ones_like(s), -sigma, inward
-        skip = 1 / total if self.prediction == "flow" else 1 / total**2
-        return skip, sigma / total if self.prediction == "edm" else -sigma / total, inward
+            return torch.ones_like(sigma), -sigma, 1 / deviation
+        out = sigma * self.sigma_data / deviation
+        return (self.sigma_data / deviation) ** 2, out if self.prediction == "edm" else -out, 1 / deviation
 
     def denoise(
         self, network: nn.Module, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition

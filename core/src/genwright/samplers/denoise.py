@@ -19,6 +19,7 @@ from torch import Tensor
 
 from genwright.errors import OptionError
 from genwright.readings import Condition, Denoiser
+from genwright.rows import by_rows
 from genwright.sampler import Sampler
 from genwright.samplers.schedules import SCHEDULES
 from genwright.seeds import Noise
@@ -72,10 +73,11 @@ class DenoiseSampler(Sampler[Denoiser]):
     @torch.inference_mode()
     def sample(self, reading: Denoiser, noise: Noise, condition: Condition, *, rows: int) -> Float[Tensor, " B *shape"]:
         """Return one sample a row of noise."""
-        count = -(-len(noise) // rows) * rows
-        places = torch.arange(count, device=noise.samples.device).clamp(max=len(noise) - 1)
-        parts = [self._drawn(reading, noise[part], condition[part]) for part in torch.split(places, rows)]
-        return torch.cat(parts)[: len(noise)]
+
+        def drawn(places: Tensor) -> Tensor:
+            return self._drawn(reading, noise[places], condition[places])
+
+        return by_rows(drawn, len(noise), rows=rows, device=str(noise.samples.device))
 
     def _drawn(self, reading: Denoiser, noise: Noise, condition: Condition) -> Tensor:
         def denoise(x: Tensor, sigma: float) -> Tensor:

@@ -1,16 +1,16 @@
-"""Amplifying what is asked for, around any sampler of tokens."""
+"""Amplifying what is asked for, around any sampler of a model that is asked more than once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from genwright.errors import OptionError
-from genwright.readings import Condition, NextToken, Stream
+from genwright.errors import MismatchError, OptionError
+from genwright.readings import Condition, Denoiser, NextToken, Reading, Stream, Unmasker
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
@@ -18,27 +18,54 @@ __all__ = ["Guided"]
 
 
 @final
-class Guided(Sampler[NextToken]):
-    """Draws as another sampler does, from logits moved away from those of a model that is asked for nothing.
+class Guided(Sampler[Reading]):
+    """Draws as another sampler does, from what a model gives moved away from what it gives when asked for nothing.
 
-    scale: 1 leaves the model as it is, above 1 follows the condition more closely at the price of variety
-    inner: the sampler that draws
+    scale:    1 leaves the model as it is, above 1 follows the condition more closely at the price of variety
+    interval: the lowest and highest level of noise at which that is done; elsewhere the network is called once instead
+              of twice. For models that are read as denoisers; none for all levels
+    inner:    the sampler that draws
 
-    Sources: Ho and Salimans (2022), arXiv:2207.12598; Sanchez et al. (2023), arXiv:2306.17806, for tokens.
+    Sources: Ho and Salimans (2022), arXiv:2207.12598; Sanchez et al. (2023), arXiv:2306.17806, for tokens;
+    Kynkäänniemi et al. (2024), arXiv:2404.07724, for the interval.
     """
 
-    def __init__(self, *, inner: Sampler[NextToken], scale: float = 1.5) -> None:
+    def __init__(self, *, inner: Sampler[Any], scale: float = 1.5, interval: tuple[float, float] | None = None) -> None:
         if not 0 <= scale < 100:
             raise OptionError(f"guidance takes a scale from 0 to 100; got {scale}.")
-        self.inner, self.scale = inner, scale
+        if interval is not None and not 0 <= interval[0] < interval[1]:
+            raise OptionError(
+                f"guidance takes an interval of noise from a lower to a higher level; got {interval}. Try (0.2, 5)."
+            )
+        self.inner, self.scale, self.interval = inner, scale, interval
 
-    def sample(self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int) -> Int64[Tensor, "B T"]:
-        """Return one sequence a row of noise."""
-        return self.inner.sample(_GuidedReading(reading, self.scale), noise, condition, rows=rows)
+    def sample(self, reading: Reading, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        """Return one sample a row of noise.
+
+        Raises MismatchError for a reading that is asked once alone, or for an interval where there is no noise.
+        """
+        return self.inner.sample(self._guided(reading), noise, condition, rows=rows)
+
+    def _guided(self, reading: Reading) -> Reading:
+        if isinstance(reading, Denoiser):
+            return _GuidedDenoiser(reading, self.scale, self.interval)
+        if self.interval is not None:
+            raise MismatchError(
+                "guidance in an interval of noise is for models that are read as denoisers; this one is not. "
+                "Leave out the interval."
+            )
+        if isinstance(reading, NextToken):
+            return _GuidedNextToken(reading, self.scale)
+        if isinstance(reading, Unmasker):
+            return _GuidedUnmasker(reading, self.scale)
+        raise MismatchError(
+            "guidance moves what a model gives on the way to a sample; this one gives the sample at once. "
+            "Use the sampler without guidance."
+        )
 
 
 @dataclass(frozen=True)
-class _GuidedReading:
+class _GuidedNextToken:
     inner: NextToken
     scale: float
 
@@ -65,13 +92,59 @@ class _GuidedStream:
     scale: float
 
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
-        asked, unasked = (stream.step(tokens).log_softmax(-1) for stream in (self.asked, self.unasked))
-        # Both are -inf where a mask inside forbids a token; their difference would be NaN there.
-        return torch.where(asked.isneginf(), asked, unasked + self.scale * (asked - unasked))
+        return _moved(self.asked.step(tokens), self.unasked.step(tokens), self.scale)
 
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
         self.asked.restart(rows, condition)
         self.unasked.restart(rows, _nothing(condition))
+
+
+@dataclass(frozen=True)
+class _GuidedUnmasker:
+    inner: Unmasker
+    scale: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.inner.shape
+
+    @property
+    def mask(self) -> int:
+        return self.inner.mask
+
+    def unmask(self, x: Int64[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *shape V"]:
+        asked, unasked = (self.inner.unmask(x, one) for one in (condition, _nothing(condition)))
+        return _moved(asked, unasked, self.scale)
+
+
+@dataclass(frozen=True)
+class _GuidedDenoiser:
+    inner: Denoiser
+    scale: float
+    interval: tuple[float, float] | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.inner.shape
+
+    def denoise(
+        self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, " B *shape"]:
+        asked = self.inner.denoise(x, sigma, condition)
+        low, high = self.interval or (0.0, torch.inf)
+        within = (sigma >= low) & (sigma <= high)
+        if self.scale == 1 or not bool(within.any()):
+            return asked
+        unasked = self.inner.denoise(x, sigma, _nothing(condition))
+        guided = unasked + self.scale * (asked - unasked)
+        return torch.where(within.view(-1, *[1] * (x.ndim - 1)), guided, asked)
+
+
+def _moved(asked: Tensor, unasked: Tensor, scale: float) -> Tensor:
+    """Return logits moved from what nothing asks to what is asked, and beyond."""
+    asked, unasked = asked.log_softmax(-1), unasked.log_softmax(-1)
+    # Both are -inf where a mask inside forbids a token; their difference would be NaN there.
+    return torch.where(asked.isneginf(), asked, unasked + scale * (asked - unasked))
 
 
 def _nothing(condition: Condition) -> Condition:

@@ -1,0 +1,97 @@
+"""A student of a diffusion or flow model that gives a sample in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genwright.errors import OptionError
+from genwright.families.preconditioning import Preconditioned, Preconditioning, Prediction
+from genwright.family import Batch, Family, Phase
+from genwright.readings import Denoiser
+from genwright.space import ConditionSpace, Continuous
+
+__all__ = ["Consistency"]
+
+# The error, per element, below which the loss is square; above it is linear.
+_BEND = 0.00054
+
+
+@final
+class Consistency(Family):
+    """Learns to give the same sample from anywhere on a path from noise to it (easy consistency tuning).
+
+    What it gives at one level of noise is drawn to what it gives at a lower one, of the same sample and noise. At first
+    the lower level is mostly 0, which makes it a denoiser; it comes nearer by half in each stage of the training. Begin
+    with the weights of a diffusion or flow model (a recipe's `start`), and train in float32: the levels come so near to
+    each other that in bfloat16 rounding would be all that differs.
+
+    prediction:      as the teacher's; "flow" for a flow model
+    sigma_data:      as the teacher's
+    stages:          how often the levels come nearer to each other
+    level_mean:      the mean of the logarithm of the level of noise in training
+    level_deviation: its deviation
+
+    Sources: Geng et al. (2024), arXiv:2406.14548; Song and Dhariwal (2023), arXiv:2310.14189, for the loss.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Continuous,
+        conditions: ConditionSpace,
+        build: Callable[..., nn.Module],
+        prediction: Prediction = "edm",
+        sigma_data: float = 0.5,
+        stages: int = 8,
+        level_mean: float = -1.1,
+        level_deviation: float = 2.0,
+    ) -> None:
+        super().__init__()
+        if stages < 1:
+            raise OptionError(f"a consistency model is trained in 1 stage or more; got {stages}. Try stages=8.")
+        self.space, self.stages = space, stages
+        self.level_mean, self.level_deviation = level_mean, level_deviation
+        self.preconditioning = Preconditioning(prediction=prediction, sigma_data=sigma_data)
+        self.network = build("network", space=space, conditions=conditions)
+
+    def phases(self) -> Sequence[Phase]:
+        """Return the one loss: how fast what is given changes with the level of noise, per element."""
+        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
+
+    def reading(self) -> Denoiser:
+        """Return the model as what it takes for the clean sample, which is a whole one and not the expected one."""
+        return Preconditioned(self.network.eval(), self.preconditioning, self.space.shape)
+
+    def lower(self, sigma: Float[Tensor, " B"], progress: float) -> Float[Tensor, " B"]:
+        """Return the lower level that goes with each level at this share of the training."""
+        stage = min(int(self.stages * progress), self.stages - 1)
+        # The less noise, the farther: there the path bends most.
+        gap = 0.5 ** (stage + 1) * (1 + 8 * torch.sigmoid(-sigma))
+        return sigma * (1 - gap).clamp(min=0)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        normal = batch.noise.normal("level", 0, 1)[:, 0]
+        sigma = (self.level_mean + self.level_deviation * normal).exp()
+        lower = self.lower(sigma, batch.progress)
+        found = self._given(batch, sigma)
+        with torch.no_grad():
+            # At no noise a sample is what it is; the network cannot be asked there.
+            at = _each(lower, batch.x)
+            wanted = torch.where(at > 0, self._given(batch, torch.where(lower > 0, lower, sigma)), batch.x)
+        error = (found - wanted).square().flatten(1).mean(1)
+        speed: Tensor = ((error + _BEND**2).sqrt() - _BEND) / (sigma - lower)
+        return speed.mean()
+
+    def _given(self, batch: Batch, sigma: Tensor) -> Tensor:
+        noise = batch.noise.normal("noise", 0, batch.x[0].numel()).view_as(batch.x)
+        noisy = batch.x + _each(sigma, batch.x) * noise
+        return self.preconditioning.denoise(self.network, noisy, sigma, batch.condition)
+
+
+def _each(level: Tensor, x: Tensor) -> Tensor:
+    return level.view(-1, *[1] * (x.ndim - 1))
