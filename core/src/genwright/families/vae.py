@@ -22,8 +22,8 @@ __all__ = ["VAE", "latent_shape", "latent_space"]
 # The logarithm of the least deviation that a likelihood can take, below which its density would grow without end where
 # data lie on a plane.
 _FLOOR = -6.0
-# An optimiser like AdamW moves each parameter by about the learning rate a step, whatever its scale. A deviation that is
-# to fall from 1 to 0.1 would need thousands of steps, and until then latents are of no use.
+# AdamW moves each parameter by about the learning rate a step, whatever its scale. A deviation that is to fall from 1
+# to 0.1 would need thousands of steps, and until then latents are of no use.
 _PACE = 10.0
 
 
@@ -82,7 +82,8 @@ class VAE(Family):
     @property
     def deviation(self) -> Float[Tensor, ""]:
         """The deviation of the likelihood, in the units of the space."""
-        return (_FLOOR + F.softplus(_PACE * self.spread - _FLOOR)).exp()
+        log_deviation: Tensor = _FLOOR + F.softplus(_PACE * self.spread - _FLOOR)
+        return log_deviation.exp()
 
     def encode(self, x: Shaped[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *latent"]:
         """Return the mean of each row's posterior."""
@@ -94,9 +95,7 @@ class VAE(Family):
         return found.argmax(-1) if isinstance(self.space, Tokens) else found
 
     @torch.no_grad()
-    def log_likelihood(
-        self, x: Shaped[Tensor, " B *shape"], condition: Condition, noise: Noise
-    ) -> Float[Tensor, " B"]:
+    def log_likelihood(self, x: Shaped[Tensor, " B *shape"], condition: Condition, noise: Noise) -> Float[Tensor, " B"]:
         """Return in nats the logarithm of a mean over draws, whose expectation lies below log p(x) of each row."""
         mean, log_variance = self._posterior(x, condition)
         logs = []
@@ -116,8 +115,8 @@ class VAE(Family):
         return (self.beta * held - self._log_p(batch.x, z, batch.condition)).mean() / self.space.size
 
     def _posterior(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.posterior(x, condition).float().chunk(2, 1)
-        return mean, log_variance
+        found: Tensor = self.posterior(x, condition).float()
+        return found[:, : self.latent[0]], found[:, self.latent[0] :]
 
     def _log_p(self, x: Tensor, z: Tensor, condition: Condition) -> Float[Tensor, " B"]:
         """Return the logarithm of the likelihood of each row, in nats."""
