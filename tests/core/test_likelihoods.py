@@ -60,8 +60,14 @@ def test_a_model_of_latents_cannot_say_how_likely_items_are(
         gw.score(folder, ROUNDS)
 
 
+def test_a_likelihood_is_given_what_is_asked_for(toy_folder: Path) -> None:
+    """The model has learned how many letters rounds have."""
+    three, seven = (gw.score(toy_folder, ["abc"], where={"letters": n}).nats[0] for n in (3, 7))
+    assert three > seven + 1
+
+
 def test_nothing_and_what_is_no_item_are_refused(toy_model: Model[str], small: Registry) -> None:
     with pytest.raises(UsageError, match="likelihoods are of items; there are none"):
-        likelihoods(toy_model, [], small, seed=0)
+        likelihoods(toy_model, [], small, where={}, seed=0)
     with pytest.raises(DataError, match="'xyz' has"):
-        likelihoods(toy_model, ["xyz"], small, seed=0)
+        likelihoods(toy_model, ["xyz"], small, where={}, seed=0)

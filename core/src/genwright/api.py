@@ -221,16 +221,24 @@ def interpolate(model: str | Path | Model[Any], a: Any, b: Any, steps: int, *, d
     return interpolated(_loaded(model, device), a, b, steps)
 
 
-def score(model: str | Path | Model[Any], items: Sequence[Any], *, seed: int = 0, device: str = "cpu") -> Likelihoods:
+def score(
+    model: str | Path | Model[Any],
+    items: Sequence[Any],
+    *,
+    where: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Likelihoods:
     """Return how likely items are under a model: log p in nats, exact or a bound below it, and bits per dimension.
 
-    seed: of what can only be estimated
+    where: what is asked for, for p(x given that); None for p(x) itself
+    seed:  of what can only be estimated
 
     Raises MismatchError for a model that cannot say, DataError for an item that it cannot take.
     """
     from genwright.likelihoods import likelihoods
 
-    return likelihoods(_loaded(model, device), items, registry(), seed=_seed(seed))
+    return likelihoods(_loaded(model, device), items, registry(), where=where or {}, seed=_seed(seed))
 
 
 def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Verdict:

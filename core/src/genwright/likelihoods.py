@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,10 @@ class Likelihoods:
         return len(self.nats)
 
 
-def likelihoods(model: Model[Any], items: Sequence[Any], registry: Registry, *, seed: int) -> Likelihoods:
-    """Return how likely items are, asked for nothing; `seed` is for what can only be estimated.
+def likelihoods(
+    model: Model[Any], items: Sequence[Any], registry: Registry, *, where: Mapping[str, Any], seed: int
+) -> Likelihoods:
+    """Return how likely items are, given what is asked for; `seed` is for what can only be estimated.
 
     Raises MismatchError for a model that cannot say, DataError for an item that it cannot take, UsageError for none.
     """
@@ -70,7 +72,7 @@ def likelihoods(model: Model[Any], items: Sequence[Any], registry: Registry, *, 
             "it cannot say how likely items are. Choose a model that learned the items themselves."
         )
     x = model.encoder.encode(items)
-    condition, noise = model.condition({}).expand(_ROWS), Noise(seed, torch.arange(len(items)))
+    condition, noise = model.condition(where).expand(_ROWS), Noise(seed, torch.arange(len(items)))
     device = str(next(model.family.parameters()).device)
     with torch.no_grad():
         nats = by_rows(

@@ -47,7 +47,7 @@ def test_what_is_installed_is_listed_and_why_any_was_refused(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:4] for line in lines if line.startswith("tape")] == [["tape", "genwright-tape", "0.3.1", "1"]]
     assert any(line.startswith("bad ") and "refused: it cannot be imported: ModuleNotFound" in line for line in lines)
-    assert any(line.startswith("core ") and "1 family" in line for line in lines)
+    assert any(line.startswith("core ") and " families" in line for line in lines)
 
 
 def test_a_plugin_that_only_observes_is_listed_as_such(install: Install, capsys: Capture) -> None:

@@ -120,14 +120,14 @@ class VAE(Family):
 
     def _log_p(self, x: Tensor, z: Tensor, condition: Condition) -> Float[Tensor, " B"]:
         """Return the logarithm of the likelihood of each row, in nats."""
-        found = self.likelihood(z, condition).float()
+        found: Tensor = self.likelihood(z, condition).float()
         if isinstance(self.space, Tokens):
-            return -F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none").view(len(x), -1).sum(1)
+            nats = F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none")
+            return -nats.view(len(x), -1).sum(1)
         distance = (x - found).abs().flatten(1)
         if self.space.step:
             return _log_within(distance, 0.5 * self.space.step, self.deviation).sum(1)
-        scaled = distance / self.deviation
-        return -(0.5 * scaled.square() + self.deviation.log() + 0.5 * math.log(2 * math.pi)).sum(1)
+        return _log_density(distance, self.deviation).sum(1)
 
 
 @dataclass(frozen=True)
@@ -161,13 +161,18 @@ def _unit(noise: Noise, step: int, like: Tensor) -> Tensor:
     return noise.normal("latent", step, like[0].numel()).view_as(like)
 
 
+def _log_density(distance: Tensor, deviation: Tensor) -> Tensor:
+    """Return the logarithm of a normal's density at a distance from its mean."""
+    return -0.5 * (distance / deviation).square() - deviation.log() - 0.5 * math.log(2 * math.pi)
+
+
 def _log_within(distance: Tensor, half: float, deviation: Tensor) -> Tensor:
     """Return the logarithm of the mass that a normal has within `half` of points at a distance from its mean."""
     # In float32 the gradient of log_ndtr is lost beyond 1,000 deviations, where untrained networks are.
     distance, deviation = distance.double(), deviation.double()
     # Both ends on the side where the tail is, so that neither mass is a rounded 1.
-    near = torch.special.log_ndtr((half - distance) / deviation)
-    far = torch.special.log_ndtr((-half - distance) / deviation)
+    near: Tensor = torch.special.log_ndtr((half - distance) / deviation)
+    far: Tensor = torch.special.log_ndtr((-half - distance) / deviation)
     return (near + torch.log(-torch.expm1(far - near))).float()
 
 
