@@ -26,6 +26,13 @@ def test_each_vector_gets_the_nearest_entry() -> None:
     assert made.vectors(torch.tensor([[2, 1]])).tolist() == [[[0.0, 3.0], [1.0, 0.0]]]
 
 
+def test_the_nearest_entry_is_found_in_float32_whatever_training_computes_in() -> None:
+    made = table([[100.0, 0.0], [100.2, 0.0], [100.4, 0.0]])
+    z = torch.tensor([[100.05, 0.0], [100.15, 0.0], [100.35, 0.0]])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert made.nearest(z).tolist() == [0, 1, 2]
+
+
 def test_the_cost_draws_entries_to_vectors_and_a_quarter_as_much_vectors_to_entries() -> None:
     made = table([[0.0, 0.0], [4.0, 0.0]])
     z = torch.tensor([[[1.0, 2.0]]], requires_grad=True)

@@ -69,9 +69,11 @@ class Table(Codebook):
 
     def nearest(self, z: Float[Tensor, "*rows W"]) -> Int64[Tensor, " *rows"]:
         """Return the number of the entry at the least distance."""
-        # The square of z is the same for every entry.
-        entries = self.entries.float()
-        return (entries.square().sum(1) - 2 * z.float() @ entries.T).argmin(-1)
+        # In bfloat16, as training may be, distances of near entries are all the same.
+        with torch.autocast(z.device.type, enabled=False):
+            entries = self.entries.float()
+            # The square of z is the same for every entry.
+            return (entries.square().sum(1) - 2 * z.float() @ entries.T).argmin(-1)
 
     def vectors(self, codes: Int64[Tensor, " *rows"]) -> Float[Tensor, "*rows W"]:
         """Return the entries of these numbers."""

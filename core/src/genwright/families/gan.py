@@ -26,7 +26,8 @@ class GAN(Family):
 
     "relativistic" compares each real example with one that is drawn, and holds the critic's slope down at both (R1 and
     R2), which makes training converge near its goal. "non-saturating" is the classical loss, with R1 alone; for a
-    penalty of 0 it needs a critic whose slope is bounded, such as one with spectral norm.
+    penalty of 0 it needs a critic whose slope is bounded, such as one with spectral norm. A penalty takes the gradient
+    of a gradient, which compiled networks do not give: a recipe with one has compile = false.
 
     latent:  the shape of a latent: a width, or channels, rows and columns
     loss:    how the two networks are set against each other
