@@ -15,7 +15,15 @@ Install = Callable[..., None]
 
 # Shapes and types in signatures are checked wherever tensors go; before anything of it is imported.
 jaxtyping.install_import_hook(
-    ["genwright.backbones", "genwright.families", "genwright.samplers", "genwright.seeds"], "beartype.beartype"
+    [
+        "genwright.backbones",
+        "genwright.encoders",
+        "genwright.families",
+        "genwright.samplers",
+        "genwright.rows",
+        "genwright.seeds",
+    ],
+    "beartype.beartype",
 )
 
 

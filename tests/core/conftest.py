@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import sys
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 import genwright.api
 import genwright.registry
 from genwright.generation import Generation
 from genwright.model import Model
-from genwright.recipe import use
+from genwright.readings import Condition
+from genwright.recipe import Component, use
 from genwright.recording import Recording
 from genwright.registry import Registry
 from genwright.samples import Samples
+from genwright.space import ConditionSpace, SampleSpace, Tokens
+from genwright.specs import BackboneSpec
 from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_recipe, toy_registry
 from genwright.training import trained
@@ -47,6 +56,97 @@ def toy_folder(tmp_path_factory: pytest.TempPathFactory, rounds_file: Path) -> P
         on_report=lambda progress: None,
     )
     return folder
+
+
+class Small(nn.Module):
+    """A network with one hidden layer, in the roles that see a whole item at once."""
+
+    def __init__(
+        self,
+        *,
+        space: SampleSpace,
+        conditions: ConditionSpace,
+        role: str,
+        latent: tuple[int, ...] = (),
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.role, kinds = role, space.vocab_size if isinstance(space, Tokens) else 0
+        self.kinds = kinds + (role == "unmask")
+        drawn = (*space.shape, kinds) if kinds else space.shape
+        self.outward = {"posterior": latent, "critic": ()}.get(role, drawn)
+        inward = math.prod(latent) if role == "generator" else space.size * max(1, self.kinds)
+        self.layers = nn.Sequential(
+            nn.Linear(inward, width), nn.SiLU(), nn.Linear(width, math.prod(self.outward)), nn.Flatten(1)
+        )
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        seen = F.one_hot(x, self.kinds).float() if self.kinds and self.role != "generator" else x
+        return self.layers(seen.flatten(1)).view(len(x), *self.outward)
+
+
+def small_registry() -> Registry:
+    """Return a registry of core, the toys and the backbone `small`."""
+    return toy_registry(
+        BackboneSpec(
+            name="small",
+            target="genwright_small:Small",
+            summary="",
+            spaces=("tokens", "continuous"),
+            roles=("unmask", "generator", "posterior", "critic"),
+        )
+    )
+
+
+def small_model(folder: Path, data: Path, family: Component, **changes: Any) -> Path:
+    """Train a model of rounds with small networks; return its folder."""
+    registry = small_registry()
+    fields: dict[str, Any] = {"family": family, "backbone": use("small"), "conditions": (), **changes}
+    trained(
+        toy_recipe(data, **fields),
+        registry,
+        Recording(None, registry, owned=False),
+        name=f"rounds/{folder.name}",
+        folder=folder,
+        device="cpu",
+        log_every=50,
+        tensorboard=None,
+        on_report=lambda progress: None,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_networks() -> Iterator[None]:
+    sys.modules["genwright_small"] = types.ModuleType("genwright_small")
+    sys.modules["genwright_small"].Small = Small  # type: ignore[attr-defined]
+    yield
+    del sys.modules["genwright_small"]
+
+
+@pytest.fixture
+def small(use_registry: UseRegistry) -> Registry:
+    """The registry of core, the toys and small networks, in the place of what is installed."""
+    return use_registry(small_registry())
+
+
+@pytest.fixture(scope="session")
+def trained_small(rounds_file: Path) -> Callable[..., Path]:
+    """What trains small models of rounds: trained_small(folder, family)."""
+    return lambda folder, family, **changes: small_model(folder, rounds_file, family, **changes)
+
+
+@pytest.fixture(scope="session")
+def vae_folder(tmp_path_factory: pytest.TempPathFactory, trained_small: Callable[..., Path]) -> Path:
+    """The checkpoint of a VAE of rounds whose decoded latents are mostly what was encoded."""
+    return trained_small(tmp_path_factory.mktemp("models") / "vae", use("vae", latent=4, beta=0.2, draws=8), steps=300)
+
+
+@pytest.fixture(scope="session")
+def codes_folder(tmp_path_factory: pytest.TempPathFactory, trained_small: Callable[..., Path]) -> Path:
+    """The checkpoint of a VQ-VAE of rounds: three tokens of eight."""
+    family = use("vqvae", places=3, codes=8, width=4)
+    return trained_small(tmp_path_factory.mktemp("models") / "codes", family, steps=300)
 
 
 @pytest.fixture

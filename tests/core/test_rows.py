@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import pytest
-<<<<<<< HEAD
 import torch
-=======
->>>>>>> denoise
 from torch import Tensor
 
 from genwright.rows import by_rows

@@ -131,7 +131,7 @@ def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def is_a_list_of_specs(path: Path, function: str) -> bool:
     """Say whether a function declares components, which is data, however many they are."""
-    return path.stem == "plugin" and function.startswith("register_")
+    return path.stem in ("plugin", "builtin") and function.startswith("register_")
 
 
 def test_files_are_named_by_what_they_define() -> None:

@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genwright.api import audit as audit
+    from genwright.api import decode as decode
+    from genwright.api import encode as encode
     from genwright.api import evaluate as evaluate
     from genwright.api import generate as generate
+    from genwright.api import interpolate as interpolate
     from genwright.api import replay as replay
     from genwright.api import resume as resume
+    from genwright.api import score as score
     from genwright.api import stream as stream
     from genwright.api import train as train
     from genwright.errors import GenwrightError as GenwrightError
@@ -32,18 +36,37 @@ _HOMES = {
     "Recipe": "genwright.recipe",
     "use": "genwright.recipe",
     "open_store": "genwright.store",
-    **dict.fromkeys(("audit", "evaluate", "generate", "replay", "resume", "stream", "train"), "genwright.api"),
+    **dict.fromkeys(
+        (
+            "audit",
+            "decode",
+            "encode",
+            "evaluate",
+            "generate",
+            "interpolate",
+            "replay",
+            "resume",
+            "score",
+            "stream",
+            "train",
+        ),
+        "genwright.api",
+    ),
 }
 
 __all__ = [
     "GenwrightError",
     "Recipe",
     "audit",
+    "decode",
+    "encode",
     "evaluate",
     "generate",
+    "interpolate",
     "open_store",
     "replay",
     "resume",
+    "score",
     "stream",
     "train",
     "use",

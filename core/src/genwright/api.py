@@ -4,6 +4,7 @@ train     Recipe → Registry → Domain.read → Encoder.encode → Trainer →
 generate  Checkpoint → Model → Sampler → Encoder.decode → Domain.check → review → Store
 evaluate  Samples + reference → Metrics → Report → Store
 audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
+score     Items → Encoder.encode → Family.log_likelihood → Likelihoods
 """
 
 from __future__ import annotations
@@ -28,9 +29,24 @@ from genwright.store import Store, open_store, split_id
 from genwright.verdict import Verdict, replayed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genwright.likelihoods import Likelihoods
     from genwright.trainer import Progress
 
-__all__ = ["audit", "evaluate", "generate", "replay", "resume", "stream", "train"]
+__all__ = [
+    "audit",
+    "decode",
+    "encode",
+    "evaluate",
+    "generate",
+    "interpolate",
+    "replay",
+    "resume",
+    "score",
+    "stream",
+    "train",
+]
 
 Where = str | Store | Literal[False] | None
 
@@ -169,6 +185,60 @@ def evaluate(
         baseline=baseline,
         store=store,
     )
+
+
+def encode(
+    model: str | Path | Model[Any],
+    items: Sequence[Any],
+    *,
+    where: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+) -> Tensor:
+    """Return the latents that a VAE or VQ-VAE gives items, [B, *latent].
+
+    where: what the items are known to be, for a model that learned conditions
+
+    Raises MismatchError for a model without latents of items, DataError for an item that it cannot take.
+    """
+    from genwright.representation import encoded
+
+    return encoded(_loaded(model, device), items, where=where)
+
+
+def decode(
+    model: str | Path | Model[Any], latents: Tensor, *, where: Mapping[str, Any] | None = None, device: str = "cpu"
+) -> list[Any]:
+    """Return the items that latents [B, *latent] of a VAE or VQ-VAE stand for. Raises as `encode`, and ShapeError."""
+    from genwright.representation import decoded
+
+    return decoded(_loaded(model, device), latents, where=where)
+
+
+def interpolate(model: str | Path | Model[Any], a: Any, b: Any, steps: int, *, device: str = "cpu") -> list[Any]:
+    """Return items from one to another, the two as a VAE decodes them first and last. Raises as `encode`."""
+    from genwright.representation import interpolated
+
+    return interpolated(_loaded(model, device), a, b, steps)
+
+
+def score(
+    model: str | Path | Model[Any],
+    items: Sequence[Any],
+    *,
+    where: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Likelihoods:
+    """Return how likely items are under a model: log p in nats, exact or a bound below it, and bits per dimension.
+
+    where: what is asked for, for p(x given that); None for p(x) itself
+    seed:  of what can only be estimated
+
+    Raises MismatchError for a model that cannot say, DataError for an item that it cannot take.
+    """
+    from genwright.likelihoods import likelihoods
+
+    return likelihoods(_loaded(model, device), items, registry(), where=where or {}, seed=_seed(seed))
 
 
 def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Verdict:

@@ -5,9 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genwright.hooks import hookimpl
-from genwright.specs import BackboneSpec, CommandSpec, EngineSpec, FamilySpec, SamplerSpec, StoreSpec
+from genwright.specs import BackboneSpec, CommandSpec, EncoderSpec, EngineSpec, FamilySpec, SamplerSpec, StoreSpec
 
-__all__ = ["register_backbones", "register_commands", "register_families", "register_samplers", "register_stores"]
+__all__ = [
+    "register_backbones",
+    "register_commands",
+    "register_encoders",
+    "register_engines",
+    "register_families",
+    "register_samplers",
+    "register_stores",
+]
+
+
+@hookimpl
+def register_encoders() -> Iterable[EncoderSpec]:
+    """Return core's encoders, which serve every domain."""
+    yield EncoderSpec(
+        name="latent",
+        target="genwright.encoders.learned:Latent",
+        summary="the latents of a trained VAE",
+        domain="*",
+        space="continuous",
+    )
+    yield EncoderSpec(
+        name="codes",
+        target="genwright.encoders.learned:Codes",
+        summary="the tokens of a trained VQ-VAE",
+        domain="*",
+        space="tokens",
+    )
 
 
 @hookimpl
@@ -92,6 +119,22 @@ def register_families() -> Iterable[FamilySpec]:
         reads="denoiser",
         roles={"network": "denoise"},
     )
+    yield FamilySpec(
+        name="gan",
+        target="genwright.families.gan:GAN",
+        summary="a generator against a critic; draws in one step, gives no likelihood",
+        spaces=("continuous",),
+        reads="decoder",
+        roles={"generator": "generator", "critic": "critic"},
+    )
+    yield FamilySpec(
+        name="vqvae",
+        target="genwright.families.vqvae:VQVAE",
+        summary="tokens for whatever is continuous or long, learned with what they stand for; draws through a prior",
+        spaces=("tokens", "continuous"),
+        reads="decoder",
+        roles={"posterior": "posterior", "likelihood": "generator"},
+    )
 
 
 @hookimpl
@@ -167,6 +210,7 @@ def register_commands() -> Iterable[CommandSpec]:
     for name, summary in (
         ("generate", "Draw samples from a model and record them."),
         ("evaluate", "Measure samples, against a reference or alone."),
+        ("score", "Say how likely items are under a model."),
         ("train", "Train a model by a recipe."),
         ("models", "List, show, import and export models."),
         ("data", "List, show and fetch named data sets."),

@@ -161,9 +161,15 @@ class Model(Generic[Item]):
 
 
 def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
-    """Return the recipe's encoder, or the domain's default, neither fitted nor restored."""
+    """Return the recipe's encoder, or the domain's default, neither fitted nor restored.
+
+    One that wraps another model is given the registry and the domain's name, to find and check that model by.
+    """
     component = recipe.encoder or Component(registry.get("domain", recipe.domain).encoder)
-    return make(registry.get("encoder", component.name), component.options)  # type: ignore[no-any-return]
+    spec = registry.get("encoder", component.name)
+    parameters = inspect.signature(spec.load()).parameters
+    given = {name: value for name, value in (("registry", registry), ("domain", recipe.domain)) if name in parameters}
+    return make(spec, component.options, **given)  # type: ignore[no-any-return]
 
 
 def _halved(value: Tensor) -> Tensor:

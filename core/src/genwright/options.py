@@ -18,7 +18,7 @@ from genwright.specs import Spec
 
 __all__ = ["GIVEN", "Option", "checked", "describe", "make", "parse"]
 
-GIVEN = frozenset({"space", "conditions", "build", "role", "reading"})
+GIVEN = frozenset({"space", "conditions", "build", "role", "reading", "registry", "domain"})
 """The parameters that Genwright passes itself and users cannot set."""
 
 

@@ -190,7 +190,12 @@ def test_tokens_have_the_network_s_probabilities() -> None:
 def test_beta_weighs_the_divergence_and_free_bits_cost_nothing() -> None:
     x = plane()
     losses = {}
-    for name, options in {"plain": {}, "twice": {"beta": 2.0}, "none": {"beta": 0.0}, "free": {"free_bits": 9.0}}.items():
+    for name, options in {
+        "plain": {},
+        "twice": {"beta": 2.0},
+        "none": {"beta": 0.0},
+        "free": {"free_bits": 9.0},
+    }.items():
         (phase,) = family(**options).phases()
         losses[name] = float(phase.loss(batch(x)).detach())
     assert losses["twice"] - losses["plain"] == pytest.approx(losses["plain"] - losses["none"], rel=1e-4)

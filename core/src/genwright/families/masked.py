@@ -57,7 +57,9 @@ class Masked(Family):
 
         What follows a stop token counts too, so where there is one the bound is of the item with its filling.
         """
-        estimates = [self.bound(x, _hidden(noise, self.space.size, j, self.draws), condition) for j in range(self.draws)]
+        estimates = [
+            self.bound(x, _hidden(noise, self.space.size, j, self.draws), condition) for j in range(self.draws)
+        ]
         return torch.stack(estimates).mean(0)
 
     def bound(

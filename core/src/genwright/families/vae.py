@@ -22,8 +22,8 @@ __all__ = ["VAE", "latent_shape", "latent_space"]
 # The logarithm of the least deviation that a likelihood can take, below which its density would grow without end where
 # data lie on a plane.
 _FLOOR = -6.0
-# An optimiser like AdamW moves each parameter by about the learning rate a step, whatever its scale. A deviation that is
-# to fall from 1 to 0.1 would need thousands of steps, and until then latents are of no use.
+# AdamW moves each parameter by about the learning rate a step, whatever its scale. A deviation that is to fall from 1
+# to 0.1 would need thousands of steps, and until then latents are of no use.
 _PACE = 10.0
 
 
@@ -82,7 +82,8 @@ class VAE(Family):
     @property
     def deviation(self) -> Float[Tensor, ""]:
         """The deviation of the likelihood, in the units of the space."""
-        return (_FLOOR + F.softplus(_PACE * self.spread - _FLOOR)).exp()
+        log_deviation: Tensor = _FLOOR + F.softplus(_PACE * self.spread - _FLOOR)
+        return log_deviation.exp()
 
     def encode(self, x: Shaped[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *latent"]:
         """Return the mean of each row's posterior."""
@@ -94,9 +95,7 @@ class VAE(Family):
         return found.argmax(-1) if isinstance(self.space, Tokens) else found
 
     @torch.no_grad()
-    def log_likelihood(
-        self, x: Shaped[Tensor, " B *shape"], condition: Condition, noise: Noise
-    ) -> Float[Tensor, " B"]:
+    def log_likelihood(self, x: Shaped[Tensor, " B *shape"], condition: Condition, noise: Noise) -> Float[Tensor, " B"]:
         """Return in nats the logarithm of a mean over draws, whose expectation lies below log p(x) of each row."""
         mean, log_variance = self._posterior(x, condition)
         logs = []
@@ -116,19 +115,19 @@ class VAE(Family):
         return (self.beta * held - self._log_p(batch.x, z, batch.condition)).mean() / self.space.size
 
     def _posterior(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.posterior(x, condition).float().chunk(2, 1)
-        return mean, log_variance
+        found: Tensor = self.posterior(x, condition).float()
+        return found[:, : self.latent[0]], found[:, self.latent[0] :]
 
     def _log_p(self, x: Tensor, z: Tensor, condition: Condition) -> Float[Tensor, " B"]:
         """Return the logarithm of the likelihood of each row, in nats."""
-        found = self.likelihood(z, condition).float()
+        found: Tensor = self.likelihood(z, condition).float()
         if isinstance(self.space, Tokens):
-            return -F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none").view(len(x), -1).sum(1)
+            nats = F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none")
+            return -nats.view(len(x), -1).sum(1)
         distance = (x - found).abs().flatten(1)
         if self.space.step:
             return _log_within(distance, 0.5 * self.space.step, self.deviation).sum(1)
-        scaled = distance / self.deviation
-        return -(0.5 * scaled.square() + self.deviation.log() + 0.5 * math.log(2 * math.pi)).sum(1)
+        return _log_density(distance, self.deviation).sum(1)
 
 
 @dataclass(frozen=True)
@@ -162,13 +161,18 @@ def _unit(noise: Noise, step: int, like: Tensor) -> Tensor:
     return noise.normal("latent", step, like[0].numel()).view_as(like)
 
 
+def _log_density(distance: Tensor, deviation: Tensor) -> Tensor:
+    """Return the logarithm of a normal's density at a distance from its mean."""
+    return -0.5 * (distance / deviation).square() - deviation.log() - 0.5 * math.log(2 * math.pi)
+
+
 def _log_within(distance: Tensor, half: float, deviation: Tensor) -> Tensor:
     """Return the logarithm of the mass that a normal has within `half` of points at a distance from its mean."""
     # In float32 the gradient of log_ndtr is lost beyond 1,000 deviations, where untrained networks are.
     distance, deviation = distance.double(), deviation.double()
     # Both ends on the side where the tail is, so that neither mass is a rounded 1.
-    near = torch.special.log_ndtr((half - distance) / deviation)
-    far = torch.special.log_ndtr((-half - distance) / deviation)
+    near: Tensor = torch.special.log_ndtr((half - distance) / deviation)
+    far: Tensor = torch.special.log_ndtr((-half - distance) / deviation)
     return (near + torch.log(-torch.expm1(far - near))).float()
 
 

@@ -38,7 +38,7 @@ class Prior(Sampler[Decoder]):
     @torch.inference_mode()
     def sample(self, reading: Decoder, noise: Noise, condition: Condition, *, rows: int) -> Shaped[Tensor, " B *shape"]:
         """Return one sample a row of noise."""
-        z = self._latents(noise, math.prod(reading.latent)).unflatten(1, reading.latent)
+        z = self._latents(noise, math.prod(reading.latent)).view(-1, *reading.latent)
         return by_rows(
             lambda places: reading.decode(z[places], condition[places]), len(noise), rows=rows, device=str(z.device)
         )
@@ -53,7 +53,7 @@ class Prior(Sampler[Decoder]):
 
 def spherical(
     start: Float[Tensor, "*latent"], end: Float[Tensor, "*latent"], steps: int
-) -> Float[Tensor, "steps *latent"]:
+) -> Float[Tensor, " T *latent"]:
     """Return latents from one to another, both among them, along the arc between their directions.
 
     Their lengths stay between those of the two, as a straight line's would not: unit normals of many numbers all have

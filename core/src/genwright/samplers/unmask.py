@@ -45,9 +45,7 @@ class UnmaskSampler(Sampler[Unmasker]):
 
     @final
     @torch.inference_mode()
-    def sample(
-        self, reading: Unmasker, noise: Noise, condition: Condition, *, rows: int
-    ) -> Int64[Tensor, " B *shape"]:
+    def sample(self, reading: Unmasker, noise: Noise, condition: Condition, *, rows: int) -> Int64[Tensor, " B *shape"]:
         """Return one sample a row of noise; what follows a stop token is left as drawn."""
 
         def filled(places: Tensor) -> Tensor:
@@ -60,12 +58,12 @@ class UnmaskSampler(Sampler[Unmasker]):
         steps = min(self.steps, x.shape[1])
         unknown = (x == reading.mask).sum(1)
         for step in range(steps):
-            logits = reading.unmask(x.unflatten(1, reading.shape), condition).float().flatten(1, -2)
+            logits = reading.unmask(x.view(-1, *reading.shape), condition).float().flatten(1, -2)
             hidden = x == reading.mask
             left = unknown * (steps - 1 - step) // steps
             urgency = self.urgency(logits, noise).masked_fill(~hidden, -torch.inf)
             x = self._drawn(x, logits, urgency, hidden.sum(1) - left, noise)
-        return x.unflatten(1, reading.shape)
+        return x.view(-1, *reading.shape)
 
     def _drawn(self, x: Tensor, logits: Tensor, urgency: Tensor, count: Tensor, noise: Noise) -> Tensor:
         """Return the tokens with the most urgent positions filled, `count` of them in each row."""

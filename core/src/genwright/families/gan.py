@@ -1,0 +1,112 @@
+"""A generator that learns from a critic, which learns to tell what is drawn from what is real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genwright.errors import OptionError
+from genwright.families.vae import latent_shape
+from genwright.family import Batch, Family, Phase
+from genwright.readings import Condition, Decoder
+from genwright.space import ConditionSpace, Continuous
+
+__all__ = ["GAN"]
+
+
+class GAN(Family):
+    """Learns to draw, and nothing of how likely anything is: there is no likelihood.
+
+    "relativistic" compares each real example with one that is drawn, and holds the critic's slope down at both (R1 and
+    R2), which makes training converge near its goal. "non-saturating" is the classical loss, with R1 alone; for a
+    penalty of 0 it needs a critic whose slope is bounded, such as one with spectral norm. A penalty takes the gradient
+    of a gradient, which compiled networks do not give: a recipe with one has compile = false.
+
+    latent:  the shape of a latent: a width, or channels, rows and columns
+    loss:    how the two networks are set against each other
+    penalty: the weight of the squared slope of the critic, 0 for none
+
+    Sources: Goodfellow et al. (2014), arXiv:1406.2661; Jolicoeur-Martineau (2019), arXiv:1807.00734 (relativistic);
+    Mescheder, Geiger and Nowozin (2018), arXiv:1801.04406 (R1 and R2); Huang et al. (2024), arXiv:2501.05441 (R3GAN,
+    which joins them).
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Continuous,
+        conditions: ConditionSpace,
+        build: Callable[..., nn.Module],
+        latent: int | tuple[int, ...] = 64,
+        loss: Literal["relativistic", "non-saturating"] = "relativistic",
+        penalty: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not 0 <= penalty < math.inf:
+            raise OptionError(f"a GAN's penalty is 0 or more; got {penalty}. Try penalty=1.")
+        self.space, self.penalty, self.pairs = space, penalty, loss == "relativistic"
+        self.latent = latent_shape(latent)
+        self.generator = build("generator", space=space, conditions=conditions, latent=self.latent)
+        self.critic = build("critic", space=space, conditions=conditions)
+
+    def phases(self) -> Sequence[Phase]:
+        """Return the generator's loss, then the critic's, each in nats."""
+        # Momentum of the first order would follow an opponent that has moved on.
+        betas = (0.0, 0.99)
+        return (
+            Phase(name="generator", loss=self._drawing, parameters=tuple(self.generator.parameters()), betas=betas),
+            Phase(name="critic", loss=self._judging, parameters=tuple(self.critic.parameters()), betas=betas),
+        )
+
+    def reading(self) -> Decoder:
+        """Return the generator as what latents stand for."""
+        return _Reading(self.generator.eval(), self.latent)
+
+    def _drawing(self, batch: Batch) -> Tensor:
+        fake = self.critic(self._drawn(batch, 0), batch.condition).float()
+        if not self.pairs:
+            return F.softplus(-fake).mean()
+        with torch.no_grad():
+            real = self.critic(batch.x, batch.condition).float()
+        return F.softplus(real - fake).mean()
+
+    def _judging(self, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            drawn = self._drawn(batch, 1)
+        real, real_slope = self._judged(batch.x, batch.condition, sloped=True)
+        fake, fake_slope = self._judged(drawn, batch.condition, sloped=self.pairs)
+        loss = F.softplus(fake - real) if self.pairs else F.softplus(fake) + F.softplus(-real)
+        return (loss + 0.5 * self.penalty * (real_slope + fake_slope)).mean()
+
+    def _drawn(self, batch: Batch, step: int) -> Tensor:
+        """Return an example from the generator for each row."""
+        z = batch.noise.normal("latent", step, math.prod(self.latent)).view(-1, *self.latent)
+        return self.generator(z, batch.condition)  # type: ignore[no-any-return]
+
+    def _judged(self, x: Tensor, condition: Condition, *, sloped: bool) -> tuple[Float[Tensor, " B"], Tensor]:
+        """Return what the critic says of each row, and the square of its slope there if that is asked for."""
+        if not (sloped and self.penalty):
+            return self.critic(x, condition).float(), torch.zeros(len(x), device=x.device)
+        # The slope is wanted also where a loss is only looked at, without gradients.
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            verdict = self.critic(x, condition).float()
+            (slope,) = torch.autograd.grad(verdict.sum(), x, create_graph=True)
+        return verdict, slope.float().square().flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    generator: nn.Module
+    latent: tuple[int, ...]
+
+    @torch.inference_mode()
+    def decode(self, z: Float[Tensor, " B *latent"], condition: Condition) -> Float[Tensor, " B *shape"]:
+        return self.generator(z, condition)  # type: ignore[no-any-return]

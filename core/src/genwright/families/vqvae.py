@@ -1,0 +1,97 @@
+"""Tokens for items, learned together with what the tokens stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch.nn.functional as F
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor, nn
+
+from genwright.errors import MismatchError
+from genwright.families.codebooks import Codebook, Grid, Table
+from genwright.families.vae import latent_shape
+from genwright.family import Batch, Family, Phase
+from genwright.readings import Condition, Reading
+from genwright.space import ConditionSpace, SampleSpace, Tokens
+
+__all__ = ["VQVAE"]
+
+
+class VQVAE(Family):
+    """Learns to write items as few tokens, and to read them back. What tokens are likely, it does not learn.
+
+    So nothing is drawn from it alone: the encoder "codes" gives its tokens to any family of tokens, which draws them,
+    and reads back what was drawn.
+
+    places:   the shape of an item's tokens: how many, or rows and columns
+    codebook: "vq", a learned table, or "fsq", a grid in which nothing is learned
+    codes:    how many entries the table has
+    width:    how many numbers an entry has
+    levels:   of the grid, along each axis; their product is the number of codes
+
+    Sources: as of the codebooks; van den Oord, Vinyals and Kavukcuoglu (2017), arXiv:1711.00937, and Mentzer et al.
+    (2023), arXiv:2309.15505.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: SampleSpace,
+        conditions: ConditionSpace,
+        build: Callable[..., nn.Module],
+        places: int | tuple[int, ...] = (7, 7),
+        codebook: Literal["vq", "fsq"] = "vq",
+        codes: int = 512,
+        width: int = 16,
+        levels: tuple[int, ...] = (8, 5, 5, 5),
+    ) -> None:
+        super().__init__()
+        self.space, self.places = space, latent_shape(places)
+        self.codebook: Codebook = Table(size=codes, width=width) if codebook == "vq" else Grid(levels=levels)
+        latent = (self.codebook.width, *self.places)
+        self.posterior = build("posterior", space=space, conditions=conditions, latent=latent)
+        self.likelihood = build("likelihood", space=space, conditions=conditions, latent=latent)
+
+    def phases(self) -> Sequence[Phase]:
+        """Return the one loss per position: the squared error of numbers or nats of tokens, and the codebook's cost."""
+        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
+
+    def reading(self) -> Reading:
+        """Raise MismatchError, since the tokens of a sample have to be drawn by another model."""
+        raise MismatchError(
+            "family 'vqvae' learns what tokens stand for, and not which are likely, so nothing can be drawn from it "
+            "alone. Train a model of its tokens: encoder 'codes' with this model, family autoregressive or masked."
+        )
+
+    @property
+    def latents(self) -> Tokens:
+        """The space of what `encode` gives."""
+        return Tokens(vocab_size=self.codebook.size, shape=self.places)
+
+    def encode(self, x: Shaped[Tensor, " B *shape"], condition: Condition) -> Int64[Tensor, " B *places"]:
+        """Return the tokens of each row."""
+        return self.codebook.nearest(self._posterior(x, condition)).view(-1, *self.places)
+
+    def decode(self, tokens: Int64[Tensor, " B *places"], condition: Condition) -> Shaped[Tensor, " B *shape"]:
+        """Return what the tokens of each row stand for: numbers, or the likeliest tokens of the space."""
+        found = self._likelihood(self.codebook.vectors(tokens.flatten(1)), condition)
+        return found.argmax(-1) if isinstance(self.space, Tokens) else found
+
+    def _loss(self, batch: Batch) -> Tensor:
+        vectors, cost = self.codebook.quantized(self._posterior(batch.x, batch.condition), batch.noise)
+        found = self._likelihood(vectors, batch.condition).float()
+        return (self._error(batch.x, found) + cost).mean()
+
+    def _error(self, x: Tensor, found: Tensor) -> Float[Tensor, " B"]:
+        if isinstance(self.space, Tokens):
+            losses = F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none")
+            return losses.view(len(x), -1).mean(1)
+        return (x - found).square().flatten(1).mean(1)
+
+    def _posterior(self, x: Tensor, condition: Condition) -> Float[Tensor, "B N W"]:
+        return self.posterior(x, condition).float().flatten(2).mT  # type: ignore[no-any-return]
+
+    def _likelihood(self, vectors: Float[Tensor, "B N W"], condition: Condition) -> Tensor:
+        return self.likelihood(vectors.mT.reshape(len(vectors), -1, *self.places), condition)  # type: ignore[no-any-return]

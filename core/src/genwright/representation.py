@@ -1,0 +1,109 @@
+"""What models with latents make of items: encoding them, decoding latents, and what lies between two items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from genwright.errors import MismatchError, ShapeError
+from genwright.model import Model
+from genwright.readings import Condition
+from genwright.rows import by_rows
+from genwright.samplers.latent import spherical
+from genwright.space import Continuous, SampleSpace
+
+__all__ = ["Representing", "decoded", "decoded_tensors", "encoded", "encoded_tensors", "interpolated", "representing"]
+
+Item = TypeVar("Item")
+
+# Rows a network is given at once, so that an item's latent does not depend on how many are encoded with it.
+_ROWS = 16
+
+
+@runtime_checkable
+class Representing(Protocol):
+    """A family that gives items latents, and latents items: VAE and VQ-VAE."""
+
+    @property
+    def latents(self) -> SampleSpace:
+        """The space of what `encode` gives."""
+
+    def encode(self, x: Shaped[Tensor, " B *shape"], condition: Condition) -> Shaped[Tensor, " B *latent"]:
+        """Return the latent of each row, without chance."""
+
+    def decode(self, latents: Shaped[Tensor, " B *latent"], condition: Condition) -> Shaped[Tensor, " B *shape"]:
+        """Return what each latent stands for."""
+
+
+def representing(model: Model[Any]) -> Representing:
+    """Return the model's family as one that gives items latents. Raises MismatchError if it is none."""
+    if not isinstance(model.family, Representing):
+        raise MismatchError(
+            f"latents of items are given by models of the families vae and vqvae; this one is of the family "
+            f"{model.recipe.family.name!r}. Choose another model, or train such a one."
+        )
+    return model.family
+
+
+def encoded(
+    model: Model[Item], items: Sequence[Item], *, where: Mapping[str, Any] | None = None
+) -> Shaped[Tensor, " B *latent"]:
+    """Return the latents of items. Raises MismatchError for a model without, DataError for an item it cannot take."""
+    representing(model)
+    return encoded_tensors(model, model.encoder.encode(items), where=where)
+
+
+def decoded(
+    model: Model[Item], latents: Shaped[Tensor, " B *latent"], *, where: Mapping[str, Any] | None = None
+) -> list[Item]:
+    """Return the items of latents. Raises MismatchError for a model without, ShapeError for any of another shape."""
+    shape = representing(model).latents.shape
+    if latents.shape[1:] != shape:
+        raise ShapeError(
+            f"the latents of this model are [B, {', '.join(map(str, shape))}]; got {list(latents.shape)}. "
+            "Give latents that it encoded."
+        )
+    return model.encoder.decode(decoded_tensors(model, latents, where=where).cpu())
+
+
+def interpolated(model: Model[Item], a: Item, b: Item, steps: int) -> list[Item]:
+    """Return items from one to another by equal steps along the arc between their latents.
+
+    The first and last are the two as the model decodes them. Raises MismatchError for a model without latents of
+    numbers.
+    """
+    if not isinstance(representing(model).latents, Continuous):
+        raise MismatchError(
+            f"between two items lie latents of numbers; those of the family {model.recipe.family.name!r} are tokens. "
+            "Choose a model of the family vae."
+        )
+    start, end = encoded(model, [a, b])
+    return decoded(model, spherical(start, end, steps))
+
+
+@torch.no_grad()
+def encoded_tensors(
+    model: Model[Any], x: Shaped[Tensor, " B *shape"], *, where: Mapping[str, Any] | None = None
+) -> Shaped[Tensor, " B *latent"]:
+    """Return the latents of encoded items."""
+    family = representing(model)
+    return _mapped(model, family.encode, x, where)
+
+
+@torch.no_grad()
+def decoded_tensors(
+    model: Model[Any], latents: Shaped[Tensor, " B *latent"], *, where: Mapping[str, Any] | None = None
+) -> Shaped[Tensor, " B *shape"]:
+    """Return the tensors of latents, which the model's encoder decodes to items."""
+    family = representing(model)
+    return _mapped(model, family.decode, latents, where)
+
+
+def _mapped(model: Model[Any], call: Any, tensors: Tensor, where: Mapping[str, Any] | None) -> Tensor:
+    device = next(model.family.parameters()).device
+    given, condition = tensors.to(device), model.condition(where or {}).to(device).expand(_ROWS)
+    return by_rows(lambda places: call(given[places], condition), len(given), rows=_ROWS, device=str(device))

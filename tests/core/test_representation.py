@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import genwright as gw
+from genwright.errors import ConditionError, DataError, MismatchError, ShapeError
+from genwright.model import Model
+from genwright.recipe import use
+from genwright.registry import Registry
+from genwright.representation import Representing, decoded, encoded, interpolated, representing
+from genwright.testing.toys import ROUNDS
+
+pytestmark = pytest.mark.usefixtures("small")
+
+
+@pytest.fixture
+def vae(vae_folder: Path, small: Registry) -> Model[str]:
+    return Model.load(vae_folder, small)
+
+
+@pytest.fixture
+def codes(codes_folder: Path, small: Registry) -> Model[str]:
+    return Model.load(codes_folder, small)
+
+
+@pytest.mark.parametrize("name", ["vae", "codes"])
+def test_most_items_come_back_from_their_latents(name: str, request: pytest.FixtureRequest) -> None:
+    model = request.getfixturevalue(name)
+    again = decoded(model, encoded(model, ROUNDS))
+    assert sum(a == b for a, b in zip(again, ROUNDS, strict=True)) >= 16
+
+
+def test_latents_are_in_the_space_that_the_family_says(vae: Model[str], codes: Model[str]) -> None:
+    for model in (vae, codes):
+        assert isinstance(model.family, Representing)
+        assert encoded(model, ["ab", "c"]).shape == (2, *representing(model).latents.shape)
+
+
+def test_a_latent_does_not_depend_on_what_is_encoded_with_it(vae: Model[str]) -> None:
+    whole = encoded(vae, ROUNDS)
+    assert torch.equal(encoded(vae, [ROUNDS[30]])[0], whole[30])
+    assert torch.equal(encoded(vae, ROUNDS[7:25]), whole[7:25])
+
+
+def test_between_two_items_are_items_by_equal_steps(vae: Model[str]) -> None:
+    found = interpolated(vae, "abcd", "dab", 5)
+    assert len(found) == 5
+    assert [found[0], found[-1]] == decoded(vae, encoded(vae, ["abcd", "dab"]))
+
+
+def test_the_public_functions_take_a_model_by_its_folder(vae_folder: Path) -> None:
+    latents = gw.encode(vae_folder, ["abc"])
+    assert latents.shape == (1, 4)
+    assert gw.decode(vae_folder, latents) == gw.interpolate(vae_folder, "abc", "abc", 2)[:1]
+
+
+def test_a_conditional_model_is_told_what_items_are_known_to_be(
+    tmp_path: Path, trained_small: Callable[..., Path]
+) -> None:
+    folder = trained_small(tmp_path / "known", use("vae", latent=2), conditions=("letters",), steps=1)
+    assert gw.encode(folder, ["abc"], where={"letters": 3}).shape == (1, 2)
+    with pytest.raises(ConditionError, match="takes 1 to 8"):
+        gw.encode(folder, ["abc"], where={"letters": 30})
+
+
+def test_a_model_without_latents_is_refused(toy_model: Model[str]) -> None:
+    with pytest.raises(MismatchError, match="families vae and vqvae; this one is of the family 'autoregressive'"):
+        encoded(toy_model, ["abc"])
+
+
+def test_between_tokens_lies_nothing(codes: Model[str]) -> None:
+    with pytest.raises(MismatchError, match="lie latents of numbers; those of the family 'vqvae' are tokens"):
+        interpolated(codes, "abc", "bcd", 3)
+
+
+def test_latents_of_another_shape_are_refused(vae: Model[str]) -> None:
+    with pytest.raises(ShapeError, match=r"latents of this model are \[B, 4\]; got \[2, 3\]\. Give latents"):
+        decoded(vae, torch.zeros(2, 3))
+
+
+def test_an_item_that_cannot_be_encoded_is_named(vae: Model[str]) -> None:
+    with pytest.raises(DataError, match="'xyz' has more than 8 letters, or others"):
+        encoded(vae, ["abc", "xyz"])
