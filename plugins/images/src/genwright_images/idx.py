@@ -21,7 +21,7 @@ from genwright_images.tally import Tally, Unreadable
 
 __all__ = ["is_idx", "read"]
 
-_BYTES = 0x08
+_BYTES = b"\0\0\x08"
 _ENDINGS = ("", ".gz", ".xz")
 _FASHION = (
     "t-shirt",
@@ -68,12 +68,14 @@ def read(path: Path, tally: Tally) -> Iterator[Image.Image]:
 
 def _shape(stream: BinaryIO, path: Path) -> tuple[int, ...]:
     try:
-        zeros, kind, axes = struct.unpack(">HBB", stream.read(4))
-        shape: tuple[int, ...] = struct.unpack(f">{axes}I", stream.read(4 * axes))
-    except (struct.error, *DAMAGES) as error:
+        start = stream.read(4)
+        if len(start) == 4 and start[:3] != _BYTES:
+            raise DataError(
+                f"{path} should be an IDX file of bytes, which begins 00 00 08; it begins {start[:3].hex(' ')}."
+            )
+        shape: tuple[int, ...] = struct.unpack(f">{start[3]}I", stream.read(4 * start[3]))
+    except (IndexError, struct.error, *DAMAGES) as error:
         raise DataError(f"{path} should begin with the header of an IDX file; it breaks off there: {error}.") from error
-    if zeros or kind != _BYTES:
-        raise DataError(f"{path} should be an IDX file of bytes, which begins 00 00 08; it begins otherwise.")
     return shape
 
 

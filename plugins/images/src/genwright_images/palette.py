@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float64, Int64, Shaped, UInt8
 from numpy import ndarray
 from PIL import Image
 from torch import Tensor
@@ -20,8 +20,8 @@ from genwright_images.canvas import Canvas
 
 __all__ = ["Palette"]
 
-# Rounds of k-means after the cut by medians, and how many pixels of the training data both see.
-_ROUNDS = 3
+# Rounds of k-means, and how many pixels of the training data it sees. The 3.8 million of 3,673 emoji take 3 s.
+_ROUNDS = 20
 _PIXELS = 1 << 22
 
 
@@ -53,13 +53,13 @@ class Palette(Encoder[Image.Image]):
         return False
 
     def fit(self, items: Sequence[Image.Image]) -> None:
-        """Learn the size, unless it is given, and the colours: by a cut by medians, refined by k-means."""
+        """Learn the size, unless it is given, and the colours, by k-means."""
         self.canvas.fit(items)
         size = (self.canvas.width, self.canvas.height)
         some = _some([item for item in items if self.canvas.resizes or item.size == size], self.canvas)
         found = _distinct(some)
         if len(found) > self.colours:
-            found = _distinct(_quantized(some, self.colours))
+            found = _distinct(_clustered(some, self.colours))
         weights = found.astype(np.int64) @ (299, 587, 114)
         self._palette = found[np.argsort(weights, kind="stable")]
 
@@ -110,7 +110,34 @@ def _distinct(pixels: UInt8[ndarray, "N 3"]) -> UInt8[ndarray, "K 3"]:
     return np.asarray(packed[:, None] // _PACKING % 256, dtype=np.uint8)
 
 
-def _quantized(pixels: UInt8[ndarray, "N 3"], colours: int) -> UInt8[ndarray, "K 3"]:
-    image = Image.fromarray(np.ascontiguousarray(pixels[None]))
-    table = image.quantize(colours, Image.Quantize.MEDIANCUT, kmeans=_ROUNDS).getpalette()
-    return np.array(table, dtype=np.uint8).reshape(-1, 3)[:colours]
+def _clustered(pixels: UInt8[ndarray, "N 3"], colours: int) -> UInt8[ndarray, "K 3"]:
+    """Return the centres that k-means finds, begun at colours each the farthest from those before.
+
+    Pixels are first put into bins of 8 levels a channel, each of which counts at its mean.
+    Source: Lloyd (1982), doi:10.1109/TIT.1982.1056489; the beginning is that of Gonzalez (1985),
+    doi:10.1016/0304-3975(85)90224-5, with distances weighted by counts.
+    """
+    places, counts = np.unique((pixels >> 3).astype(np.int64) @ _PACKING, return_inverse=True, return_counts=True)[1:]
+    bins = _means(pixels, places, np.ones(len(pixels)), len(counts))
+    centres = bins[[counts.argmax()]]
+    while len(centres) < min(colours, len(bins)):
+        nearest = _distances(bins, centres).min(1)
+        centres = np.concatenate((centres, bins[[(nearest * counts).argmax()]]))
+    for _ in range(_ROUNDS):
+        places = _distances(bins, centres).argmin(1)
+        is_used = np.bincount(places, minlength=len(centres)) > 0
+        centres = np.where(is_used[:, None], _means(bins, places, counts, len(centres)), centres)
+    return np.rint(centres).astype(np.uint8)
+
+
+def _means(
+    rows: Shaped[ndarray, "N 3"], places: Int64[ndarray, " N"], weights: Shaped[ndarray, " N"], count: int
+) -> Float64[ndarray, "K 3"]:
+    """Return the weighted mean of the rows at each place; 0 for none."""
+    total = np.maximum(np.bincount(places, weights, count), 1)
+    return np.stack([np.bincount(places, weights * rows[:, channel], count) / total for channel in range(3)], 1)
+
+
+def _distances(rows: Float64[ndarray, "N 3"], centres: Float64[ndarray, "K 3"]) -> Float64[ndarray, "N K"]:
+    """Return the squared distance of each row to each centre."""
+    return np.asarray((rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1))
