@@ -127,7 +127,7 @@ def _clustered(pixels: UInt8[ndarray, "N 3"], colours: int) -> UInt8[ndarray, "K
         places = _distances(bins, centres).argmin(1)
         is_used = np.bincount(places, minlength=len(centres)) > 0
         centres = np.where(is_used[:, None], _means(bins, places, counts, len(centres)), centres)
-    return np.rint(centres).astype(np.uint8)
+    return np.asarray(np.rint(centres), dtype=np.uint8)
 
 
 def _means(
@@ -140,4 +140,5 @@ def _means(
 
 def _distances(rows: Float64[ndarray, "N 3"], centres: Float64[ndarray, "K 3"]) -> Float64[ndarray, "N K"]:
     """Return the squared distance of each row to each centre."""
-    return np.asarray((rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1))
+    squares: Float64[ndarray, "N K"] = (rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1)
+    return squares
