@@ -42,6 +42,16 @@ def test_a_consumer_that_stops_early_leaves_an_interrupted_run_whose_samples_can
     assert list(store.missing(run.id)) == list(range(30, 100))
 
 
+def test_a_consumer_that_stops_at_the_last_batch_leaves_a_finished_run(
+    toy_model: Model[str], store: MemoryStore, whole: list[str]
+) -> None:
+    drawn = gw.stream(toy_model, 20, seed=5, store=store, batch_size=10)
+    assert [sample.item for sample in next(drawn)] == whole[:10]
+    assert [sample.item for sample in next(drawn)] == whole[10:20]
+    drawn.close()
+    assert only(store).state == "finished"
+
+
 def forget(store: MemoryStore, run: str, indices: set[int]) -> None:
     for index in indices:
         del store._samples[run][index]

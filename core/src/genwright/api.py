@@ -24,7 +24,7 @@ from genwright.recording import Recording
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
-from genwright.store import Store, generating_run, open_store, split_id
+from genwright.store import Store, open_store, split_id
 from genwright.verdict import Verdict, replayed
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
     """
     run, index = split_id(sample if isinstance(sample, str) else sample.id)
     with _opened(store) as opened:
-        record = opened.sample(f"{generating_run(opened, run).id}/{index}")
+        record = opened.sample(f"{opened.run(run).id}/{index}")
         (verdict,) = replayed(opened, registry(), [record])
     return verdict
 
@@ -187,7 +187,7 @@ def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[V
     """Yield the verdict on every recorded sample of a run, by index. The replay is itself recorded as a run."""
     with ExitStack() as stack:
         opened = stack.enter_context(_opened(store))
-        records = opened.samples(run=generating_run(opened, run).id)
+        records = opened.samples(run=opened.run(run).id)
         return _finally_closed(replayed(opened, registry(), records), stack.pop_all())
 
 

@@ -19,7 +19,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import Record, Store, StoredCheckpoint, generating_run, open_store
+from genwright.store import Record, Store, StoredCheckpoint, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,18 +78,19 @@ class Recording:
         drawn = self._engine(engine).samples(generation, run.id, range(n))
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
-        return self._batches(run, generation, drawn, batch_size, made, resumed=False)
+        return self._batches(run, generation, drawn, batch_size, made, count=n)
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
         assert self.store is not None
-        run = generating_run(self.store, id)
+        run = self.store.run(id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
         made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
-        drawn = generation.samples(run.id, list(self.store.missing(run.id)))
-        return self._batches(run, generation, drawn, batch_size, made, resumed=True)
+        missing = list(self.store.missing(run.id))
+        drawn = generation.samples(run.id, missing)
+        return self._batches(run, generation, drawn, batch_size, made, count=len(missing), resumed=True)
 
     def _engine(self, engine: Component) -> Engine:
         return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
@@ -126,17 +127,25 @@ class Recording:
         batch_size: int,
         reviewers: Mapping[str, Any],
         *,
-        resumed: bool,
+        count: int,
+        resumed: bool = False,
     ) -> Generator[Samples[Any], None, None]:
         domain = generation.model.domain
-        with self, self.running(run, resumed=resumed):
-            while batch := list(islice(drawn, batch_size)):
-                samples = reviewed(batch, reviewers)
-                if self.store is not None:
-                    media_type = self.registry.get("domain", domain.name).media_type
-                    self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
-                self.observers.on_samples(run, samples)
-                yield Samples(samples, run=run, domain=domain, store=self.where)
+        with self:
+            with self.running(run, resumed=resumed):
+                while batch := list(islice(drawn, batch_size)):
+                    samples = Samples(reviewed(batch, reviewers), run=run, domain=domain, store=self.where)
+                    if self.store is not None:
+                        media_type = self.registry.get("domain", domain.name).media_type
+                        self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
+                    self.observers.on_samples(run, samples)
+                    count -= len(samples)
+                    if count <= 0:
+                        break
+                    yield samples
+            # After the run has ended, since nothing is left to interrupt for who takes the last batch and stops there.
+            if batch:
+                yield samples
 
 
 def new_run(

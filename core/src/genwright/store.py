@@ -29,7 +29,6 @@ __all__ = [
     "check_same_run",
     "chosen",
     "conflict",
-    "generating_run",
     "is_text",
     "one_batch",
     "open_store",
@@ -104,8 +103,9 @@ class Store(Protocol):
 
     Every method that writes is durable when it returns, and does all or nothing. `put_samples` is idempotent: the
     same record again is passed over, other bytes under the same run and index raise Conflict. Ids may be given as
-    any unambiguous prefix; "LAST" is the newest run. Readers see every acknowledged sample, also while another
-    process writes. Unknown ids raise UnknownName, everything else that fails a StoreError.
+    any unambiguous prefix; "LAST" is the newest run that generates, or the newest of any kind where none does.
+    Readers see every acknowledged sample, also while another process writes. Unknown ids raise UnknownName, everything
+    else that fails a StoreError.
     """
 
     @property
@@ -193,15 +193,6 @@ def open_store(where: str | Store | None = None) -> Store:
 
     store: Store = registry().get("store", scheme).load()(url)
     return store
-
-
-def generating_run(store: Store, id: str) -> Run:
-    """Return a run by its id; "LAST" is the newest that generated samples, as a replay is recorded as a run too.
-
-    Raises UnknownName if there is none.
-    """
-    newest = next(iter(store.runs(kind="generate", limit=1)), None) if id == "LAST" else None
-    return store.run(id) if newest is None else newest
 
 
 def is_text(media_type: str) -> bool:
@@ -357,9 +348,9 @@ class MemoryStore:
 
     def run(self, id: str) -> Run:
         """Return a run."""
+        if id == "LAST" and self._runs:
+            return next(itertools.chain(self.runs(kind="generate"), self.runs()))
         newest = [run.id for run in self.runs(limit=5)]
-        if id == "LAST" and newest:
-            return self._runs[newest[0]]
         return self._runs[chosen("run", id, [known for known in self._runs if known.startswith(id)], newest)]
 
     def runs(self, *, kind: str | None = None, limit: int | None = None) -> Iterator[Run]:

@@ -72,8 +72,8 @@ def run_row(connection: Connection, id: str) -> Any:
     """Return the row of the run that an id, a prefix of one or "LAST" stands for. Raises UnknownName."""
     newest = RUNS.order_by(run.c.id.desc())
     if id == "LAST":
-        rows: Sequence[Any] = connection.execute(newest.limit(1)).all()
-        return rows[0] if rows else chosen("run", id, [])
+        generating = connection.execute(newest.where(run.c.kind == "generate").limit(1)).first()
+        return generating or connection.execute(newest.limit(1)).first() or chosen("run", id, [])
     rows = connection.execute(newest.where(_prefixed(run.c.uid, id)).limit(5)).all()
     known = () if rows else connection.execute(newest.limit(5)).all()
     uid = chosen("run", id, [row.uid for row in rows], [row.uid for row in known])

@@ -16,7 +16,7 @@ import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError
-from genwright.store import Store, generating_run
+from genwright.store import Store
 
 if TYPE_CHECKING:
     from genwright.verdict import Verdict
@@ -83,7 +83,7 @@ def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json
 
 def _replayed_run(id: str, store: Store) -> Generator[Verdict, None, None]:
     # A run has as many samples as were planned, or a few more where valid ones were wanted.
-    with tqdm(total=generating_run(store, id).planned, unit=" samples", leave=False, disable=None) as bar:
+    with tqdm(total=store.run(id).planned, unit=" samples", leave=False, disable=None) as bar:
         for verdict in gw.replay(id, store=store):
             bar.update()
             yield verdict

@@ -16,7 +16,7 @@ from genwright.folders import store_url
 from genwright.options import make
 from genwright.registry import registry
 from genwright.samples import Sample, Samples
-from genwright.store import Record, generating_run
+from genwright.store import Record
 
 if TYPE_CHECKING:
     from genwright.domain import Domain
@@ -66,7 +66,7 @@ def evaluate(
 
 def _samples(id: str, where: str | None) -> Samples[Any]:
     with opened(where) as store:
-        run = generating_run(store, id)
+        run = store.run(id)
         domain: Domain[Any] = make(registry().get("domain", run.domain), {})
         samples = [_sample(record, domain) for record in store.samples(run=run.id)]
     return Samples(samples, run=run, domain=domain, store=where or store_url())

@@ -16,7 +16,7 @@ import genwright as gw
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.cli.store import opened, store_option
 from genwright.run import Kind, Run
-from genwright.store import Score, generating_run
+from genwright.store import Score
 
 __all__ = ["runs"]
 
@@ -86,7 +86,7 @@ def resume(id: str, batch_size: int, where: str | None) -> None:
     ID may be a prefix, or LAST for the newest run that generates.
     """
     with opened(where) as store:
-        run = generating_run(store, id)
+        run = store.run(id)
         missing = sum(1 for _ in store.missing(run.id))
         if not missing:
             say(f"Run {run.id} has all of its {run.planned:,} samples.")

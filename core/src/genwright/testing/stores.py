@@ -125,9 +125,14 @@ class StoreTests:
         assert list(store.runs(kind="generate")) == [runs[3], runs[1]]
         assert list(store.runs(limit=2)) == [runs[3], runs[2]]
 
-    def test_last_is_the_newest_run(self, store: Store, run: Run) -> None:
-        newer = make_run()
-        store.put_run(newer)
+    def test_last_is_the_newest_run_that_generates(self, store: Store) -> None:
+        """A replay is a run too, and what was drawn last is still meant after one."""
+        trained = make_run(kind="train")
+        store.put_run(trained)
+        assert store.run("LAST") == trained
+        older, newer = make_run(), make_run()
+        for run in (older, newer, make_run(kind="replay", parent=newer.id)):
+            store.put_run(run)
         assert store.run("LAST") == newer
 
     def test_a_prefix_names_a_run_if_it_is_of_one(self, store: Store) -> None:
