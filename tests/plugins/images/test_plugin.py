@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from genwright.datasets import digest
+from genwright.options import make
+from genwright.recipe import Recipe
 from genwright.specs import DatasetSpec, Spec
 from genwright_images import plugin
 
 HOOKS = [name for name in vars(plugin) if name.startswith("register_")]
+RECIPES = Path(__file__).parents[3] / "recipes"
 MIRROR = os.environ.get("GENWRIGHT_DATA_MIRROR")
 
 
@@ -51,3 +54,15 @@ def test_the_sets_in_a_mirror_are_as_described_and_without_flaw(spec: DatasetSpe
     assert len(items) == spec.rows
     assert {item.size for item in items} == {(32, 32) if spec.name == "emoji" else (28, 28)}
     assert [item.info for item in items if not item.info.get("class") or flaw(item)] == []
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("images-*.toml")), ids=lambda path: path.stem)
+def test_recipes_ask_for_data_conditions_and_options_that_there_are(path: Path) -> None:
+    from genwright_images.domain import Images
+
+    recipe = Recipe.read(path)
+    assert recipe.data in {spec.name for spec in plugin.register_datasets()}
+    assert set(recipe.conditions) <= Images.conditions.keys()
+    assert recipe.encoder is not None
+    (spec,) = (spec for spec in plugin.register_encoders() if spec.name == recipe.encoder.name)
+    make(spec, recipe.encoder.options)
