@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-PARTS := -e core[testing,tensorboard] -e storage -e plugins/molecules[train] -e .
+PARTS := -e core[testing,tensorboard] -e storage -e plugins/images -e plugins/molecules[train] -e .
 
 .PHONY: demo test check golden bench wheels clean
 
@@ -15,7 +15,7 @@ test: $(VENV)/ready
 check: $(VENV)/ready
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
-	$(RUN)/mypy core/src storage/src plugins/molecules/src
+	$(RUN)/mypy core/src storage/src plugins/images/src plugins/molecules/src
 	$(RUN)/python -m pytest tests/system/test_tree.py
 
 golden: $(VENV)/ready
@@ -25,13 +25,13 @@ bench: $(VENV)/ready
 	$(RUN)/python benchmarks/run.py
 
 wheels: $(VENV)/ready
-	for part in core storage plugins/molecules .; do $(RUN)/python -m build --wheel --outdir dist $$part || exit 1; done
+	for part in core storage plugins/images plugins/molecules .; do $(RUN)/python -m build --wheel --outdir dist $$part || exit 1; done
 
 clean:
 	rm -rf $(VENV) dist demo-output
 
 # Versions are those of constraints.txt, with which the tests run.
-$(VENV)/ready: pyproject.toml core/pyproject.toml storage/pyproject.toml plugins/molecules/pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml core/pyproject.toml storage/pyproject.toml plugins/images/pyproject.toml plugins/molecules/pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Genwright needs Python 3.11 or later; this is " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade pip -c constraints.txt

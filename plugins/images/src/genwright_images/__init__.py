@@ -1,0 +1,1 @@
+"""Images for Genwright: pictures in grey or RGB, as Pillow holds them."""

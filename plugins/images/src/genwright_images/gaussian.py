@@ -1,0 +1,74 @@
+"""Normal distributions fitted to features, and how far two of them are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+from numpy import ndarray
+
+__all__ = ["Gaussian", "frechet_distance"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gaussian:
+    """How many rows there were, their mean, and the sum of the outer products of their deviations from it."""
+
+    count: int
+    mean: Float64[ndarray, " F"]
+    scatter: Float64[ndarray, "F F"]
+
+    @property
+    def covariance(self) -> Float64[ndarray, "F F"]:
+        """The unbiased covariance; not a number for fewer than two rows."""
+        return self.scatter / (self.count - 1) if self.count > 1 else np.full_like(self.scatter, np.nan)
+
+    @classmethod
+    def fit(cls, rows: Float[ndarray, "N F"]) -> Gaussian:
+        """Return the Gaussian of one row or more."""
+        wide = rows.astype(np.float64)
+        mean = wide.mean(0)
+        wide -= mean
+        return cls(count=len(rows), mean=mean, scatter=wide.T @ wide)
+
+    @classmethod
+    def merged(cls, parts: Sequence[Gaussian]) -> Gaussian:
+        """Return the Gaussian of all the rows of disjoint sets."""
+        count = sum(part.count for part in parts)
+        mean = np.sum([part.mean * (part.count / count) for part in parts], 0)
+        offsets = np.stack([(part.mean - mean) * part.count**0.5 for part in parts])
+        return cls(count=count, mean=mean, scatter=np.sum([part.scatter for part in parts], 0) + offsets.T @ offsets)
+
+    def scaled(self, mean: Float64[ndarray, " F"], deviation: Float64[ndarray, " F"]) -> Gaussian:
+        """Return the Gaussian of the rows less `mean`, divided by `deviation`."""
+        scatter = self.scatter / np.outer(deviation, deviation)
+        return Gaussian(count=self.count, mean=(self.mean - mean) / deviation, scatter=scatter)
+
+    def to_arrays(self) -> dict[str, Any]:
+        """Return the three as arrays, by name."""
+        return {"count": np.array(self.count), "mean": self.mean, "scatter": self.scatter}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, ndarray[Any, Any]]) -> Gaussian:
+        """Return what `to_arrays` gave."""
+        return cls(count=int(arrays["count"]), mean=arrays["mean"], scatter=arrays["scatter"])
+
+
+def frechet_distance(first: Gaussian, second: Gaussian) -> float:
+    """Return the squared Fréchet distance of two Gaussians, not below 0.
+
+    The root of the product of two covariances is not needed, only its trace: the sum of the singular values of the
+    product of their own roots. Source: Dowson and Landau (1982), doi:10.1016/0047-259X(82)90077-X.
+    """
+    overlap = np.linalg.svd(_root(first.covariance) @ _root(second.covariance), compute_uv=False).sum()
+    offset = first.mean - second.mean
+    traces = np.trace(first.covariance) + np.trace(second.covariance)
+    return max(0.0, float(offset @ offset + traces - 2 * overlap))
+
+
+def _root(covariance: Float64[ndarray, "F F"]) -> Float64[ndarray, "F F"]:
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(values.clip(min=0.0))) @ vectors.T)

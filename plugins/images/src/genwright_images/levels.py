@@ -1,0 +1,79 @@
+"""Images as tokens, one a level of grey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from PIL import Image
+from torch import Tensor
+
+from genwright.encoder import Encoder
+from genwright.errors import ConditionError, OptionError
+from genwright.seeds import Noise
+from genwright.space import Tokens
+from genwright_images.canvas import Canvas
+
+__all__ = ["Levels"]
+
+
+@final
+class Levels(Encoder[Image.Image]):
+    """Images in grey, a token a pixel: with 256 levels as they are, with fewer the nearest of so many from black on.
+
+    levels:    how many, 2 to 256
+    threshold: with two levels, the darkest grey that becomes white, 1 to 255
+    size:      the side of a square to which every image is cut and resized; none for the size most training images have
+    """
+
+    def __init__(self, *, levels: int = 256, threshold: int = 128, size: int | None = None) -> None:
+        if not 2 <= levels <= 256:
+            raise OptionError(f"encoder 'levels' has 2 to 256 levels; got {levels}. Try levels=256.")
+        if not 1 <= threshold <= 255 or (threshold != 128 and levels != 2):
+            raise OptionError(
+                f"encoder 'levels' takes a threshold of 1 to 255, with levels=2; got {threshold} with levels={levels}. "
+                "Leave it out, or ask for two levels."
+            )
+        self.levels, self.threshold = levels, threshold
+        self.canvas = Canvas(encoder="levels", size=size, channels=1)
+        grey = np.arange(256)
+        nearest = np.rint(grey * (levels - 1) / 255)
+        self._tokens = torch.from_numpy((grey >= threshold) if levels == 2 else nearest).long()
+        self._greys = np.rint(np.arange(levels) * 255 / (levels - 1)).astype(np.uint8)
+
+    @property
+    def space(self) -> Tokens:
+        """Rows and columns; token 0 is black, the last one white."""
+        return Tokens(vocab_size=self.levels, shape=(self.canvas.height, self.canvas.width))
+
+    @property
+    def augments(self) -> bool:
+        """Never: an image has one spelling."""
+        return False
+
+    def fit(self, items: Sequence[Image.Image]) -> None:
+        """Learn the size, unless it is given."""
+        self.canvas.fit(items)
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the size."""
+        return self.canvas.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back the size."""
+        self.canvas.restore(state)
+
+    def encode(self, items: Sequence[Image.Image], *, noise: Noise | None = None) -> Int64[Tensor, "B Y X"]:
+        """Return the levels of images, colours as grey. Raises DataError for another size, unless one was given."""
+        return self._tokens[torch.from_numpy(self.canvas.pixels(items)[..., 0]).long()]
+
+    def decode(self, tensors: Int64[Tensor, "B Y X"]) -> list[Image.Image]:
+        """Return the images of levels."""
+        return self.canvas.images(self._greys[tensors.clamp(0, self.levels - 1).numpy()][..., None])
+
+    def prefix(self, text: str) -> Sequence[int]:
+        """Raise ConditionError, since no text starts an image."""
+        raise ConditionError("encoder 'levels' has a token a pixel, so no text starts an image. Ask for a class.")

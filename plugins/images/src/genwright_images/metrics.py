@@ -1,0 +1,103 @@
+"""What is measured of generated images, without a network that would have to be downloaded.
+
+Every metric takes the samples and a reference, and returns a value with its standard error, which says how much the
+value depends on the samples drawn, not on the reference. Where it needs what is not given it returns None; where there
+are too few samples for it, its value is NaN. Samples with a flaw are left out.
+
+Distances are between features that `features` defines, scaled by the reference: compare values for one reference only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from genwright.metrics import Metric, Value
+from genwright_images.gathered import Gathered
+from genwright_images.gaussian import Gaussian, frechet_distance
+from genwright_images.kernel import distances
+from genwright_images.reference import Reference
+from genwright_images.thumbnails import thumbnails
+from genwright_images.uncertainty import jackknife_error, proportion_error
+
+__all__ = ["METRICS", "class_agreement", "class_ceiling", "frechet", "kernel"]
+
+
+def kernel(samples: Gathered, reference: Reference | None) -> Value | None:
+    """Return the kernel distance: the squared maximum mean discrepancy of features, times 1,000.
+
+    It has no bias: for samples of the reference's own distribution it is 0 on average, however few, so may be negative.
+    Of more than 10,000 samples, or images of the reference, as many are compared.
+    Source: Bińkowski et al. (2018), arXiv:1801.01401.
+    """
+    if reference is None:
+        return None
+    if len(samples.images) < 2 or len(reference) < 2:
+        return _nothing()
+    found, partial = distances(reference.scaled(samples.compared), reference.compared, reference.within)
+    error = jackknife_error(partial)
+    return Value(value=1_000 * found, error=None if error is None else 1_000 * error, count=len(samples.compared))
+
+
+def frechet(samples: Gathered, reference: Reference | None) -> Value | None:
+    """Return the squared Fréchet distance of the Gaussians of features, 0 for equal ones.
+
+    It falls with the number of samples: compare at equal numbers only.
+    Source: Heusel et al. (2017), arXiv:1706.08500, whose features are those of a trained network.
+    """
+    if reference is None:
+        return None
+    if len(samples.images) < 2 or len(reference) < 2:
+        return _nothing()
+    parts = [part.scaled(reference.mean, reference.deviation) for part in samples.gaussians]
+    # Ten roots of matrices; with fewer than two rows left there is none.
+    left = [[*parts[:i], *parts[i + 1 :]] for i in range(len(parts))] if len(samples.images) >= 2 * len(parts) else []
+    partial = [frechet_distance(Gaussian.merged(rest), reference.gaussian) for rest in left if rest]
+    value = frechet_distance(Gaussian.merged(parts), reference.gaussian)
+    return Value(value=value, error=jackknife_error(partial), count=len(samples.images))
+
+
+def class_agreement(samples: Gathered, reference: Reference | None) -> Value | None:
+    """Return the share of samples that a classifier, trained on the reference, takes for what they say they are.
+
+    Samples that say no class, or one that the reference has not, do not count. What can be reached is `class_ceiling`.
+    Source: Ravuri and Vinyals (2019), arXiv:1905.10887, has the converse, a classifier trained on samples.
+    """
+    if reference is None or reference.classifier is None or not any(samples.classes):
+        return None
+    known = reference.classifier.classes
+    judged = [(i, name) for i, name in zip(samples.images, samples.classes, strict=True) if name in known]
+    predicted = reference.classifier.predicted(thumbnails([image for image, _ in judged]))
+    return _proportion(sum(one == name for one, (_, name) in zip(predicted, judged, strict=True)), len(judged))
+
+
+def class_ceiling(samples: Gathered, reference: Reference | None) -> Value | None:
+    """Return the share of real images, held out from its training, whose class that classifier tells.
+
+    It says nothing of the samples; it is what `class_agreement` is to be held against.
+    """
+    if reference is None or reference.ceiling is None:
+        return None
+    return _proportion(*reference.ceiling)
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "kernel distance": kernel,
+        "Fréchet distance": frechet,
+        "class agreement": class_agreement,
+        "class ceiling": class_ceiling,
+    }
+)
+"""All metrics by name."""
+
+
+def _nothing() -> Value:
+    return Value(value=math.nan, error=None, count=0)
+
+
+def _proportion(successes: int, count: int) -> Value:
+    if not count:
+        return _nothing()
+    return Value(value=successes / count, error=proportion_error(successes, count), count=count)

@@ -1,0 +1,131 @@
+"""Pictures of images: contact sheets, strips and films."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from genwright.errors import DataError, OptionError
+from genwright_images.png import to_bytes
+from genwright_images.writers import new_file
+
+__all__ = ["draw", "film", "sheet", "strip"]
+
+_MOST = 400
+_ALONE, _CELL = 448, 112
+_GAP = 4
+_LEGEND = 16
+_LETTERS = 48
+# A film shows a step for a tenth of a second and its last for two seconds.
+_STEP, _LAST = 100, 2_000
+
+
+def draw(items: Sequence[Image.Image], path: Path, *, legends: Sequence[str] = ()) -> None:
+    """Draw one image, enlarged by a whole factor, or a contact sheet of several to a new .png file.
+
+    Raises DataError for another ending or a file that exists, OptionError for no images, over 400, or too few legends.
+    """
+    if path.suffix.lower() != ".png":
+        raise DataError(f"images are drawn as .png; got {path.name!r}. Name the file so.")
+    if len(items) == 1 and not legends:
+        picture = _enlarged(items[0], _ALONE)
+        picture.info = dict(items[0].info)
+    else:
+        picture = sheet(items, legends=legends)
+    with new_file(path) as stream:
+        stream.write(to_bytes(picture))
+
+
+def sheet(images: Sequence[Image.Image], *, legends: Sequence[str] = (), columns: int | None = None) -> Image.Image:
+    """Return a contact sheet: the images side by side, small ones enlarged by a whole factor, large ones reduced.
+
+    legends: a line under each, or none
+    columns: how many stand in a row; None for about as many as there are rows
+
+    Raises OptionError for no images, over 400, or another number of legends.
+    """
+    _require(images, legends)
+    cells = [_fitted(image, _CELL) for image in images]
+    columns = columns or _columns(len(cells))
+    width, height = max(cell.width for cell in cells), max(cell.height for cell in cells)
+    across, down = width + _GAP, height + _GAP + (_LEGEND if legends else 0)
+    rows = -(-len(cells) // columns)
+    page = Image.new("RGB", (columns * across + _GAP, rows * down + _GAP), "white")
+    pen = ImageDraw.Draw(page)
+    for place, cell in enumerate(cells):
+        left, top = _GAP + place % columns * across, _GAP + place // columns * down
+        page.paste(cell, (left, top))
+        if legends:
+            pen.text((left, top + height), _line(legends[place], width), "black", ImageFont.load_default(10))
+    return page
+
+
+def strip(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """Return rows of images without gaps, as of steps from one to another. Raises OptionError for none or over 400."""
+    images = [image for row in rows for image in row]
+    _require(images, ())
+    cells = [[_fitted(image, _CELL) for image in row] for row in rows]
+    width = max(cell.width for row in cells for cell in row)
+    height = max(cell.height for row in cells for cell in row)
+    page = Image.new("RGB", (width * max(map(len, rows)), height * len(rows)), "white")
+    for y, row in enumerate(cells):
+        for x, cell in enumerate(row):
+            page.paste(cell, (x * width, y * height))
+    return page
+
+
+def film(steps: Sequence[Sequence[Image.Image]], path: Path) -> None:
+    """Write a .gif of how images came about: a contact sheet a step, for ever repeated, the last shown for longer.
+
+    Raises DataError for another ending or a file that exists, OptionError for no steps, or for no images or over 400.
+    """
+    if path.suffix.lower() != ".gif":
+        raise DataError(f"films are written as .gif; got {path.name!r}. Name the file so.")
+    if not steps:
+        raise OptionError("a film needs one step or more; got none. Give a list of images a step.")
+    # Grey keeps all its levels in the 256 colours of a GIF; others are chosen for each frame.
+    frames = [sheet(images).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for images in steps]
+    times = [_STEP] * (len(frames) - 1) + [_LAST]
+    stream = io.BytesIO()
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
+    with new_file(path) as file:
+        file.write(stream.getvalue())
+
+
+def _require(images: Sequence[Image.Image], legends: Sequence[str]) -> None:
+    if not 1 <= len(images) <= _MOST:
+        raise OptionError(f"a drawing takes 1 to {_MOST} images; got {len(images):,}. Draw a part: samples[:100].")
+    if legends and len(legends) != len(images):
+        raise OptionError(f"legends are one an image, or none; got {len(legends)} for {len(images)} images.")
+
+
+def _columns(count: int) -> int:
+    return next(columns for columns in range(1, count + 1) if columns * columns >= count)
+
+
+def _fitted(image: Image.Image, side: int) -> Image.Image:
+    if max(image.size) <= side:
+        return _enlarged(image, side)
+    return image.convert("RGB").resize(_reduced(image, side), Image.Resampling.LANCZOS)
+
+
+def _enlarged(image: Image.Image, side: int) -> Image.Image:
+    factor = max(1, side // max(image.size))
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def _reduced(image: Image.Image, side: int) -> tuple[int, int]:
+    longest = max(image.size)
+    return max(1, round(image.width * side / longest)), max(1, round(image.height * side / longest))
+
+
+def _line(legend: str, width: int) -> str:
+    """Return as much of a legend as fits, without what fonts have no sign for."""
+    text = "".join(c if c.isprintable() else " " for c in legend[:_LETTERS])
+    font = ImageFont.load_default(10)
+    while text and font.getlength(text) > width:
+        text = text[:-1]
+    return text

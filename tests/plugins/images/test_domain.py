@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from genwright.errors import ConditionError
+from genwright.testing.domains import check_domain
+from genwright_images.domain import Images
+from genwright_images.gathered import Gathered
+from genwright_images.reference import Reference
+
+Pictures = Callable[..., list[Image.Image]]
+
+DOMAIN = Images()
+
+
+@pytest.mark.parametrize("ending", ["", ".zip"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_it_keeps_the_contract_of_domains(ending: str, mode: str, pictures: Pictures) -> None:
+    assert [c for c in check_domain(DOMAIN, pictures(5, mode=mode), ending=ending) if c.trouble] == []
+
+
+def test_equal_pixels_share_spelling_and_identity_whatever_is_said_of_them(pictures: Pictures) -> None:
+    one, other = pictures(2)
+    again = one.copy()
+    again.info = {"class": "z"}
+    assert DOMAIN.canonical(one) == DOMAIN.canonical(again)
+    assert DOMAIN.identity(one) == DOMAIN.identity(again)
+    assert DOMAIN.identity(one) != DOMAIN.identity(other)
+    assert str(DOMAIN.canonical(one)).startswith(f"L 8x6 {DOMAIN.identity(one)}")
+
+
+def test_an_image_describes_itself(pictures: Pictures) -> None:
+    silent = Image.new("L", (2, 2))
+    assert DOMAIN.describe([*pictures(2), silent], "class") == ["a", "b", None]
+    assert DOMAIN.describe([*pictures(2), silent], "caption") == ["number 0", "number 1", None]
+
+
+def test_classes_are_those_of_the_data() -> None:
+    assert DOMAIN.conditions["class"].check("class", "sneaker") == "sneaker"
+
+
+def test_no_number_is_measured(pictures: Pictures) -> None:
+    assert DOMAIN.measure(pictures(3), []).shape == (3, 0)
+    with pytest.raises(ConditionError, match=r"images have no number to measure; got size. Ask for class or caption"):
+        DOMAIN.measure(pictures(3), ["size"])
+
+
+def test_metrics_get_samples_and_a_reference(pictures: Pictures) -> None:
+    assert isinstance(DOMAIN.gather(pictures(2)), Gathered)
+    assert isinstance(DOMAIN.reference(pictures(2)), Reference)
+
+
+def test_a_drawing_of_one_image_keeps_what_it_says(tmp_path: Path, pictures: Pictures) -> None:
+    DOMAIN.render(pictures(1), tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as drawn:
+        assert drawn.info["caption"] == "number 0"

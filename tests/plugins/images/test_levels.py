@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genwright.errors import ConditionError, OptionError
+from genwright.space import Tokens
+from genwright.testing.encoders import check_encoder
+from genwright_images.domain import Images
+from genwright_images.levels import Levels
+
+Pictures = Callable[..., list[Image.Image]]
+RAMP = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+
+
+def fitted(**options: int) -> Levels:
+    encoder = Levels(**options)
+    encoder.fit([RAMP])
+    return encoder
+
+
+def test_it_keeps_the_contract_of_encoders(pictures: Pictures) -> None:
+    assert [check for check in check_encoder(Levels(), pictures(20), domain=Images()) if check.trouble] == []
+
+
+def test_with_256_levels_a_token_is_the_level() -> None:
+    assert fitted().space == Tokens(vocab_size=256, shape=(1, 256))
+    assert fitted().encode([RAMP])[0, 0].tolist() == list(range(256))
+
+
+@pytest.mark.parametrize("levels", [2, 3, 16, 100, 255])
+def test_fewer_levels_are_the_nearest_and_stay_what_they_are(levels: int) -> None:
+    encoder = fitted(levels=levels)
+    tokens = encoder.encode([RAMP])
+    (again,) = encoder.decode(tokens)
+    assert tokens.unique().tolist() == list(range(levels))
+    assert torch.equal(encoder.encode([again]), tokens)
+    worst = np.abs(np.asarray(again, dtype=int) - np.asarray(RAMP, dtype=int)).max()
+    assert worst <= 255 / (levels - 1) / 2 + 0.5
+
+
+def test_two_levels_are_black_and_white_by_the_threshold() -> None:
+    for threshold in (1, 128, 200):
+        encoder = fitted(levels=2, threshold=threshold)
+        assert int(encoder.encode([RAMP]).sum()) == 256 - threshold
+        assert sorted(set(encoder.decode(encoder.encode([RAMP]))[0].tobytes())) == [0, 255]
+
+
+def test_colours_become_grey(pictures: Pictures) -> None:
+    encoder = Levels()
+    items = pictures(2, mode="RGB")
+    encoder.fit(items)
+    assert encoder.decode(encoder.encode(items))[1].tobytes() == items[1].convert("L").tobytes()
+
+
+@pytest.mark.parametrize("levels", [1, 257])
+def test_other_numbers_of_levels_are_refused(levels: int) -> None:
+    with pytest.raises(OptionError, match=rf"encoder 'levels' has 2 to 256 levels; got {levels}. Try levels=256"):
+        Levels(levels=levels)
+
+
+@pytest.mark.parametrize(("levels", "threshold"), [(2, 0), (2, 256), (16, 100)])
+def test_other_thresholds_are_refused(levels: int, threshold: int) -> None:
+    with pytest.raises(
+        OptionError, match=rf"threshold of 1 to 255, with levels=2; got {threshold} with levels={levels}. Leave it out"
+    ):
+        Levels(levels=levels, threshold=threshold)
+
+
+def test_no_text_starts_an_image() -> None:
+    with pytest.raises(ConditionError, match=r"'levels' has a token a pixel, so no text starts an image. Ask for a"):
+        Levels().prefix("a hat")

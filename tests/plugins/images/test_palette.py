@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genwright.errors import ConditionError, OptionError
+from genwright.testing.encoders import check_encoder
+from genwright_images.domain import Images
+from genwright_images.palette import Palette
+
+Pictures = Callable[..., list[Image.Image]]
+BLACK, RED, GREEN, WHITE = (0, 0, 0), (200, 30, 20), (30, 180, 60), (255, 255, 255)
+
+
+def of_colours(*colours: tuple[int, int, int]) -> Image.Image:
+    return Image.fromarray(np.array([colours], dtype=np.uint8))
+
+
+def test_it_keeps_the_contract_of_encoders_where_it_has_all_colours(pictures: Pictures) -> None:
+    for items in (pictures(20), [of_colours(RED, WHITE), of_colours(BLACK, GREEN)]):
+        assert [check for check in check_encoder(Palette(), items, domain=Images()) if check.trouble] == []
+
+
+def test_colours_stand_from_dark_to_light() -> None:
+    encoder = Palette()
+    image = of_colours(WHITE, BLACK, GREEN, RED)
+    encoder.fit([image])
+    assert encoder.space.vocab_size == 4
+    assert encoder.encode([image]).tolist() == [[[3, 0, 2, 1]]]
+
+
+def test_clusters_of_colours_are_found() -> None:
+    around = [tuple(np.clip(np.array(c) + d, 0, 255).tolist()) for c in (RED, GREEN, WHITE) for d in range(-4, 5)]
+    image = of_colours(*around)
+    encoder = Palette(colours=3)
+    encoder.fit([image])
+    centres = np.array(encoder.state()["palette"])
+    expected = np.array([np.mean(around[start : start + 9], 0) for start in (0, 9, 18)])
+    np.testing.assert_allclose(centres, expected, atol=0.5)
+    assert encoder.encode([image])[0, 0].tolist() == [0] * 9 + [1] * 9 + [2] * 9
+
+
+def test_more_colours_lose_less(pictures: Pictures) -> None:
+    items = pictures(10, mode="RGB")
+    losses = []
+    for colours in (2, 8, 64, 256):
+        encoder = Palette(colours=colours)
+        encoder.fit(items)
+        again = encoder.decode(encoder.encode(items))
+        pairs = zip(items, again, strict=True)
+        losses.append(np.mean([(np.asarray(a, float) - np.asarray(b, float)) ** 2 for a, b in pairs]))
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] / 10
+
+
+def test_fitting_again_finds_the_same(pictures: Pictures) -> None:
+    one, other = Palette(colours=16), Palette(colours=16)
+    one.fit(pictures(10, mode="RGB"))
+    other.fit(pictures(10, mode="RGB"))
+    assert one.state() == other.state()
+
+
+def test_grey_images_come_back_grey(pictures: Pictures) -> None:
+    encoder = Palette(colours=4)
+    encoder.fit(pictures(3))
+    assert encoder.decode(torch.zeros(1, 6, 8, dtype=torch.int64))[0].mode == "L"
+
+
+def test_images_of_other_sizes_have_no_say(pictures: Pictures) -> None:
+    encoder = Palette(colours=8)
+    encoder.fit([of_colours(BLACK, WHITE)] * 3 + pictures(1, mode="RGB"))
+    assert encoder.state()["palette"] == [list(BLACK), list(WHITE)]
+
+
+@pytest.mark.parametrize("colours", [1, 257])
+def test_other_numbers_of_colours_are_refused(colours: int) -> None:
+    with pytest.raises(OptionError, match=rf"encoder 'palette' has 2 to 256 colours; got {colours}. Try colours=64"):
+        Palette(colours=colours)
+
+
+def test_no_text_starts_an_image() -> None:
+    with pytest.raises(ConditionError, match=r"'palette' has a token a pixel, so no text starts an image. Ask for a"):
+        Palette().prefix("a hat")
