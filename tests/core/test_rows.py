@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from torch import Tensor
 
 from genwright.rows import by_rows

@@ -112,6 +112,8 @@ def register_families() -> Iterable[FamilySpec]:
         reads="decoder",
         roles={"posterior": "posterior", "likelihood": "generator"},
         likelihood="bound",
+    )
+    yield FamilySpec(
         name="consistency",
         target="genwright.families.consistency:Consistency",
         summary="a student of a diffusion or flow model that draws in one or two calls; no likelihood",

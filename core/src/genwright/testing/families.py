@@ -80,7 +80,7 @@ def _moved(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
         require(id(parameter) in moved, f"{name} is moved in no phase")
     for phase in family.phases():
         family.zero_grad()
-        phase.loss(batch).backward()
+        torch.autograd.backward(phase.loss(batch))
         still = [p for p in phase.parameters if p.grad is None or not bool(p.grad.abs().sum() > 0)]
         require(len(still) < len(phase.parameters), f"the loss {phase.name!r} moves none of its parameters")
 
@@ -117,7 +117,7 @@ def _shake(family: Family) -> None:
     noise = Noise(9, torch.arange(1))
     with torch.no_grad():
         for number, parameter in enumerate(family.parameters()):
-            parameter += 0.02 * noise.normal("shake", number, parameter.numel()).view_as(parameter)
+            parameter.add_(noise.normal("shake", number, parameter.numel()).view_as(parameter), alpha=0.02)
 
 
 _FACTS: Mapping[str, Callable[..., None]] = {
