@@ -13,23 +13,17 @@ from torch import Tensor
 
 from genwright.readings import Condition, Stream
 
-__all__ = ["Counted", "Finite", "Linear"]
+__all__ = ["Counted", "Finite", "Following", "Linear"]
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Finite:
-    """Some rows of tokens with their probabilities, read as what follows what, and as what is hidden."""
+    """Some rows of tokens with their probabilities, read as what is hidden."""
 
     rows: Int64[Tensor, "N T"]
     probabilities: Float[Tensor, " N"]
     vocab_size: int
-    stop: int | None = None
-
-    @property
-    def start(self) -> int:
-        """The token to give first."""
-        return self.vocab_size
 
     @property
     def mask(self) -> int:
@@ -37,14 +31,9 @@ class Finite:
         return self.vocab_size
 
     @property
-    def length(self) -> int:
-        """How many tokens a row has."""
-        return self.rows.shape[1]
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
-        return (self.length,)
+        return tuple(self.rows.shape[1:])
 
     def unmask(self, x: Int64[Tensor, "B T"], condition: Condition) -> Float[Tensor, "B T V"]:
         """Return the log probability of each token at each position, given what is not hidden."""
@@ -52,19 +41,38 @@ class Finite:
         found = torch.einsum("bn,ntv->btv", fits, self._one_hot)
         return (found / found.sum(-1, keepdim=True).clamp(min=1e-300)).log().float()
 
-    def open(self, condition: Condition) -> Stream:
-        """Return a stream of as many rows as the condition has."""
-        return _FiniteStream(self, len(condition))
-
     @cached_property
     def _one_hot(self) -> Tensor:
         return F.one_hot(self.rows, self.vocab_size).double()
 
 
-class _FiniteStream:
+@final
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """The same rows, read as what follows what."""
+
+    rows: Finite
+    stop: int | None = None
+
+    @property
+    def start(self) -> int:
+        """The token to give first."""
+        return self.rows.mask
+
+    @property
+    def length(self) -> int:
+        """How many tokens a row has."""
+        return self.rows.shape[0]
+
+    def open(self, condition: Condition) -> Stream:
+        """Return a stream of as many rows as the condition has."""
+        return _FollowingStream(self.rows, len(condition))
+
+
+class _FollowingStream:
     def __init__(self, reading: Finite, count: int) -> None:
         self.reading = reading
-        self.drawn = torch.full((count, reading.length), reading.mask)
+        self.drawn = torch.full((count, *reading.shape), reading.mask)
         self.at = torch.zeros(count, dtype=torch.int64)
 
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
@@ -72,7 +80,7 @@ class _FiniteStream:
         begun = self.at > 0
         self.drawn[places[begun], self.at[begun] - 1] = tokens[begun]
         logits = self.reading.unmask(self.drawn, Condition.none(len(tokens)))
-        logits = logits[places, self.at.clamp(max=self.reading.length - 1)]
+        logits = logits[places, self.at.clamp(max=self.reading.shape[0] - 1)]
         self.at = self.at + 1
         return logits
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genwright.readings import Condition, Reading
+from genwright.readings import Condition, Decoder, NextToken, Reading
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 from genwright.specs import Reads
 from genwright.testing.check import Check, checks, require
 from genwright.testing.gaussians import eight_gaussians
-from genwright.testing.readings import Counted, Finite, Linear
+from genwright.testing.readings import Counted, Finite, Following, Linear
 from genwright.testing.toys import ROUNDS, Letters
 
 __all__ = ["READINGS", "check_sampler"]
@@ -34,14 +34,11 @@ def _rounds() -> Finite:
     encoder = Letters()
     encoder.fit(ROUNDS)
     probabilities = torch.full((len(ROUNDS),), 1 / len(ROUNDS))
-    space = encoder.space
-    return Finite(
-        rows=encoder.encode(ROUNDS), probabilities=probabilities, vocab_size=space.vocab_size, stop=space.stop
-    )
+    return Finite(rows=encoder.encode(ROUNDS), probabilities=probabilities, vocab_size=encoder.space.vocab_size)
 
 
 READINGS: Mapping[Reads, Callable[[], Reading]] = {
-    "next-token": _rounds,
+    "next-token": lambda: Following(rows=_rounds(), stop=0),
     "unmasker": _rounds,
     "denoiser": eight_gaussians,
     "decoder": lambda: Linear(matrix=torch.tensor([[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]])),
@@ -61,6 +58,15 @@ def _shaped(sampler: Sampler[Any], reading: Callable[[], Any]) -> None:
     )
     require(drawn.shape == (_COUNT, *shape), f"samples have the shape {shape}; got {tuple(drawn.shape[1:])}")
     require(bool(drawn.isfinite().all()), "samples hold numbers that are not finite")
+
+
+def _shape(reading: Any) -> tuple[int, ...]:
+    """Return the shape of a sample of a reading."""
+    if isinstance(reading, NextToken):
+        return (reading.length,)
+    if isinstance(reading, Decoder):
+        return tuple(reading.decode(torch.zeros(1, *reading.latent), Condition.none(1)).shape[1:])
+    return tuple(reading.shape)
 
 
 def _repeated(sampler: Sampler[Any], reading: Callable[[], Any]) -> None:
