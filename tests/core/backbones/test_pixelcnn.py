@@ -139,7 +139,8 @@ def test_every_weight_gets_a_finite_gradient(made: PixelCNN) -> None:
     [
         ((9,), {}, MismatchError, r"shape \(Y, X\), or \(Y, X, C\) with up to 4 channels; got \(9,\)\."),
         ((3, 8, 8), {}, MismatchError, r"got \(3, 8, 8\)\. Use an encoder whose channels come last"),
-        ((8, 8), {"width": 1}, OptionError, "a pixelcnn's width is 2 or more; got 1"),
+        ((8, 8), {"width": 2}, OptionError, "a pixelcnn's width is 4 or more; got 2"),
+        ((8, 8), {"width": 18}, OptionError, r"a pixelcnn's width is a multiple of 4; got 18\. Choose 20\."),
         ((8, 8), {"depth": 0}, OptionError, "a pixelcnn's depth is 1 or more; got 0"),
         ((8, 8), {"reach": 0}, OptionError, "a pixelcnn's reach is 1 or more; got 0"),
         ((8, 8), {"mixture": -1}, OptionError, "a pixelcnn's mixture is 0 or more; got -1"),

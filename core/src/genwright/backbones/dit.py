@@ -156,7 +156,8 @@ class Block(nn.Module):
         scale_attend, shift_attend, gate_attend, scale_feed, shift_feed, gate_feed = self.modulation(asked)
         attended = self._attended(self.norm_attention(x, (1 + scale_attend, shift_attend)), cosine, sine)
         x = x + (1 + gate_attend) * attended
-        return x + (1 + gate_feed) * cast(Tensor, self.feed(self.norm_feed(x, (1 + scale_feed, shift_feed))))
+        fed = self.feed(self.norm_feed(x, (1 + scale_feed, shift_feed)))
+        return cast(Tensor, x + (1 + gate_feed) * fed)
 
     def _attended(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         q, k, v = (part.transpose(1, 2) for part in self.attention.project(x, cosine, sine))
@@ -175,7 +176,7 @@ class Modulation(nn.Module):
 
     def forward(self, asked: Float[Tensor, "B D"]) -> tuple[Tensor, ...]:
         """Return `count` tensors [B, 1, D]."""
-        return torch.chunk(cast(Tensor, self.linear(asked))[:, None], self.count, -1)  # type: ignore[no-any-return]
+        return torch.chunk(cast(Tensor, self.linear(asked))[:, None], self.count, -1)
 
 
 def axial_rotation(grid: Sequence[int], head: int) -> tuple[Float[Tensor, "T H"], Float[Tensor, "T H"]]:
