@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genwright.backbones.pixelcnn import PixelCNN
 from genwright.errors import MismatchError, OptionError
+from genwright.families.autoregressive import Autoregressive
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
@@ -69,6 +70,19 @@ def test_logits_depend_on_every_earlier_token_and_on_no_other(made: PixelCNN) ->
         moved = (made(changed, condition) - before).abs().amax((0, 2))
         assert (moved[:place] == 0).all(), place
         assert (moved[place:] > 0).all(), place
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 2, 2)])
+@pytest.mark.parametrize("mixture", [0, 2])
+def test_the_probabilities_of_all_images_add_up_to_one(shape: tuple[int, ...], mixture: int) -> None:
+    space = Tokens(vocab_size=2, shape=shape)
+    made = network(space, depth=2, reach=2, mixture=mixture)
+    family = Autoregressive(space=space, conditions=CONDITIONS, build=lambda part, **given: made)
+    every = torch.cartesian_prod(*[torch.arange(2)] * space.size).view(-1, *shape)
+    chances = family.log_likelihood(every, asked(len(every))).exp()
+    assert len(every) == 256
+    assert chances.std() > 1e-4
+    assert float(chances.sum()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_far_pixels_above_and_to_either_side_are_seen_within_reach() -> None:
