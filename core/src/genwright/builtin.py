@@ -40,34 +40,7 @@ def register_encoders() -> Iterable[EncoderSpec]:
 @hookimpl
 def register_backbones() -> Iterable[BackboneSpec]:
     """Return core's networks."""
-    yield BackboneSpec(
-        name="transformer",
-        target="genwright.backbones.transformer:Transformer",
-        summary="causal transformer with rotary positions and a preallocated cache",
-        spaces=("tokens",),
-        roles=("causal",),
-    )
-    yield BackboneSpec(
-        name="unet",
-        target="genwright.backbones.unet:UNet",
-        summary="U-Net for signals and images of any size",
-        spaces=("continuous",),
-        roles=("denoise",),
-    )
-    yield BackboneSpec(
-        name="conv",
-        target="genwright.backbones.conv:conv",
-        summary="small convolutional networks between samples and latents, without normalisation",
-        spaces=("continuous", "tokens"),
-        roles=("generator", "posterior", "critic"),
-    )
-    yield BackboneSpec(
-        name="dense",
-        target="genwright.backbones.dense:dense",
-        summary="fully connected networks, for vectors and toys",
-        spaces=("continuous",),
-        roles=("denoise", "generator", "posterior", "critic"),
-    )
+    return _BACKBONES
 
 
 @hookimpl
@@ -224,3 +197,49 @@ def register_commands() -> Iterable[CommandSpec]:
         ("doctor", "Say what this machine has, and what is wrong with it."),
     ):
         yield CommandSpec(name=name, target=f"genwright.cli.{name}:{name}", summary=summary)
+
+
+_BACKBONES = (
+    BackboneSpec(
+        name="transformer",
+        target="genwright.backbones.transformer:Transformer",
+        summary="causal transformer with rotary positions and a preallocated cache",
+        spaces=("tokens",),
+        roles=("causal",),
+    ),
+    BackboneSpec(
+        name="pixelcnn",
+        target="genwright.backbones.pixelcnn:PixelCNN",
+        summary="gated convolutions over images of tokens, pixel after pixel",
+        spaces=("tokens",),
+        roles=("causal",),
+    ),
+    BackboneSpec(
+        name="unet",
+        target="genwright.backbones.unet:UNet",
+        summary="U-Net for signals and images of any size",
+        spaces=("continuous",),
+        roles=("denoise",),
+    ),
+    BackboneSpec(
+        name="dit",
+        target="genwright.backbones.dit:dit",
+        summary="transformer that sees all places at once",
+        spaces=("continuous", "tokens"),
+        roles=("denoise", "unmask"),
+    ),
+    BackboneSpec(
+        name="conv",
+        target="genwright.backbones.conv:conv",
+        summary="small convolutional networks without normalisation",
+        spaces=("continuous", "tokens"),
+        roles=("generator", "posterior", "critic"),
+    ),
+    BackboneSpec(
+        name="dense",
+        target="genwright.backbones.dense:dense",
+        summary="fully connected layers, for vectors and toys",
+        spaces=("continuous",),
+        roles=("denoise", "generator", "posterior", "critic"),
+    ),
+)

@@ -75,3 +75,13 @@ def test_in_half_precision_it_is_computed_in_single() -> None:
     torch.manual_seed(0)
     made = LogisticMixture(8, 256, components=2).to(torch.bfloat16)
     assert made(torch.randn(3, 8, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("levels", "components"), [(256, 3), (5, 3), (17, 1), (256, 4)])
+def test_a_row_has_the_same_bits_wherever_it_lies(levels: int, components: int) -> None:
+    """torch.sigmoid computes the last elements of an array otherwise, where they do not fill a vector register."""
+    torch.manual_seed(0)
+    made = LogisticMixture(8, levels, components=components).requires_grad_(False)
+    for x in torch.randn(20, 1, 8):
+        logits = made(x.expand(16, -1).contiguous())
+        assert all(torch.equal(row, logits[0]) for row in logits)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genwright.backbones.pixelcnn import PixelCNN
 from genwright.errors import MismatchError, OptionError
+from genwright.families.autoregressive import Autoregressive
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
@@ -59,18 +60,29 @@ def made(request: pytest.FixtureRequest) -> PixelCNN:
 
 def test_logits_depend_on_every_earlier_token_and_on_no_other(made: PixelCNN) -> None:
     """Nothing that comes later is seen, and there is no blind spot."""
-    space, tokens, condition = made.space, images(made.space, 1), asked(1)
+    space, condition = made.space, asked(4)
+    tokens = images(space, 1).repeat(4, 1)
     before = made(tokens, condition)
-    assert before.shape == (1, space.size, 5)
+    assert before.shape == (4, space.size, 5)
     for place in range(1, space.size):
-        moved = torch.zeros(space.size)
-        for by in range(1, 5):
-            changed = tokens.clone()
-            changed[0, place] = (tokens[0, place] + by) % 5
-            after = made(changed, condition)
-            assert torch.equal(after[:, :place], before[:, :place]), place
-            moved = moved.maximum((after - before)[0].abs().amax(-1))
+        changed = tokens.clone()
+        changed[:, place] = (tokens[:, place] + torch.arange(1, 5)) % 5
+        moved = (made(changed, condition) - before).abs().amax((0, 2))
+        assert (moved[:place] == 0).all(), place
         assert (moved[place:] > 0).all(), place
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 2, 2)])
+@pytest.mark.parametrize("mixture", [0, 2])
+def test_the_probabilities_of_all_images_add_up_to_one(shape: tuple[int, ...], mixture: int) -> None:
+    space = Tokens(vocab_size=2, shape=shape)
+    made = network(space, depth=2, reach=2, mixture=mixture)
+    family = Autoregressive(space=space, conditions=CONDITIONS, build=lambda part, **given: made)
+    every = torch.cartesian_prod(*[torch.arange(2)] * space.size).view(-1, *shape)
+    chances = family.log_likelihood(every, asked(len(every))).exp()
+    assert len(every) == 256
+    assert chances.std() > 1e-4
+    assert float(chances.sum()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_far_pixels_above_and_to_either_side_are_seen_within_reach() -> None:
@@ -141,7 +153,8 @@ def test_every_weight_gets_a_finite_gradient(made: PixelCNN) -> None:
     [
         ((9,), {}, MismatchError, r"shape \(Y, X\), or \(Y, X, C\) with up to 4 channels; got \(9,\)\."),
         ((3, 8, 8), {}, MismatchError, r"got \(3, 8, 8\)\. Use an encoder whose channels come last"),
-        ((8, 8), {"width": 1}, OptionError, "a pixelcnn's width is 2 or more; got 1"),
+        ((8, 8), {"width": 2}, OptionError, "a pixelcnn's width is 4 or more; got 2"),
+        ((8, 8), {"width": 18}, OptionError, r"a pixelcnn's width is a multiple of 4; got 18\. Choose 20\."),
         ((8, 8), {"depth": 0}, OptionError, "a pixelcnn's depth is 1 or more; got 0"),
         ((8, 8), {"reach": 0}, OptionError, "a pixelcnn's reach is 1 or more; got 0"),
         ((8, 8), {"mixture": -1}, OptionError, "a pixelcnn's mixture is 0 or more; got -1"),

@@ -76,7 +76,7 @@ def test_restarted_rows_are_as_those_of_a_fresh_stream_and_the_others_go_on(made
     tokens, condition = images(made.space, ROWS), asked(ROWS)
     other, wanted = images(made.space, ROWS, seed=8), asked(ROWS, seed=9)
     undisturbed, fresh = streamed(made, tokens, condition), streamed(made, other, wanted)
-    for after in (1, 7, 14, 23):
+    for after in (14, 23):
         stream, rows = made.open(condition), torch.arange(ROWS) % 3 == 0
         for column in tokens.T[:after]:
             stream.step(column)

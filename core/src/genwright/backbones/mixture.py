@@ -15,6 +15,8 @@ __all__ = ["LogisticMixture", "level_probabilities"]
 # Logarithms of the least and the greatest scale, and the least probability of a level: they keep gradients finite.
 _SHARPEST, _BROADEST = -7.0, 5.0
 _FLOOR = 1e-8
+# In scales: what lies beyond is far below the floor.
+_FARTHEST = 40.0
 # Positions at a time on a CPU, so that the arrays of each stay in its cache.
 _CHUNK = 128
 
@@ -88,8 +90,12 @@ def _parts(levels: int, means: Tensor, rates: Tensor) -> tuple[Tensor, Tensor, T
     product keeps its digits in the tails.
     """
     z = torch.addcmul(-(means * rates)[..., None], _edges(levels, means), rates[..., None])
-    below = torch.cat((z.sigmoid(), torch.ones_like(z[..., :1])), -1)
-    above = torch.cat((torch.ones_like(z[..., :1]), z.neg_().sigmoid_()), -1)
+    # Not torch.sigmoid: on a CPU it computes the last elements of an array otherwise than the rest, so that the bits of
+    # a row would depend on its place.
+    odds = z.clamp_(-_FARTHEST, _FARTHEST).neg_().exp_()
+    one = torch.ones_like(odds[..., :1])
+    below = (1 + odds).reciprocal_()
+    below, above = torch.cat((below, one), -1), torch.cat((one, odds.mul_(below)), -1)
     between = (below * above).mul_(-torch.expm1(-_step(levels) * rates)[..., None])
     between[..., 0], between[..., -1] = below[..., 0], above[..., -1]
     return below, above, between

@@ -31,7 +31,7 @@ class PixelCNN(nn.Module):
     stack; together they see every earlier pixel within reach. Layers are 1, 2, 4, 1, … pixels apart. The channels of a
     pixel, (Y, X, C), follow one another, each given those before it.
 
-    width:   channels of the horizontal stack; the vertical one has half as many
+    width:   channels of the horizontal stack, a multiple of 4; the vertical one has half as many
     depth:   number of layers
     reach:   of the first layer, in pixels up, left and right
     mixture: components of a mixture of logistic distributions over the levels, for tokens that have an order; 0 for a
@@ -203,6 +203,9 @@ def _image(space: Tokens) -> tuple[int, int, int]:
 
 
 def _check_sizes(*, width: int, depth: int, reach: int, mixture: int) -> None:
-    for name, size, least in (("width", width, 2), ("depth", depth, 1), ("reach", reach, 1), ("mixture", mixture, 0)):
+    for name, size, least in (("width", width, 4), ("depth", depth, 1), ("reach", reach, 1), ("mixture", mixture, 0)):
         if size < least:
             raise OptionError(f"a pixelcnn's {name} is {least} or more; got {size}. Choose a larger one.")
+    # Else SiLU, like torch.sigmoid, would compute the last of 16 rows otherwise than the rest.
+    if width % 4:
+        raise OptionError(f"a pixelcnn's width is a multiple of 4; got {width}. Choose {width - width % 4 + 4}.")
