@@ -67,6 +67,15 @@ def test_colours_become_grey_where_that_is_asked_for(pictures: Pictures) -> None
     assert encoder.decode(encoder.encode(items))[1].tobytes() == items[1].convert("L").tobytes()
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_tokens_in_one_row_are_decoded_as_those_in_their_places(mode: str, pictures: Pictures) -> None:
+    encoder = Levels()
+    items = pictures(3, mode=mode)
+    encoder.fit(items)
+    again = encoder.decode(encoder.encode(items).flatten(1))
+    assert [image.tobytes() for image in again] == [image.tobytes() for image in items]
+
+
 @pytest.mark.parametrize("levels", [1, 257])
 def test_other_numbers_of_levels_are_refused(levels: int) -> None:
     with pytest.raises(OptionError, match=rf"encoder 'levels' has 2 to 256 levels; got {levels}. Try levels=256"):

@@ -75,10 +75,11 @@ class Levels(Encoder[Image.Image]):
         tokens = self._tokens[torch.from_numpy(self.canvas.pixels(items)).long()]
         return tokens.view(len(items), *self.space.shape)
 
-    def decode(self, tensors: Int64[Tensor, "B Y X *C"]) -> list[Image.Image]:
-        """Return the images of levels."""
-        tokens = tensors.clamp(0, self.levels - 1).reshape(*tensors.shape[:3], self.canvas.channels)
-        return self.canvas.images(self._values[tokens.numpy()])
+    def decode(self, tensors: Int64[Tensor, " B *shape"]) -> list[Image.Image]:
+        """Return the images of levels, which may also stand in one row an image, as samplers draw them."""
+        canvas = self.canvas
+        tokens = tensors.clamp(0, self.levels - 1).view(-1, canvas.height, canvas.width, canvas.channels)
+        return canvas.images(self._values[tokens.numpy()])
 
     def prefix(self, text: str) -> Sequence[int]:
         """Raise ConditionError, since no text starts an image."""
