@@ -23,8 +23,10 @@ def fitted(**options: int) -> Levels:
     return encoder
 
 
-def test_it_keeps_the_contract_of_encoders(pictures: Pictures) -> None:
-    assert [check for check in check_encoder(Levels(), pictures(20), domain=Images()) if check.trouble] == []
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_it_keeps_the_contract_of_encoders(mode: str, pictures: Pictures) -> None:
+    items = pictures(20, mode=mode)
+    assert [check for check in check_encoder(Levels(), items, domain=Images()) if check.trouble] == []
 
 
 def test_with_256_levels_a_token_is_the_level() -> None:
@@ -50,11 +52,28 @@ def test_two_levels_are_black_and_white_by_the_threshold() -> None:
         assert sorted(set(encoder.decode(encoder.encode([RAMP]))[0].tobytes())) == [0, 255]
 
 
-def test_colours_become_grey(pictures: Pictures) -> None:
+def test_colours_are_three_tokens_a_pixel(pictures: Pictures) -> None:
     encoder = Levels()
+    (item,) = pictures(1, mode="RGB")
+    encoder.fit([item])
+    assert encoder.space == Tokens(vocab_size=256, shape=(6, 8, 3))
+    np.testing.assert_array_equal(encoder.encode([item])[0].numpy(), np.asarray(item))
+
+
+def test_colours_become_grey_where_that_is_asked_for(pictures: Pictures) -> None:
+    encoder = Levels(channels=1)
     items = pictures(2, mode="RGB")
     encoder.fit(items)
     assert encoder.decode(encoder.encode(items))[1].tobytes() == items[1].convert("L").tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_tokens_in_one_row_are_decoded_as_those_in_their_places(mode: str, pictures: Pictures) -> None:
+    encoder = Levels()
+    items = pictures(3, mode=mode)
+    encoder.fit(items)
+    again = encoder.decode(encoder.encode(items).flatten(1))
+    assert [image.tobytes() for image in again] == [image.tobytes() for image in items]
 
 
 @pytest.mark.parametrize("levels", [1, 257])

@@ -70,6 +70,14 @@ def test_grey_images_come_back_grey(pictures: Pictures) -> None:
     assert encoder.decode(torch.zeros(1, 6, 8, dtype=torch.int64))[0].mode == "L"
 
 
+def test_tokens_in_one_row_are_decoded_as_those_in_their_places() -> None:
+    encoder = Palette()
+    images = [of_colours(WHITE, BLACK, GREEN), of_colours(RED, RED, WHITE)]
+    encoder.fit(images)
+    again = encoder.decode(encoder.encode(images).flatten(1))
+    assert [image.tobytes() for image in again] == [image.tobytes() for image in images]
+
+
 def test_images_of_other_sizes_have_no_say(pictures: Pictures) -> None:
     encoder = Palette(colours=8)
     encoder.fit([of_colours(BLACK, WHITE)] * 3 + pictures(1, mode="RGB"))

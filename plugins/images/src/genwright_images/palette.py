@@ -81,9 +81,10 @@ class Palette(Encoder[Image.Image]):
         tokens = distances.argmin(1)[places].reshape(pixels.shape[:3])
         return torch.from_numpy(tokens)
 
-    def decode(self, tensors: Int64[Tensor, "B Y X"]) -> list[Image.Image]:
-        """Return the images of places in the palette."""
-        pixels = self._palette[tensors.clamp(0, len(self._palette) - 1).numpy()]
+    def decode(self, tensors: Int64[Tensor, " B *shape"]) -> list[Image.Image]:
+        """Return the images of places in the palette, which may also stand in one row an image, as they are drawn."""
+        tokens = tensors.clamp(0, len(self._palette) - 1).view(-1, *self.space.shape)
+        pixels = self._palette[tokens.numpy()]
         return self.canvas.images(pixels[..., : self.canvas.channels])
 
     def prefix(self, text: str) -> Sequence[int]:

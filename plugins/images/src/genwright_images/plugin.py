@@ -39,7 +39,7 @@ def register_encoders() -> list[EncoderSpec]:
         EncoderSpec(
             name="levels",
             target="genwright_images.levels:Levels",
-            summary="Images in grey as tokens: 256 levels, or as few as black and white.",
+            summary="Images as tokens: 256 levels a channel, or as few as black and white.",
             domain="images",
             space="tokens",
         ),

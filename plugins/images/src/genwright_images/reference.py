@@ -40,7 +40,7 @@ class Reference:
     """A set of images with all that metrics need of it, each part computed once and then kept on disk.
 
     Parts are kept by the digest of the pixels and classes, and of what computes them. The 60,000 of Fashion-MNIST take
-    two minutes of one core the first time, half of it for the classifier. Images with a flaw are left out.
+    a minute of one core the first time, half of it for the classifier. Images with a flaw are left out.
 
     folder: where parts are kept; None for the user's cache
     """
