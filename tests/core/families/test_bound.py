@@ -87,8 +87,8 @@ def test_of_values_a_step_apart_it_bounds_the_probability() -> None:
     gap = made.log_probability[which[:, 0]] - bounds(made, x, step=STEP)
     error = float(gap.std()) / math.sqrt(len(x))
     assert error < 0.03
-    # What the last draw leaves to the network to know, of values of unequal probability, is little.
-    assert -3 * error < float(gap.mean()) < 3 * error + 0.01
+    # The last draw does not know what the network knows of the steps.
+    assert -3 * error < float(gap.mean()) < 3 * error + 0.045
 
 
 def test_all_values_a_step_apart_have_at_most_probability_1_however_wrong_the_denoiser() -> None:
