@@ -18,11 +18,14 @@ from genwright.errors import (
     RecipeError,
     UnknownName,
 )
+from genwright.family import Family
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
 from genwright.store import MemoryStore
 from genwright.testing.toys import toy_recipe
+from genwright.trainer import Trainer
+from genwright.training import prepared
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -76,6 +79,29 @@ def test_a_model_is_trained_kept_and_recorded(tmp_path: Path, rounds_file: Path,
     assert card["training"]["examples"] == 128
     assert 0.5 < card["training"]["held_out_loss"] < 3
     assert len(gw.generate(model, 3, store=store)) == 3
+
+
+def test_the_held_out_loss_is_taken_where_the_model_was_trained(
+    tmp_path: Path, rounds_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model was once brought back from the GPU before its loss, and the trained model was lost."""
+    done: list[str] = []
+    validate, cpu = Trainer.validate, Family.cpu
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (done.append("measured"), validate(trainer))[1])
+    monkeypatch.setattr(Family, "cpu", lambda family: (done.append("brought back"), cpu(family))[1])
+    gw.train(quick(rounds_file, held_out=0.1), folder=tmp_path / "m", store=False, device="cpu")
+    assert done == ["measured", "brought back"]
+
+
+def test_the_held_out_loss_on_the_card_is_that_of_the_weights_beside_it(
+    tmp_path: Path, rounds_file: Path, toys: Registry
+) -> None:
+    recipe = quick(rounds_file, held_out=0.1)
+    model = gw.train(recipe, folder=tmp_path / "m", store=False, device="cpu")
+    _, examples = prepared(recipe, model.domain, rounds_file.read_text().split(), toys)
+    assert model.checkpoint is not None
+    expected = Trainer(recipe, model.family, examples, accelerator="cpu").validate()
+    assert model.checkpoint.card["training"]["held_out_loss"] == expected
 
 
 def test_a_model_without_held_out_data_is_kept(tmp_path: Path, rounds_file: Path) -> None:

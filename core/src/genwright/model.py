@@ -23,7 +23,7 @@ from genwright.registry import Registry
 from genwright.seeds import seeded_torch
 from genwright.space import ConditionSpace
 
-__all__ = ["Model", "load_weights", "new_encoder"]
+__all__ = ["Model", "halved", "load_weights", "new_encoder"]
 
 Item = TypeVar("Item")
 
@@ -80,19 +80,32 @@ class Model(Generic[Item]):
         """Return the model of a checkpoint. Raises CheckpointError if weights and card do not belong together."""
         if not isinstance(checkpoint, Checkpoint):
             checkpoint = Checkpoint.open(checkpoint)
-        card = checkpoint.card
-        recipe = Recipe.from_json(card["recipe"])
-        _check_components(checkpoint, _components(recipe, registry))
-        encoder = new_encoder(recipe, registry)
-        encoder.restore(card["encoder"])
-        model = cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
+        try:
+            model = cls._described(checkpoint, registry)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the card in {checkpoint.folder} should describe a model; it cannot be read as one: {error!r}. "
+                "Copy or download the checkpoint again."
+            ) from error
         load_weights(model.family, checkpoint)
         model.family.to(device).eval().requires_grad_(False)
         return cls(**{**vars(model), "checkpoint": checkpoint})
 
+    @classmethod
+    def _described(cls, checkpoint: Checkpoint, registry: Registry) -> Model[Any]:
+        """Return the model that a card describes, without its weights."""
+        card = checkpoint.card
+        recipe = Recipe.from_json(card["recipe"])
+        if recipe.encoder is None or recipe.domain != checkpoint.domain:
+            raise ValueError(f"its recipe is of {recipe.domain} with the encoder {recipe.encoder}")
+        _check_components(checkpoint, _components(recipe, registry))
+        encoder = new_encoder(recipe, registry)
+        encoder.restore(card["encoder"])
+        return cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
+
     def save(self, folder: Path | str, *, name: str, training: Mapping[str, Any]) -> Checkpoint:
         """Write the model as a checkpoint with its weights in half precision, and return that."""
-        weights = {key: _halved(value.detach()) for key, value in self.family.state_dict().items()}
+        weights = halved(self.family)
         card = {
             "name": name,
             "domain": self.domain.name,
@@ -166,8 +179,16 @@ def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
     return make(registry.get("encoder", component.name), component.options)  # type: ignore[no-any-return]
 
 
+def halved(family: Family) -> dict[str, Tensor]:
+    """Return a family's weights as checkpoints keep them: in half precision, but for those too large for it."""
+    return {name: _halved(value.detach()) for name, value in family.state_dict().items()}
+
+
 def _halved(value: Tensor) -> Tensor:
-    return value.half() if value.is_floating_point() else value
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if torch.equal(half.isfinite(), value.isfinite()) else value
 
 
 def _components(recipe: Recipe, registry: Registry) -> dict[str, str]:

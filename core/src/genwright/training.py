@@ -23,7 +23,7 @@ from genwright.datasets import digest, locate
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import DataError, RecipeError, UnknownName, UsageError
-from genwright.model import Model, load_weights, new_encoder
+from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
 from genwright.readings import Condition
 from genwright.recipe import Component, Recipe
@@ -71,8 +71,11 @@ def trained(
             recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
         )
         trainer.run()
+        # The loss on the card is of the weights beside it, taken where the batches go.
+        model.family.load_state_dict(halved(model.family))
+        facts = _facts(trainer, reports, path, len(examples))
         model.family.cpu()
-        checkpoint = model.save(folder, name=name, training=_facts(trainer, reports, path, len(examples)))
+        checkpoint = model.save(folder, name=name, training=facts)
         if recording.store is not None:
             recording.store.put_checkpoint(stored(checkpoint))
         state.unlink()
