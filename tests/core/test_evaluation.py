@@ -8,13 +8,16 @@ import pytest
 import genwright as gw
 from genwright.errors import (
     DataError,
+    MismatchError,
     UnknownName,
     UsageError,
 )
+from genwright.metrics import Value
 from genwright.registry import Registry
 from genwright.samples import Samples
+from genwright.specs import MetricSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import ROUNDS
+from genwright.testing.toys import ROUNDS, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -35,7 +38,9 @@ def test_a_report_beside_a_reference(recorded: Samples[str], store: MemoryStore,
     report = gw.evaluate(recorded, reference=reference)
     assert report["variety"].value == len(set(recorded.items) & set(ROUNDS)) / 32
     assert report.baseline["soundness"].value == 1.0
-    assert report.baseline["variety"].value == 30 / 32
+    # Sixteen rounds beside the sixteen others, or thirty spellings of rounds beside those of any other half.
+    assert (report.baseline["variety"].value == 0) == (form == "items")
+    assert report.baseline["variety"].count == (16 if form == "items" else 30)
     name = "32 items" if form == "items" else str(rounds_file)
     assert report.reference == name
     assert {score.detail for score in store.scores(recorded.run.id)} == {f"reference {name}"}
@@ -58,8 +63,29 @@ def test_what_cannot_be_evaluated_is_said(recorded: Samples[str], tmp_path: Path
     with pytest.raises(UsageError, match="metrics are computed from samples; there are none"):
         gw.evaluate([], domain="rounds")
     (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(DataError, match=r"a reference holds items of rounds; .*empty\.txt holds none"):
+    with pytest.raises(DataError, match=r"holds items of rounds; .*empty\.txt holds none. Give another"):
         recorded.report(reference=tmp_path / "empty.txt")
+
+
+def test_a_metric_of_another_domain_is_refused(recorded: Samples[str], use_registry: UseRegistry) -> None:
+    use_registry(toy_registry(MetricSpec(name="loudness", target="x:Y", summary="", domain="audio")))
+    with pytest.raises(MismatchError, match=r"'loudness' is of audio, not of rounds. Metrics of rounds: soundness, var"):
+        recorded.report(metrics=["loudness"])
+
+
+def test_a_file_is_read_and_not_spelled(rounds_file: Path) -> None:
+    """The characters of its name were once measured."""
+    for source in (rounds_file, str(rounds_file)):
+        assert gw.evaluate(source, domain="rounds", store=False)["soundness"] == Value(value=1.0, count=128)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_a_baseline_is_measured_of_is_not_what_it_is_compared_with(count: int) -> None:
+    """The reference was once compared with itself, so that nothing of it was new."""
+    report = gw.evaluate(["ab", "bc"], domain="rounds", reference=ROUNDS[:count])
+    assert {name: value.value for name, value in report.baseline.items()} == (
+        {} if count == 1 else {"soundness": 1.0, "variety": 0.0}
+    )
 
 
 def test_values_are_recorded_where_they_are_wanted(recorded: Samples[str], store: MemoryStore) -> None:

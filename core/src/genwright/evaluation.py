@@ -14,6 +14,7 @@ from genwright.metrics import Report, Value
 from genwright.options import make
 from genwright.registry import Registry
 from genwright.samples import Samples
+from genwright.seeds import permutation
 from genwright.specs import MetricSpec
 from genwright.store import Score, Store, open_store
 
@@ -21,7 +22,7 @@ __all__ = ["measured"]
 
 
 def measured(
-    samples: Samples[Any] | Sequence[Any],
+    samples: Samples[Any] | Sequence[Any] | str | Path,
     registry: Registry,
     *,
     domain: str | None,
@@ -32,7 +33,7 @@ def measured(
 ) -> Report:
     """Return the report that `genwright.evaluate` describes."""
     kind = samples.domain if isinstance(samples, Samples) else _domain(domain, registry)
-    items = samples.items if isinstance(samples, Samples) else list(samples)
+    items = samples.items if isinstance(samples, Samples) else _items(samples, kind)
     if not items:
         raise UsageError("metrics are computed from samples; there are none. Draw some first.")
     specs = _chosen(metrics, kind.name, registry)
@@ -42,12 +43,20 @@ def measured(
         title=f"{len(items):,} samples",
         values=_values(specs, kind.gather(items), target),
         reference="" if reference is None else _name(reference),
-        baseline=_values(specs, kind.gather(known[: len(items)]), target) if known and baseline else {},
+        baseline=_baseline(specs, kind, known, len(items)) if known and baseline else {},
         summaries={spec.name: spec.summary for spec in specs},
     )
     if isinstance(samples, Samples) and store is not False:
         _record(report, samples.run.id, samples.store if store is None else store)
     return report
+
+
+def _baseline(specs: Sequence[MetricSpec], domain: Domain[Any], known: Sequence[Any], most: int) -> Mapping[str, Value]:
+    """Return the values of up to `most` items of one half of a reference, measured beside the other half."""
+    # Halves, whatever is measured, so that what is computed of the other one is kept for the next time.
+    order, half = permutation(0, 0, len(known)).tolist(), len(known) // 2
+    some, others = [known[place] for place in order[:half][:most]], [known[place] for place in order[half:]]
+    return _values(specs, domain.gather(some), domain.reference(others)) if some else {}
 
 
 def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any) -> Mapping[str, Value]:
@@ -57,6 +66,8 @@ def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any) -> Mappin
 
 def _chosen(names: Sequence[str] | None, domain: str, registry: Registry) -> list[MetricSpec]:
     if names is not None:
+        for name in names:
+            registry.check_domain("metric", name, domain)
         return [registry.get("metric", name) for name in names]
     return [spec for spec in registry.specs("metric") if spec.domain in (domain, "*")]
 
@@ -67,12 +78,12 @@ def _domain(name: str | None, registry: Registry) -> Domain[Any]:
     return make(registry.get("domain", name), {})  # type: ignore[no-any-return]
 
 
-def _items(reference: str | Path | Sequence[Any], domain: Domain[Any]) -> list[Any]:
-    if not isinstance(reference, str | Path):
-        return list(reference)
-    items = list(domain.read(locate(reference)))
+def _items(source: str | Path | Sequence[Any], domain: Domain[Any]) -> list[Any]:
+    if not isinstance(source, str | Path):
+        return list(source)
+    items = list(domain.read(locate(source)))
     if not items:
-        raise DataError(f"a reference holds items of {domain.name}; {reference} holds none.")
+        raise DataError(f"what is measured holds items of {domain.name}; {source} holds none. Give another file.")
     return items
 
 

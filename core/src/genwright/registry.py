@@ -108,15 +108,25 @@ class Registry:
                 f"Samplers that fit: {_listed(fitting)}."
             )
 
-    def _check_encoder(self, domain: str, encoder: EncoderSpec, family: FamilySpec) -> None:
-        of_domain = [spec for spec in self.specs("encoder") if spec.domain in (domain, "*")]
-        if encoder not in of_domain:
+    def check_domain(self, kind: str, name: str, domain: str) -> None:
+        """Check that a component is for items of a domain.
+
+        Raises MismatchError if it is for those of another, UnknownName if there is no such component.
+        """
+        spec, fitting = self.get(kind, name), self._of_domain(kind, domain)
+        if spec not in fitting:
             raise MismatchError(
-                f"encoder {encoder.name!r} is of {encoder.domain}, not of {domain}. "
-                f"Encoders of {domain}: {_listed(spec.name for spec in of_domain)}."
+                f"{kind} {name!r} is of {spec.domain}, not of {domain}. "
+                f"{kind.capitalize()}s of {domain}: {_listed(spec.name for spec in fitting)}."
             )
+
+    def _of_domain(self, kind: str, domain: str) -> list[Any]:
+        return [spec for spec in self.specs(kind) if spec.domain in (domain, "*")]
+
+    def _check_encoder(self, domain: str, encoder: EncoderSpec, family: FamilySpec) -> None:
+        self.check_domain("encoder", encoder.name, domain)
         if encoder.space not in family.spaces:
-            fitting = [spec.name for spec in of_domain if spec.space in family.spaces]
+            fitting = [spec.name for spec in self._of_domain("encoder", domain) if spec.space in family.spaces]
             raise MismatchError(
                 f"family {family.name!r} works on {' or '.join(family.spaces)}, but encoder {encoder.name!r} gives "
                 f"{encoder.space}. Encoders of {domain} that fit: {_listed(fitting)}."
