@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +25,7 @@ from genwright.model import Model
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
-from genwright.specs import ModelSpec, SamplerSpec
+from genwright.specs import ModelSpec, ReviewerSpec, SamplerSpec
 from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_registry
 
@@ -111,7 +112,7 @@ def test_a_run_records_all_that_decides_its_samples(toy_model: Model[str], store
     assert (run.model, run.checkpoint) == ("rounds/toy", checkpoint.digest)
     assert run.config == {
         "sampler": {"name": "guided", "scale": 2.0, "inner": {"name": "top-p", "p": 0.9}},
-        "sampler_version": 1,
+        "samplers": ["guided@1", "top-p@1"],
         "where": {"letters": 3.0, "start": "ab"},
         "rows": 128,
         "reviewers": ["quiet"],
@@ -149,17 +150,34 @@ def test_a_store_may_be_given_by_its_url_and_is_closed_in_the_end(
 ) -> None:
     opened, closed = [], []
 
+    class Tape:
+        def __init__(self) -> None:
+            self.memory = MemoryStore("tape:///0")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.memory, name)
+
+        def close(self) -> None:
+            closed.append(self)
+
     def open_store(where: Any) -> Any:
         opened.append(where)
-        return MemoryStore()
+        return Tape()
 
     monkeypatch.setattr("genwright.recording.open_store", open_store)
-    monkeypatch.setattr(MemoryStore, "close", lambda self: closed.append(self))
-    assert gw.generate(toy_model, 2, store="memory:").store == "memory:"
-    assert (opened, len(closed)) == (["memory:"], 1)
+    assert gw.generate(toy_model, 2, store="tape:///0").store == "tape:///0"
+    assert (opened, len(closed)) == (["tape:///0"], 1)
     with pytest.raises(UnknownName):
-        gw.generate(toy_model, 2, store="memory:", reviewers=["nobody"])
+        gw.generate(toy_model, 2, store="tape:///0", reviewers=["nobody"])
     assert len(closed) == 2
+
+
+def test_samples_in_a_store_of_this_process_keep_it(toy_model: Model[str]) -> None:
+    """Their store was once opened anew from its URL, and was empty."""
+    samples = gw.generate(toy_model, 5, store="memory:")
+    assert samples.report()["soundness"].count == 5
+    assert isinstance(samples.store, MemoryStore)
+    assert [score.metric for score in samples.store.scores(samples.run.id)] == ["soundness"]
 
 
 def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +236,17 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
         ({"where": {"start": "a\0b"}}, ConditionError, "takes plain text; got NUL or a lone surrogate in it. Remove"),
         ({"where": {"start": "a\ud800"}}, ConditionError, "takes plain text; got NUL or a lone surrogate in it"),
         ({"where": {"start": "a" * 1_000_000}}, ConditionError, "at most 4096 characters; got 1,000,000. Shorten it"),
+        (
+            {"reviewers": ["loud"]},
+            MismatchError,
+            "reviewer 'loud' is of audio, not of rounds. Reviewers of rounds: quiet",
+        ),
+        (
+            {"device": "foo"},
+            OptionError,
+            "a device is one that this machine has, such as cpu; got 'foo': Expected one of",
+        ),
+        ({"device": "meta"}, OptionError, "got 'meta': Tensor.item.. cannot be called on meta tensors. Try: cpu"),
         ({"model": "rounds/toi"}, UnknownName, "no model named 'rounds/toi'. Did you mean 'rounds/toy'"),
         ({"model": "a\0b"}, UnknownName, "no model named"),
         ({"model": "a\ud800b"}, UnknownName, "no model named"),
@@ -236,12 +265,21 @@ def test_what_cannot_be_done_is_said_before_anything_is_recorded(
 ) -> None:
     monkeypatch.setenv("GENWRIGHT_HOME", str(toy_folder / "none"))
     model = ModelSpec(name="rounds/toy", target=f"genwright:{toy_folder}", summary="", domain="rounds")
-    use_registry(toy_registry(model, SamplerSpec(name="heun", target="x:Y", summary="", reads="denoiser")))
+    heun = SamplerSpec(name="heun", target="x:Y", summary="", reads="denoiser")
+    use_registry(toy_registry(model, heun, ReviewerSpec(name="loud", target="x:Y", summary="", domain="audio")))
     given = {"model": "rounds/toy", "n": 3, "store": store, **changes}
     with pytest.raises(error, match=message):
         gw.stream(given.pop("model"), given.pop("n"), **given)
     assert list(store.runs()) == []
     assert store.info()["checkpoints"] == 0
+
+
+def test_a_model_that_is_loaded_draws_where_it_is(toy_model: Model[str], store: MemoryStore) -> None:
+    """Another device was once ignored, or given to the noise alone."""
+    assert gw.generate(toy_model, 2, store=store, device="cpu").run.environment.device == "cpu"
+    elsewhere = replace(toy_model, family=copy.deepcopy(toy_model.family).to("meta"))
+    with pytest.raises(OptionError, match=r"draws where it is, on meta; got device 'cpu'\. Leave the device out"):
+        gw.generate(elsewhere, 2, store=False, device="cpu")
 
 
 def test_a_model_in_training_cannot_generate(toy_model: Model[str], store: MemoryStore) -> None:

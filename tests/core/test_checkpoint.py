@@ -72,7 +72,9 @@ def test_weights_other_than_those_of_the_card_are_refused(saved: Checkpoint) -> 
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    message = f"should have the SHA-256 {saved.card['weights'][:12]} that its card names; they have .*. Copy or download"
+    message = (
+        f"should have the SHA-256 {saved.card['weights'][:12]} that its card names; they have .*. Copy or download"
+    )
     with pytest.raises(CheckpointError, match=message):
         Checkpoint.open(saved.folder)
 

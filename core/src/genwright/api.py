@@ -18,7 +18,7 @@ from genwright import library
 from genwright.errors import OptionError
 from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
-from genwright.model import Model
+from genwright.model import Model, checked_device
 from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
 from genwright.registry import registry
@@ -88,7 +88,7 @@ def stream(
     engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
@@ -100,6 +100,7 @@ def stream(
     reviewers: names of reviewers whose verdicts are recorded with the samples
     rows:      rows the network is given at once; may change the samples' last bits, so the run records it
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
+    device:    such as "cuda"; None for where a given model is, and for the CPU otherwise
 
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
@@ -112,7 +113,6 @@ def stream(
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
         registry=registry(),
-        device=device,
     )
     recording = Recording.of(store, registry())
     with recording.preparing():
@@ -142,7 +142,7 @@ def resume(
 
 
 def evaluate(
-    samples: Samples[Any] | Sequence[Any],
+    samples: Samples[Any] | Sequence[Any] | str | Path,
     *,
     domain: str | None = None,
     reference: str | Path | Sequence[Any] | None = None,
@@ -152,10 +152,11 @@ def evaluate(
 ) -> Report:
     """Return a report: each metric of the domain, with its uncertainty.
 
-    samples:   of a run, or items of `domain`
+    samples:   of a run; or items of `domain`, as they are, a file of them or a named data set
     reference: a named data set, a file, or items; metrics that need one are left out without it
     metrics:   the names of some; None for all of the domain
-    baseline:  whether to show beside it the same metrics of as many items of the reference itself
+    baseline:  whether to show beside it the same metrics of the reference itself: of as many items of its one half,
+               or all, beside its other half
     store:     where the values are recorded; None for where the samples are, False for nowhere
     """
     from genwright.evaluation import measured
@@ -202,10 +203,15 @@ def _opened(store: str | Store | None) -> AbstractContextManager[Store]:
     return nullcontext(opened) if opened is store else closing(opened)
 
 
-def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
-    if isinstance(model, Model):
-        return model
-    return Model.load(library.find(model, registry()), registry(), device=device)
+def _loaded(model: str | Path | Model[Any], device: str | None) -> Model[Any]:
+    if not isinstance(model, Model):
+        return Model.load(library.find(model, registry()), registry(), device=device or "cpu")
+    if device is not None and checked_device(device) != model.device:
+        raise OptionError(
+            f"a model that is loaded draws where it is, on {model.device}; got device {device!r}. "
+            "Leave the device out, or give the model's name."
+        )
+    return model
 
 
 def _check_counts(**numbers: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from genwright.checkpoint import Checkpoint
 from genwright.domain import Domain, Offer, Prefix
 from genwright.encoder import Encoder
-from genwright.errors import CheckpointError, ConditionError, UnknownName
+from genwright.errors import CheckpointError, ConditionError, OptionError, UnknownName
 from genwright.family import Family
 from genwright.options import make
 from genwright.readings import Condition, Reading
@@ -23,7 +23,7 @@ from genwright.registry import Registry
 from genwright.seeds import seeded_torch
 from genwright.space import ConditionSpace
 
-__all__ = ["Model", "halved", "load_weights", "new_encoder"]
+__all__ = ["Model", "checked_device", "halved", "load_weights", "new_encoder"]
 
 Item = TypeVar("Item")
 
@@ -77,7 +77,11 @@ class Model(Generic[Item]):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint | Path | str, registry: Registry, *, device: str = "cpu") -> Model[Any]:
-        """Return the model of a checkpoint. Raises CheckpointError if weights and card do not belong together."""
+        """Return the model of a checkpoint.
+
+        Raises CheckpointError if weights and card do not belong together, OptionError for a device that is not here.
+        """
+        place = checked_device(device)
         if not isinstance(checkpoint, Checkpoint):
             checkpoint = Checkpoint.open(checkpoint)
         try:
@@ -88,7 +92,7 @@ class Model(Generic[Item]):
                 "Copy or download the checkpoint again."
             ) from error
         load_weights(model.family, checkpoint)
-        model.family.to(device).eval().requires_grad_(False)
+        model.family.to(place).eval().requires_grad_(False)
         return cls(**{**vars(model), "checkpoint": checkpoint})
 
     @classmethod
@@ -117,6 +121,11 @@ class Model(Generic[Item]):
             "training": training,
         }
         return Checkpoint.save(folder, weights, card)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.family.parameters(), torch.empty(0)).device
 
     def reading(self) -> Reading:
         """Return what a sampler may ask of the model."""
@@ -177,6 +186,19 @@ def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
     """Return the recipe's encoder, or the domain's default, neither fitted nor restored."""
     component = recipe.encoder or Component(registry.get("domain", recipe.domain).encoder)
     return make(registry.get("encoder", component.name), component.options)  # type: ignore[no-any-return]
+
+
+def checked_device(name: str) -> torch.device:
+    """Return the device of this name. Raises OptionError for one on which this machine computes nothing."""
+    try:
+        tensor = torch.zeros(1, device=name)
+        tensor.item()
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(". ")
+        raise OptionError(
+            f"a device is one that this machine has, such as cpu; got {name!r}: {reason}. Try: cpu."
+        ) from error
+    return tensor.device
 
 
 def halved(family: Family) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import Record, Store, StoredCheckpoint, open_store
+from genwright.store import MemoryStore, Record, Store, StoredCheckpoint, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +38,10 @@ class Recording:
     @property
     def where(self) -> str | Store | None:
         """What opens the store again: its URL, or the store itself if it was given open; None for none."""
-        return self.store.url if self.store is not None and self._owned else self.store
+        # The URL of a store in memory opens another one, with nothing in it.
+        if self.store is None or isinstance(self.store, MemoryStore) or not self._owned:
+            return self.store
+        return self.store.url
 
     @classmethod
     def of(cls, where: str | Store | Literal[False] | None, registry: Registry) -> Recording:
@@ -72,9 +75,9 @@ class Recording:
     def generated(
         self, generation: Generation[Any], n: int, *, engine: Component, batch_size: int, reviewers: Sequence[str] = ()
     ) -> Generator[Samples[Any], None, None]:
-        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
+        """Yield the samples of a new run. Raises UnknownName or MismatchError for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
-        made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
+        made = self._reviewers(reviewers, run.domain)
         drawn = self._engine(engine).samples(generation, run.id, range(n))
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
@@ -87,10 +90,15 @@ class Recording:
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
-        made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
+        made = self._reviewers(run.config.get("reviewers", ()), run.domain)
         missing = list(self.store.missing(run.id))
         drawn = generation.samples(run.id, missing)
         return self._batches(run, generation, drawn, batch_size, made, count=len(missing), resumed=True)
+
+    def _reviewers(self, names: Sequence[str], domain: str) -> dict[str, Any]:
+        for name in names:
+            self.registry.check_domain("reviewer", name, domain)
+        return {name: make(self.registry.get("reviewer", name), {}) for name in names}
 
     def _engine(self, engine: Component) -> Engine:
         return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
@@ -194,27 +202,27 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
             f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}. "
             "List such runs with: genwright runs list --kind generate."
         )
-    _check_version(run, registry)
     checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
-    return Generation(
+    generation = Generation(
         model=Model.load(checkpoint, registry, device=run.environment.device),
         sampler=Component.read(run.config["sampler"]),
         where=run.config["where"],
         seed=run.seed,
         rows=run.config["rows"],
         registry=registry,
-        device=run.environment.device,
         threads=run.environment.threads,
     )
+    _check_samplers(run, generation)
+    return generation
 
 
-def _check_version(run: Run, registry: Registry) -> None:
-    name, version = run.config["sampler"]["name"], run.config.get("sampler_version", 1)
-    present = registry.get("sampler", name).version
-    if present != version:
+def _check_samplers(run: Run, generation: Generation[Any]) -> None:
+    present = generation.config()["samplers"]
+    recorded = run.config.get("samplers", present)
+    if recorded != present:
         raise MismatchError(
-            f"run {run.id} drew with version {version} of sampler {name!r}; this is version {present}, "
-            "which gives other samples. Install the plugins that the run names."
+            f"run {run.id} drew with {', '.join(recorded)}; here are {', '.join(present)}, "
+            "which give other samples. Install the plugins that the run names."
         )
 
 

@@ -85,7 +85,6 @@ def _begin(plan: Mapping[str, Any]) -> None:
         seed=plan["seed"],
         rows=plan["rows"],
         registry=registry(),
-        device=plan["device"],
         threads=plan["threads"],
     )
 
