@@ -22,8 +22,9 @@ from genwright.family import Family
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
+from genwright.specs import ModelSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import toy_recipe
+from genwright.testing.toys import toy_recipe, toy_registry
 from genwright.trainer import Trainer
 from genwright.training import prepared
 
@@ -191,6 +192,16 @@ def test_a_folder_that_is_taken_is_refused_before_training(tmp_path: Path, round
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(CheckpointError, match="is not empty"):
         gw.train(quick(rounds_file), folder=tmp_path, store=False, on_report=lambda progress: pytest.fail("trained"))
+
+
+def test_a_model_that_came_with_a_plugin_is_not_replaced(
+    tmp_path: Path, rounds_file: Path, use_registry: UseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One trained here once took its name, and was drawn from in its place."""
+    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path))
+    use_registry(toy_registry(ModelSpec(name="rounds/toy", target="a:b", summary="", domain="rounds")))
+    with pytest.raises(OptionError, match="'rounds/toy' is the name of a model that came with a plugin"):
+        gw.train(quick(rounds_file), name="rounds/toy", store=False)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def train(
     and CheckpointError if the folder is taken.
     """
     name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
-    target = library.models_folder() / name if folder is None else Path(folder)
+    target = _place(name) if folder is None else Path(folder)
     # Only here, since what trains takes a second to import, which those who generate need not wait for.
     from genwright.training import trained
 
@@ -226,6 +226,13 @@ def _model_name(name: str, domain: str) -> str:
             f'a model of {domain} is named "{domain}/something", in lower case; got {name!r}. Choose such.'
         )
     return name
+
+
+def _place(name: str) -> Path:
+    """Return the folder among the models for one of this name, which must not be that of a plugin's."""
+    if name in {spec.name for spec in registry().specs("model")}:
+        raise OptionError(f"{name!r} is the name of a model that came with a plugin. Give another name, or a folder.")
+    return library.models_folder() / name
 
 
 def _seed(seed: int) -> int:

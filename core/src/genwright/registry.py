@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import pluggy
 
-from genwright.errors import MismatchError, PluginError, UnknownName
+from genwright.errors import MismatchError, OptionError, PluginError, UnknownName
 from genwright.hooks import API_VERSION, ENTRY_POINTS, PROJECT, Declaring, Observing
+from genwright.options import checked
 from genwright.specs import (
     BackboneSpec,
     CommandSpec,
@@ -32,11 +33,8 @@ from genwright.specs import (
     FamilySpec,
     MetricSpec,
     ModelSpec,
-    Reads,
     ReviewerSpec,
-    Role,
     SamplerSpec,
-    Space,
     Spec,
     StoreSpec,
 )
@@ -295,14 +293,22 @@ def _check_new(plugin: Plugin, earlier: Sequence[Plugin]) -> None:
 
 
 def _check_names(specs: Sequence[Spec], earlier: Sequence[Plugin]) -> None:
-    taken = {(spec.kind, spec.name): spec.origin for plugin in earlier for spec in plugin.specs}
+    taken = {key: spec.origin for plugin in earlier for spec in plugin.specs for key in _claims(spec)}
     for spec in specs:
-        if (spec.kind, spec.name) in taken:
-            raise PluginError(
-                f"{spec.kind} {spec.name!r} of {spec.origin} is already that of {taken[spec.kind, spec.name]}. "
-                f"Uninstall one of them."
-            )
-        taken[spec.kind, spec.name] = spec.origin
+        for kind, name in _claims(spec):
+            if (kind, name) in taken:
+                raise PluginError(
+                    f"{kind} {name!r} of {spec.origin} is already that of {taken[kind, name]}. Uninstall one of them."
+                )
+            taken[kind, name] = spec.origin
+
+
+def _claims(spec: Spec) -> list[tuple[str, str]]:
+    """Return what a spec is alone in being: its name among its kind, and perhaps the default model of a domain."""
+    claims = [(spec.kind, spec.name)]
+    if isinstance(spec, ModelSpec) and spec.default:
+        claims.append(("default model of", spec.domain))
+    return claims
 
 
 def _check_hooks(manager: pluggy.PluginManager, implementation: object) -> None:
@@ -329,21 +335,11 @@ def _check_form(spec: Spec) -> None:
         raise PluginError(f"model {spec.name!r} is of {spec.domain}, so its name starts with {spec.domain + '/'!r}.")
     if not isinstance(spec.target, str) or not _TARGET.fullmatch(spec.target):
         raise PluginError(f'the target of {spec.kind} {spec.name!r} is "package.module:Name"; got {spec.target!r}.')
-    for field in fields(spec):
-        _check_words(spec, field.name)
-
-
-def _check_words(spec: Spec, field: str) -> None:
-    allowed = _WORDS.get(field)
-    if allowed is None:
-        return
-    value = getattr(spec, field)
-    words = value.values() if isinstance(value, Mapping) else (value,) if isinstance(value, str) else tuple(value)
-    for word in words:
-        if word not in allowed:
-            raise PluginError(
-                f"{field} of {spec.kind} {spec.name!r} is among {', '.join(map(repr, allowed))}; got {word!r}."
-            )
+    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    try:
+        checked(f"{spec.kind} {spec.name!r}", type(spec), values, given=())
+    except OptionError as error:
+        raise PluginError(str(error)) from error
 
 
 def _allowed() -> frozenset[str] | None:
@@ -377,12 +373,6 @@ _GROUP = re.compile(rf"{PROJECT}\.v\d+")
 _NAME = re.compile(r"[a-z0-9]+([-_.][a-z0-9]+)*")
 _MODEL_NAME = re.compile(rf"{_NAME.pattern}/{_NAME.pattern}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "space": get_args(Space),
-    "spaces": get_args(Space),
-    "reads": get_args(Reads),
-    "roles": get_args(Role),
-}
 _DECLARES: Mapping[str, type[Spec]] = {
     "register_domains": DomainSpec,
     "register_encoders": EncoderSpec,

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from genwright.cli import main
+from genwright.registry import registry
 
 Capture = pytest.CaptureFixture[str]
 
@@ -63,6 +65,23 @@ def test_a_model_that_cannot_be_used_is_listed_with_its_trouble(imported: Path, 
     assert "card.json should be a model's card" in capsys.readouterr().err
 
 
+def test_a_model_of_a_package_that_is_missing_is_listed_with_its_trouble(
+    imported: Path, install: Callable[..., None], capsys: Capture
+) -> None:
+    spec = "ModelSpec(name='rhythms/lost', target='no_such_package:m', summary='', domain='rhythms')"
+    install(
+        "lost",
+        "from genwright.hooks import hookimpl\nfrom genwright.specs import ModelSpec\n"
+        f"@hookimpl\ndef register_models():\n    yield {spec}\n",
+    )
+    registry.cache_clear()
+    assert main(["models", "list", "--json"]) == 0
+    found = {model["name"]: model["trouble"] for model in json.loads(capsys.readouterr().out)}
+    assert found["rhythms/first"] is None
+    assert "needs no_such_package:m; got: No module named 'no_such_package'" in found["rhythms/lost"]
+    assert main(["models", "show", "rhythms/first"]) == 0
+
+
 def test_a_torn_or_unsafe_model_is_not_imported(
     rhythms_model: Path, home: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -70,7 +89,7 @@ def test_a_torn_or_unsafe_model_is_not_imported(
     shutil.copytree(rhythms_model, torn)
     (torn / "weights.safetensors").write_bytes((rhythms_model / "weights.safetensors").read_bytes()[:1000])
     assert main(["models", "import", str(torn)]) == 1
-    assert "should hold safetensors; it cannot be read" in capsys.readouterr().err
+    assert "that its card names; they have" in capsys.readouterr().err
     (tmp_path / "model.pt").touch()
     assert main(["models", "import", str(tmp_path / "model.pt")]) == 1
     assert "is a pickle, which can run any code" in capsys.readouterr().err

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genwright.cli.output import json_option, print_json, print_table, say
-from genwright.errors import CheckpointError, UsageError
+from genwright.errors import CheckpointError, PluginError, UsageError
 from genwright.registry import registry
 
 if TYPE_CHECKING:
     from genwright.checkpoint import Checkpoint
+    from genwright.library import Opening
 
 __all__ = ["models"]
 
@@ -122,16 +123,15 @@ def _copy(checkpoint: Checkpoint, target: Path) -> None:
         raise
 
 
-def _listed(name: str, folder: Path, origin: str) -> dict[str, Any]:
-    from genwright.checkpoint import Checkpoint
-
-    facts: dict[str, Any] = {"name": name, "origin": origin, "folder": str(folder), "trouble": None}
+def _listed(name: str, opening: Opening, origin: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": name, "origin": origin, "trouble": None}
     try:
-        checkpoint = Checkpoint.open(folder)
-    except CheckpointError as error:
+        checkpoint = opening()
+    except (CheckpointError, PluginError) as error:
         return facts | {"trouble": str(error)}
     card = checkpoint.card
     return facts | {
+        "folder": str(checkpoint.folder),
         "domain": checkpoint.domain,
         "parameters": card.get("parameters", 0),
         "bytes": _bytes(checkpoint),
