@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from genwright import library
 from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
-from genwright.errors import MismatchError, UsageError
+from genwright.errors import MismatchError, StoreError, UsageError
 from genwright.generation import Generation, reviewed
 from genwright.model import Model
 from genwright.observers import Observers
@@ -123,9 +123,19 @@ class Recording:
             raise
         finally:
             self.observers.on_run_finished(run, error)
-            if self.store is not None:
-                text = _plain(f"{type(error).__name__}: {error}".rstrip(": ")) if error else None
-                self.store.finish_run(run.id, state, error=text, notes=[_plain(note) for note in self.observers.notes])
+            self._finish(run, state, error)
+
+    def _finish(self, run: Run, state: State, error: BaseException | None) -> None:
+        """Record how a run ended. Where that fails too, it is a note on what ended the run, and hides it no more."""
+        if self.store is None:
+            return
+        text = _plain(f"{type(error).__name__}: {error}".rstrip(": ")) if error else None
+        try:
+            self.store.finish_run(run.id, state, error=text, notes=[_plain(note) for note in self.observers.notes])
+        except StoreError as failure:
+            if error is None:
+                raise
+            error.add_note(f"The end of run {run.id} could not be recorded: {failure}")
 
     def _batches(
         self,
