@@ -483,6 +483,7 @@ _SEARCH = DDL("CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, co
 
 for _statement in (
     *(_guard(name, verb) for name in EVIDENCE for verb in ("UPDATE", "DELETE")),
+    _guard("log_frontier", "DELETE"),
     _guard("sample", "DELETE"),
     _guard("sample", "UPDATE", f"NOT ({_ERASED} AND {_SAME})"),
     _guard("blob", "DELETE"),

@@ -570,6 +570,8 @@ CREATE TRIGGER tombstone_update BEFORE UPDATE ON tombstone BEGIN SELECT RAISE(AB
 
 CREATE TRIGGER tombstone_delete BEFORE DELETE ON tombstone BEGIN SELECT RAISE(ABORT, 'evidence is not changed: tombstone'); END;
 
+CREATE TRIGGER log_frontier_delete BEFORE DELETE ON log_frontier BEGIN SELECT RAISE(ABORT, 'evidence is not changed: log_frontier'); END;
+
 CREATE TRIGGER sample_delete BEFORE DELETE ON sample BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
 
 CREATE TRIGGER sample_update BEFORE UPDATE ON sample WHEN NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id AND leaf = OLD.leaf) AND NEW.id = OLD.id AND NEW.run_id = OLD.run_id AND NEW.idx = OLD.idx AND NEW.batch_id = OLD.batch_id AND NEW.leaf = OLD.leaf) BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
