@@ -107,6 +107,15 @@ def test_a_store_without_its_plugin_is_what_is_wrong(capsys: Capture, monkeypatc
     assert trouble.startswith("the store tape:///dev/st0 needs a plugin for 'tape'; there are ")
 
 
+def test_a_store_whose_url_names_no_file_is_what_is_wrong(
+    install: Install, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_sqlite(install, monkeypatch, tmp_path / "s.sqlite")
+    monkeypatch.setenv("GENWRIGHT_STORE", "sqlite://tmp/s.sqlite")
+    (trouble,) = examined(capsys, wrong=True)["troubles"]
+    assert trouble.endswith("got 'sqlite://tmp/s.sqlite'. Write three slashes.")
+
+
 def test_a_store_that_is_not_made_yet_is_fine(
     install: Install, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

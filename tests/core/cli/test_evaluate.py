@@ -12,6 +12,7 @@ import genwright as gw
 from genwright.cli import main
 from genwright.metrics import Report, Value
 from genwright.samples import Samples
+from genwright.store import open_store
 
 Capture = pytest.CaptureFixture[str]
 
@@ -81,5 +82,6 @@ def test_a_file_of_unknown_items_exits_with_2(tmp_path: Path, capsys: Capture) -
 
 
 def test_a_run_that_is_not_there_exits_with_2(home: Path, capsys: Capture) -> None:
+    open_store().close()
     assert main(["evaluate", "5f5f"]) == 2
     assert "there is no run named '5f5f'" in capsys.readouterr().err

@@ -20,6 +20,14 @@ def test_the_url_of_a_store_without_a_path_is_printed(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "memory:\n"
 
 
+@pytest.mark.parametrize(("url", "path"), [("a%20b.db", "a b.db"), ("a#b.db?mode=ro", "a#b.db")])
+def test_the_path_of_a_store_is_that_of_its_file(
+    url: str, path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "path", "--store", f"sqlite:///{tmp_path}/{url}"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/{path}\n"
+
+
 def test_info_says_how_much_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "info", "--store", "memory:"]) == 0
     out = capsys.readouterr().out

@@ -13,13 +13,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import click
 
 from genwright.cli.output import json_option, print_json
 from genwright.datasets import MIRROR
-from genwright.folders import cache_folder, store_url
+from genwright.errors import UsageError
+from genwright.folders import cache_folder, store_file, store_url
 from genwright.registry import Plugin, registry
 
 __all__ = ["doctor"]
@@ -128,7 +129,11 @@ def _store(findings: Findings) -> None:
             f"Install one (genwright-storage has sqlite), or name another store in GENWRIGHT_STORE."
         )
     if scheme == "sqlite":
-        path = Path(unquote(urlsplit(url).path)[1:])
+        try:
+            path, _ = store_file(url)
+        except UsageError as error:
+            findings.troubles.append(str(error))
+            return
         trouble = _sqlite_trouble(path)
         findings.facts["store"] |= {"size": path.stat().st_size if path.is_file() else None, "free": _free(path)}
         if trouble is not None:

@@ -85,7 +85,7 @@ def resume(id: str, batch_size: int, where: str | None) -> None:
 
     ID may be a prefix, or LAST for the newest run that generates.
     """
-    with opened(where) as store:
+    with opened(where, writing=True) as store:
         run = store.run(id)
         missing = sum(1 for _ in store.missing(run.id))
         if not missing:
