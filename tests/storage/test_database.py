@@ -67,6 +67,12 @@ def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> 
     assert f"trigger {table}_delete" in names
 
 
+def test_files_beside_the_database_are_named_by_samples_alone(tmp_path: Path) -> None:
+    """A table of them was once filled with the media type of another sample, and never read."""
+    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    assert "table blob" not in schema(tmp_path / "store")
+
+
 def test_each_connection_is_set_for_durability(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'store'}", patience=1)
     with database.reading() as connection:

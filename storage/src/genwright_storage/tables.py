@@ -281,21 +281,6 @@ work_item = _table(
 )
 
 
-blob = _table(
-    "blob",
-    *_hash("digest", key=True),
-    _some("size", Number),
-    _some("media_type"),
-    *_one_of("storage", "inline", "file", "pack", "erased"),
-    _maybe("data", Bytes),
-    _maybe("uri"),
-    _maybe("pack", Number),
-    _maybe("position", Number),
-    _maybe("blake3", Bytes),
-    _some("created_ns", Number),
-    CheckConstraint("(storage = 'inline') = (data IS NOT NULL)", name="data"),
-)
-
 batch = _table(
     "batch",
     _id(),
@@ -345,7 +330,7 @@ sample_artifact = _table(
     _to("sample_id", "sample.id", key=True),
     _key("role"),
     _key("ordinal", Number),
-    Column("digest", Bytes, ForeignKey("blob.digest"), nullable=False, index=True),
+    Column("digest", Bytes, nullable=False, index=True),
 )
 
 image_meta = _table(
@@ -486,8 +471,6 @@ for _statement in (
     _guard("log_frontier", "DELETE"),
     _guard("sample", "DELETE"),
     _guard("sample", "UPDATE", f"NOT ({_ERASED} AND {_SAME})"),
-    _guard("blob", "DELETE"),
-    _guard("blob", "UPDATE OF digest, size"),
     _SEARCH,
 ):
     event.listen(metadata, "after_create", _statement.execute_if(dialect="sqlite"))

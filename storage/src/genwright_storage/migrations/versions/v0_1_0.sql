@@ -110,24 +110,6 @@ CREATE TABLE dataset (
 )
  STRICT;
 
-CREATE TABLE blob (
-    digest BLOB NOT NULL,
-    size INTEGER NOT NULL,
-    media_type TEXT NOT NULL,
-    storage TEXT NOT NULL,
-    data BLOB,
-    uri TEXT,
-    pack INTEGER,
-    position INTEGER,
-    blake3 BLOB,
-    created_ns INTEGER NOT NULL,
-    CONSTRAINT pk_blob PRIMARY KEY (digest),
-    CONSTRAINT ck_blob_digest_length CHECK (length(digest) = 32),
-    CONSTRAINT ck_blob_storage CHECK (storage IN ('inline', 'file', 'pack', 'erased')),
-    CONSTRAINT ck_blob_data CHECK ((storage = 'inline') = (data IS NOT NULL))
-)
- STRICT;
-
 CREATE TABLE metric (
     name TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -401,8 +383,7 @@ CREATE TABLE sample_artifact (
     ordinal INTEGER NOT NULL,
     digest BLOB NOT NULL,
     CONSTRAINT pk_sample_artifact PRIMARY KEY (sample_id, role, ordinal),
-    CONSTRAINT fk_sample_artifact_sample_id FOREIGN KEY(sample_id) REFERENCES sample (id),
-    CONSTRAINT fk_sample_artifact_digest FOREIGN KEY(digest) REFERENCES blob (digest)
+    CONSTRAINT fk_sample_artifact_sample_id FOREIGN KEY(sample_id) REFERENCES sample (id)
 )
  STRICT;
 
@@ -575,9 +556,5 @@ CREATE TRIGGER log_frontier_delete BEFORE DELETE ON log_frontier BEGIN SELECT RA
 CREATE TRIGGER sample_delete BEFORE DELETE ON sample BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
 
 CREATE TRIGGER sample_update BEFORE UPDATE ON sample WHEN NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id AND leaf = OLD.leaf) AND NEW.id = OLD.id AND NEW.run_id = OLD.run_id AND NEW.idx = OLD.idx AND NEW.batch_id = OLD.batch_id AND NEW.leaf = OLD.leaf) BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
-
-CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT RAISE(ABORT, 'evidence is not changed: blob'); END;
-
-CREATE TRIGGER blob_update BEFORE UPDATE OF digest, size ON blob BEGIN SELECT RAISE(ABORT, 'evidence is not changed: blob'); END;
 
 CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, content='sample', content_rowid='id');
