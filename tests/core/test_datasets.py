@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -120,6 +121,17 @@ def test_a_digest_is_computed_again_only_when_the_file_changed(tmp_path: Path, m
     assert digest(file) == hashlib.sha256(CONTENT + b"more").hexdigest()
     monkeypatch.setattr("genwright.datasets._digest", lambda path: pytest.fail("computed again"))
     assert digest(file) == hashlib.sha256(CONTENT + b"more").hexdigest()
+
+
+def test_the_digest_of_a_folder_is_of_the_names_and_bytes_of_its_files(tmp_path: Path) -> None:
+    digests = set()
+    for name, content in [("a", b"1"), ("b", b"1"), ("b", b"2"), ("deep/b", b"2")]:
+        folder = tmp_path / str(len(digests)) / "data"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(content)
+        digests.add(digest(folder))
+    assert len(digests) == 4
+    assert digest(shutil.copytree(folder, tmp_path / "copy")) == digest(folder)
 
 
 def test_a_damaged_index_of_digests_is_made_anew(tmp_path: Path, cache: Path) -> None:

@@ -80,6 +80,13 @@ def test_equal_recipes_have_one_digest() -> None:
     assert one.digest == other.digest
 
 
+def test_the_digest_of_a_recipe_that_states_no_data_does_not_speak_of_them() -> None:
+    assert "data_sha256" not in RECIPE.to_json()
+    stated = replace(RECIPE, data_sha256="ab" * 32)
+    assert stated.digest != RECIPE.digest
+    assert Recipe.from_json(stated.to_json()) == stated
+
+
 def test_the_digest_is_frozen() -> None:
     made = runpy.run_path(str(GOLDEN / "rewrite.py"))["GOLDEN"]["recipe"]()
     assert made == json.loads((GOLDEN / "recipe.json").read_text())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from genwright.errors import (
     GenwrightError,
     OptionError,
     RecipeError,
+    TrainingError,
     UnknownName,
 )
 from genwright.family import Family
@@ -74,8 +76,13 @@ def test_a_model_is_trained_kept_and_recorded(tmp_path: Path, rounds_file: Path,
     run = only(store)
     assert (run.kind, run.state, run.model, run.seed) == ("train", "finished", "rounds/quick", 0)
     assert gw.Recipe.from_json(run.config["recipe"]) == model.recipe
+    assert model.recipe.data_sha256 == hashlib.sha256(rounds_file.read_bytes()).hexdigest()
     assert model.checkpoint is not None
+    made = {score.detail for score in store.scores(run.id)}
+    assert made == {f"checkpoint {model.checkpoint.digest}"}
     card = json.loads(store.checkpoint(model.checkpoint.digest).card)
+    losses = {"train/loss": card["training"]["losses"]["loss"], "train/held out": card["training"]["held_out_loss"]}
+    assert {score.metric: score.value for score in store.scores(run.id)} == losses
     assert card["training"]["steps"] == 4
     assert card["training"]["examples"] == 128
     assert 0.5 < card["training"]["held_out_loss"] < 3
@@ -103,6 +110,35 @@ def test_the_held_out_loss_on_the_card_is_that_of_the_weights_beside_it(
     assert model.checkpoint is not None
     expected = Trainer(recipe, model.family, examples, accelerator="cpu").validate()
     assert model.checkpoint.card["training"]["held_out_loss"] == expected
+
+
+def test_a_recipe_that_states_its_data_is_held_to_them(tmp_path: Path, rounds_file: Path) -> None:
+    """A recipe names data by a path, behind which others may lie by the time it is trained again."""
+    trained = gw.train(quick(rounds_file), folder=tmp_path / "one", store=False, device="cpu").recipe
+    other = tmp_path / "other.txt"
+    other.write_text(rounds_file.read_text() + "abcd\n")
+    gw.train(trained, folder=tmp_path / "two", store=False, device="cpu")
+    with pytest.raises(
+        DataError, match=rf"with the SHA-256 {trained.data_sha256[:12]}; .*other\.txt has .* leave data_"
+    ):
+        gw.train(replace(trained, data=str(other)), folder=tmp_path / "three", store=False, device="cpu")
+
+
+def test_two_do_not_train_into_one_folder_at_once(tmp_path: Path, rounds_file: Path) -> None:
+    """They once shared the file of where training stands, and the first failed after its last step."""
+
+    def again(progress: object) -> None:
+        with pytest.raises(TrainingError, match=r"by one process at a time; another trains into .*m\. Wait for it"):
+            gw.train(quick(rounds_file), folder=tmp_path / "m", store=False, device="cpu")
+
+    gw.train(quick(rounds_file), folder=tmp_path / "m", store=False, device="cpu", on_report=again)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path: Path, rounds_file: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"m cannot be made: Not a directory\. Choose another"):
+        gw.train(quick(rounds_file), folder=tmp_path / "file" / "deep" / "m", store=False, device="cpu")
 
 
 def test_a_model_without_held_out_data_is_kept(tmp_path: Path, rounds_file: Path) -> None:

@@ -55,7 +55,7 @@ def find(spec: DatasetSpec) -> Path | None:
         return _packaged(spec)
     wanted = (spec.sha256, *spec.mirrors)
     if mirror := os.environ.get(MIRROR):
-        by_digest = {value: path for path, value in _digests(_files(Path(mirror))).items()}
+        by_digest = {value: path for path, value in _digests(_mirrored(Path(mirror))).items()}
         for one in wanted:
             if one in by_digest:
                 return by_digest[one]
@@ -96,8 +96,15 @@ def fetch(spec: DatasetSpec) -> Path:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change."""
-    return _digests([path])[path]
+    """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change.
+
+    That of a folder is over the names and digests of its files.
+    """
+    if not path.is_dir():
+        return _digests([path])[path]
+    found = _digests(_files(path))
+    lines = "".join(f"{file.relative_to(path).as_posix()} {value}\n" for file, value in found.items())
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _cached(spec: DatasetSpec) -> Path:
@@ -124,10 +131,14 @@ def _packaged(spec: DatasetSpec) -> Path:
     return path
 
 
-def _files(mirror: Path) -> Iterable[Path]:
+def _mirrored(mirror: Path) -> Iterable[Path]:
     if not mirror.is_dir():
         raise DataError(f"{MIRROR} names a folder with data sets; {mirror} is none. Correct it, or unset it.")
-    return (path for path in sorted(mirror.rglob("*")) if path.is_file())
+    return _files(mirror)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def _digests(paths: Iterable[Path]) -> dict[Path, str]:
