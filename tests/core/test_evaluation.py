@@ -67,3 +67,12 @@ def test_values_are_recorded_where_they_are_wanted(recorded: Samples[str], store
     assert store.scores(recorded.run.id) == []
     with pytest.raises(UnknownName, match="no run named"):
         gw.evaluate(recorded, store=MemoryStore())
+
+
+def test_a_malformed_item_of_the_reference_ends_a_strict_evaluation(recorded: Samples[str], tmp_path: Path) -> None:
+    path = tmp_path / "mixed.txt"
+    path.write_text("abcd\nzz\ncda\n")
+    with pytest.raises(DataError, match=r"mixed\.txt, line 2: 'zz' is no round"):
+        recorded.report(reference=path, strict=True)
+    with pytest.warns(UserWarning, match=r"mixed\.txt, line 2 was passed over"):
+        recorded.report(reference=path)

@@ -44,6 +44,7 @@ def train(
     device: str = "auto",
     log_every: int = 50,
     tensorboard: Path | str | None = None,
+    strict: bool = False,
     on_report: Callable[[Progress], None] = lambda progress: None,
 ) -> Model[Any]:
     """Train the model that a recipe describes, keep it as a checkpoint, and return it.
@@ -53,6 +54,7 @@ def train(
     store:       a URL, a Store, False for none, None for the default store
     device:      "auto", "cpu" or "cuda"
     tensorboard: a folder to write losses to; TensorBoard must be installed
+    strict:      whether a malformed item of the data is an error, rather than named in a warning and passed over
 
     Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
     and CheckpointError if the folder is taken.
@@ -72,6 +74,7 @@ def train(
             device=device,
             log_every=log_every,
             tensorboard=None if tensorboard is None else Path(tensorboard),
+            strict=strict,
             on_report=on_report,
         )
 
@@ -148,6 +151,7 @@ def evaluate(
     reference: str | Path | Sequence[Any] | None = None,
     metrics: Sequence[str] | None = None,
     baseline: bool = True,
+    strict: bool = False,
     store: Where = None,
 ) -> Report:
     """Return a report: each metric of the domain, with its uncertainty.
@@ -156,6 +160,7 @@ def evaluate(
     reference: a named data set, a file, or items; metrics that need one are left out without it
     metrics:   the names of some; None for all of the domain
     baseline:  whether to show beside it the same metrics of as many items of the reference itself
+    strict:    whether a malformed item of a file is an error, rather than named in a warning and passed over
     store:     where the values are recorded; None for where the samples are, False for nowhere
     """
     from genwright.evaluation import measured
@@ -167,6 +172,7 @@ def evaluate(
         reference=reference,
         metrics=metrics,
         baseline=baseline,
+        strict=strict,
         store=store,
     )
 

@@ -28,6 +28,7 @@ def measured(
     reference: str | Path | Sequence[Any] | None,
     metrics: Sequence[str] | None,
     baseline: bool,
+    strict: bool,
     store: str | Store | Literal[False] | None,
 ) -> Report:
     """Return the report that `genwright.evaluate` describes."""
@@ -36,7 +37,7 @@ def measured(
     if not items:
         raise UsageError("metrics are computed from samples; there are none. Draw some first.")
     specs = _chosen(metrics, kind.name, registry)
-    known = None if reference is None else _items(reference, kind)
+    known = None if reference is None else _items(reference, kind, strict=strict)
     target = None if known is None else kind.reference(known)
     report = Report(
         title=f"{len(items):,} samples",
@@ -67,10 +68,10 @@ def _domain(name: str | None, registry: Registry) -> Domain[Any]:
     return make(registry.get("domain", name), {})  # type: ignore[no-any-return]
 
 
-def _items(reference: str | Path | Sequence[Any], domain: Domain[Any]) -> list[Any]:
+def _items(reference: str | Path | Sequence[Any], domain: Domain[Any], *, strict: bool) -> list[Any]:
     if not isinstance(reference, str | Path):
         return list(reference)
-    items = list(domain.read(locate(reference)))
+    items = list(domain.read(locate(reference), strict=strict))
     if not items:
         raise DataError(f"a reference holds items of {domain.name}; {reference} holds none.")
     return items

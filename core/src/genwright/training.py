@@ -48,6 +48,7 @@ def trained(
     log_every: int,
     tensorboard: Path | None,
     on_report: Callable[[Progress], None],
+    strict: bool = False,
 ) -> Model[Any]:
     """Train a recipe's model, save and record its checkpoint, and return it loaded from there."""
     recipe = _resolved(recipe, registry)
@@ -65,7 +66,7 @@ def trained(
     )
     with recording.running(run), closing(_Reports(run, recording, tensorboard, on_report)) as reports:
         path = locate(recipe.data)
-        model, examples = prepared(recipe, domain, list(domain.read(path)), registry)
+        model, examples = prepared(recipe, domain, list(domain.read(path, strict=strict)), registry)
         state = folder.with_name(f".{folder.name}.training.safetensors")
         trainer = Trainer(
             recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports

@@ -50,6 +50,7 @@ def test_the_samples_of_a_run_are_measured_with_their_origin(
         "reference": "rhythms",
         "metrics": ["novelty"],
         "baseline": False,
+        "strict": False,
         "store": None,
     }
 
@@ -62,7 +63,7 @@ def test_a_report_is_json_where_that_was_asked(rhythms: Path, asked: Asked, caps
     assert shown == {"reference": None, "metrics": {"novelty": {"value": 0.5, "error": 0.1, "count": 2}}}
     assert asked[0] == (
         ["x..x", "x.x."],
-        {"domain": "rhythms", "reference": None, "metrics": None, "baseline": True, "store": None},
+        {"domain": "rhythms", "reference": None, "metrics": None, "baseline": True, "strict": False, "store": None},
     )
 
 
@@ -83,3 +84,16 @@ def test_a_file_of_unknown_items_exits_with_2(tmp_path: Path, capsys: Capture) -
 def test_a_run_that_is_not_there_exits_with_2(home: Path, capsys: Capture) -> None:
     assert main(["evaluate", "5f5f"]) == 2
     assert "there is no run named '5f5f'" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_malformed_item_is_passed_over_unless_strict(
+    rhythms: Path, asked: Asked, tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\nxyz\n")
+    assert main(["evaluate", str(file), "--domain", "rhythms"]) == 0
+    assert "line 2 was passed over" in capsys.readouterr().err
+    assert main(["evaluate", str(file), "--domain", "rhythms", "--strict"]) == 1
+    assert "mine.txt, line 2: " in capsys.readouterr().err
+    assert [options["strict"] for _, options in asked] == [False]

@@ -84,3 +84,10 @@ def test_a_recipe_that_cannot_be_read_exits_with_2(tmp_path: Path, capsys: Captu
     assert "a recipe is a TOML file; " in capsys.readouterr().err
     assert main(["train"]) == 2
     assert "Missing option '--recipe'" in capsys.readouterr().err
+
+
+def test_a_malformed_item_ends_a_strict_training(rhythms: Path, home: Path, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\nxyz\n")
+    assert main(["train", "--recipe", str(RECIPE), "-o", f"data={file}", "--no-store", "--strict", *SMALL]) == 1
+    assert "mine.txt, line 2: " in capsys.readouterr().err

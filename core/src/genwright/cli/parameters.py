@@ -9,7 +9,7 @@ import click
 
 from genwright.cli.store import store_option
 
-__all__ = ["PAIR", "Pair", "recording_options"]
+__all__ = ["PAIR", "Pair", "recording_options", "strict_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +30,11 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
 
 
 PAIR = Pair()
+
+
+def strict_option(command: Command) -> Command:
+    """Give a command the flag --strict, passed to it as `strict`."""
+    return click.option("--strict", is_flag=True, help="Stop at a malformed item; do not pass it over.")(command)
 
 
 def recording_options(command: Command) -> Command:
