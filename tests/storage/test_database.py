@@ -141,12 +141,15 @@ def test_a_store_that_is_not_there_is_not_made_for_reading(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user")
-def test_another_user_reads_a_store_in_a_folder_that_is_not_theirs() -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o666])
+def test_another_user_reads_a_store_in_a_folder_that_is_not_theirs(mode: int) -> None:
+    """A file that could be written was once opened for writing, though its log had no place in the folder."""
     code = """
 import os, sys
 from genwright.errors import StoreReadOnly
 from genwright_storage.database import Database
 Database(sys.argv[1], patience=1).close()  # imports all that is needed while it may
+os.chmod(sys.argv[2], int(sys.argv[3]))
 os.setuid(65534)
 database = Database(sys.argv[1], patience=1)
 with database.reading() as connection:
@@ -159,7 +162,7 @@ except StoreReadOnly as error:
 """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        command = [sys.executable, "-c", code, f"sqlite:///{folder}/store"]
+        command = [sys.executable, "-c", code, f"sqlite:///{folder}/store", f"{folder}/store", str(mode)]
         out = subprocess.run(command, capture_output=True, text=True, env=_environment())
     assert re.match(r"0\n.*it can only be read", out.stdout), out.stderr
 

@@ -158,8 +158,13 @@ def _place(url: str) -> tuple[Path, bool]:
     if parsed.database in (None, "", ":memory:"):
         raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. In memory it is memory:.")
     path = Path(str(parsed.database)).expanduser().absolute()
-    nearest = next(place for place in (path, *path.parents) if place.exists())
-    return path, parsed.query.get("mode") != "ro" and os.access(nearest, os.W_OK)
+    return path, parsed.query.get("mode") != "ro" and _can_be_written(path)
+
+
+def _can_be_written(path: Path) -> bool:
+    """Whether a file can be made or written, and its write-ahead log beside it."""
+    nearest = next(folder for folder in path.parents if folder.exists())
+    return os.access(nearest, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 def _read_only(path: Path) -> str:
