@@ -91,10 +91,14 @@ Offer = Scalar | Label | Prefix | Text
 
 
 class Domain(ABC, Generic[Item]):
-    """How to read, check, spell, measure, write and show items of one kind."""
+    """How to read, check, spell, measure, write and show items of one kind.
+
+    pictures: the endings of the files that `render` draws
+    """
 
     name: str
     conditions: Mapping[str, Offer]
+    pictures: Sequence[str] = (".svg", ".png")
 
     @abstractmethod
     def read(self, path: Path, *, strict: bool = False) -> Iterator[Item]:
@@ -145,4 +149,4 @@ class Domain(ABC, Generic[Item]):
 
     @abstractmethod
     def render(self, items: Sequence[Item], path: Path, *, legends: Sequence[str] = ()) -> None:
-        """Draw items to a new file, one or a grid; its name ends in .png or .svg."""
+        """Draw items to a new file, one or a grid. Raises DataError for an ending that is not among `pictures`."""

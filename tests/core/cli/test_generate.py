@@ -83,6 +83,8 @@ def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(gene
         (["-o", "temprature=2"], "sampler 'temperature' has no option 'temprature'. Did you mean 'temperature'?"),
         (["-o", "temperature=hot"], "option 'temperature' of sampler 'temperature' takes a number; got 'hot'"),
         (["-o", "temperature"], "it is written name=value, such as temperature=0.8; got 'temperature'."),
+        (["--where", "strokes=4", "--where", "strokes=5"], "strokes is given once; got '4' and '5'. Leave one of"),
+        (["-o", "temperature=2", "-o", "temperature=1"], "temperature is given once; got '2' and '1'."),
         (["--where", "stroke=4"], "there is no condition of rhythms named 'stroke'. Did you mean 'strokes'"),
         (["--where", "strokes=40"], "condition 'strokes' takes 1 to 16; got 40.0"),
         (["--where", "strokes=many"], "condition 'strokes' takes a number; got 'many'"),
@@ -107,8 +109,24 @@ def test_an_unknown_model_is_met_with_near_ones(rhythms: Path, home: Path, capsy
 
 
 def test_a_picture_of_another_kind_is_refused(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
+    """It was once refused only after everything had been drawn."""
     assert generate("--grid", tmp_path / "new.png", "-n", 2) == 1
     assert "rhythms are drawn as .svg; got new.png" in capsys.readouterr().err
+    with closing(gw.open_store()) as store:
+        assert list(store.runs()) == []
+
+
+@pytest.mark.parametrize("option", ["--output", "--grid"])
+def test_a_file_that_cannot_be_made_is_refused_before_anything_is_drawn(
+    generate: Generate, capsys: Capture, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "old.svg").touch()
+    assert generate(option, tmp_path / "none" / "new.svg") == 1
+    assert f"there is no folder {tmp_path / 'none'}. Make it first." in capsys.readouterr().err
+    assert generate(option, tmp_path / "old.svg") == 1
+    assert "old.svg exists already, and files are not overwritten." in capsys.readouterr().err
+    with closing(gw.open_store()) as store:
+        assert list(store.runs()) == []
 
 
 def test_a_model_that_gives_nothing_valid_fails(

@@ -65,6 +65,7 @@ def test_fields_of_the_recipe_are_overridden(asked: list[Recipe], capsys: Captur
     ("arguments", "message"),
     [
         (["-o", "stpes=7"], "a recipe has no option 'stpes'. Did you mean 'steps'?"),
+        (["-o", "steps=7", "-o", "steps=8"], "steps is given once; got '7' and '8'. Leave one of them out."),
         (["-o", "steps=many"], "option 'steps' of a recipe takes a whole number; got 'many'"),
         (["-o", "steps=0"], "a recipe's steps is from 1 to 1e+09; got 0"),
         (["-o", "optimizer=adam"], "there is no value of a recipe's optimizer named 'adam'. Did you mean 'adamw'"),

@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, say
-from genwright.cli.parameters import PAIR, recording_options
-from genwright.domain import Offer, Scalar
+from genwright.cli.parameters import PAIR, recording_options, values
+from genwright.domain import Domain, Offer, Scalar
+from genwright.errors import DataError
 from genwright.folders import store_url
 from genwright.options import GIVEN, parse
 from genwright.recipe import Component
@@ -100,11 +101,12 @@ def generate(
     from genwright.generation import ROWS
 
     loaded = _load(model, device)
+    _check_files(output, grid, loaded.domain)
     batches = gw.stream(
         loaded,
         n,
-        where=_asked(dict(asked), loaded.domain.conditions),
-        sampler=_chosen(loaded, sampler, dict(options)),
+        where=_asked(values(asked), loaded.domain.conditions),
+        sampler=_chosen(loaded, sampler, values(options)),
         store=False if no_store else where,
         engine=gw.use("local", workers=workers),
         rows=ROWS if rows is None else rows,
@@ -130,6 +132,17 @@ def _load(name: str, device: str) -> Model[Any]:
     from genwright.model import Model
 
     return Model.load(library.find(name, registry()), registry(), device=device)
+
+
+def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) -> None:
+    """Raise what would otherwise be raised only once everything is drawn."""
+    for path in (path for path in (output, grid) if path is not None):
+        if path.exists():
+            raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.")
+        if not path.parent.is_dir():
+            raise DataError(f"{path} is to be a new file; there is no folder {path.parent}. Make it first.")
+    if grid is not None and grid.suffix.lower() not in domain.pictures:
+        raise DataError(f"{domain.name} are drawn as {', '.join(domain.pictures)}; got {grid.name}. Name it so.")
 
 
 def _asked(texts: Mapping[str, str], offers: Mapping[str, Offer]) -> dict[str, Any]:

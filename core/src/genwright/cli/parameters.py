@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from genwright.cli.store import store_option
+from genwright.errors import UsageError
 
-__all__ = ["PAIR", "Pair", "recording_options", "strict_option"]
+__all__ = ["PAIR", "Pair", "recording_options", "strict_option", "values"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +36,16 @@ PAIR = Pair()
 def strict_option(command: Command) -> Command:
     """Give a command the flag --strict, passed to it as `strict`."""
     return click.option("--strict", is_flag=True, help="Stop at a malformed item; do not pass it over.")(command)
+
+
+def values(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by name. Raises UsageError for a name that is given twice."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise UsageError(f"{name} is given once; got {found[name]!r} and {value!r}. Leave one of them out.")
+        found[name] = value
+    return found
 
 
 def recording_options(command: Command) -> Command:

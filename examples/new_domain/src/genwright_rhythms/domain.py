@@ -26,6 +26,7 @@ class Rhythms(Domain[str]):
         "strokes": Scalar(summary="how many pulses are struck", low=1, high=LONGEST),
         "prefix": Prefix(summary="the pulses that it starts with", longest=LONGEST),
     }
+    pictures = (".svg",)
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
         """Yield the rhythms of a text file, one a line."""
