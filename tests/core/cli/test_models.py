@@ -39,6 +39,12 @@ def test_an_exported_model_is_the_same(imported: Path, capsys: Capture, tmp_path
     assert capsys.readouterr().out == f"{tmp_path / 'away'}\n"
     for file in ("weights.safetensors", "card.json"):
         assert (tmp_path / "away" / file).read_bytes() == (imported / file).read_bytes()
+    assert main(["models", "export", "rhythms/first", str(tmp_path / "farther"), "--json"]) == 0
+    exported = json.loads(capsys.readouterr().out)
+    assert exported["folder"] == str(tmp_path / "farther")
+    assert main(["models", "import", exported["folder"], "--name", "rhythms/second", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again == {"folder": str(imported.with_name("second")), "digest": exported["digest"]}
 
 
 def test_a_model_is_not_overwritten(imported: Path, capsys: Capture) -> None:

@@ -20,7 +20,7 @@ import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.parameters import PAIR, recording_options, values
 from genwright.domain import Domain, Offer, Scalar
-from genwright.errors import DataError
+from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
 from genwright.options import GIVEN, parse
 from genwright.recipe import Component
@@ -118,8 +118,9 @@ def generate(
     kept = _kept(batches, tally, flawed=as_json, to_text=to_text)
     try:
         deque(kept, maxlen=0) if output is None else loaded.domain.write(kept, output)
-    except KeyboardInterrupt:
-        say(_resumption(tally, url))
+    except (KeyboardInterrupt, BrokenPipeError, StoreError):
+        if tally.samples < n:
+            say(_resumption(tally, url))
         raise
     if grid is not None and tally.first:
         loaded.domain.render(tally.first, grid)
