@@ -40,6 +40,12 @@ def test_an_unknown_name_offers_the_nearest(name: str, known: list[str], message
     assert str(UnknownName("sampler", name, known, "Install it.")) == f"{message} Install it."
 
 
+def test_a_name_is_shown_in_part_where_it_is_very_long() -> None:
+    """A message was once as long as what was given: a megabyte."""
+    error = UnknownName("sampler", "x" * 10**6, ["top-p"])
+    assert str(error) == f"there is no sampler named '{'x' * 59}… (1,000,002 characters). Known: top-p."
+
+
 def test_errors_of_use_are_told_from_others() -> None:
     assert issubclass(OptionError, UsageError)
     assert not issubclass(genwright.errors.TrainingError, UsageError)

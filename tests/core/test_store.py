@@ -50,6 +50,11 @@ def test_a_path_is_not_taken_for_a_url() -> None:
         open_store("a.sqlite")
 
 
+def test_a_place_that_is_no_plain_text_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"a store's URL is plain text; got .*udcff.db', with a lone surrogate in it"):
+        open_store("sqlite:////tmp/\udcff.db")
+
+
 def test_the_environment_names_the_default_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENWRIGHT_STORE", "memory:")
     assert isinstance(open_store(), MemoryStore)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
-from genwright.errors import OptionError
+from genwright.errors import OptionError, shown
 from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
 from genwright.model import Model
@@ -61,6 +61,7 @@ def train(
     """
     name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
     target = library.models_folder() / name if folder is None else Path(folder)
+    _check_counts(log_every=log_every)
     # Only here, since what trains takes a second to import, which those who generate need not wait for.
     from genwright.training import trained
 
@@ -216,8 +217,8 @@ def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
 
 def _check_counts(**numbers: int) -> None:
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise OptionError(f"{name} is a whole number of 1 or more; got {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
+            raise OptionError(f"{name} is a whole number from 1 to 2^63 - 1; got {shown(value)}.")
 
 
 def _model_name(name: str, domain: str) -> str:
@@ -230,5 +231,5 @@ def _model_name(name: str, domain: str) -> str:
 
 def _seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise OptionError(f"seed is a whole number from 0 to 2^63 - 1; got {seed!r}.")
+        raise OptionError(f"seed is a whole number from 0 to 2^63 - 1; got {shown(seed)}.")
     return seed

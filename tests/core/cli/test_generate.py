@@ -79,8 +79,8 @@ def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(gene
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-n", "0"], "n is a whole number of 1 or more; got 0"),
-        (["-n", "-5"], "n is a whole number of 1 or more; got -5"),
+        (["-n", "0"], "n is a whole number from 1 to 2^63 - 1; got 0"),
+        (["-n", "-5"], "n is a whole number from 1 to 2^63 - 1; got -5"),
         (["--sampler", "top-pp"], "there is no sampler named 'top-pp'. Did you mean 'top-p'"),
         (["-o", "temprature=2"], "sampler 'temperature' has no option 'temprature'. Did you mean 'temperature'?"),
         (["-o", "temperature=hot"], "option 'temperature' of sampler 'temperature' takes a number; got 'hot'"),

@@ -80,6 +80,12 @@ def test_what_no_recipe_has_exits_with_2(
     assert asked == []
 
 
+@pytest.mark.parametrize("steps", ["0", "-3"])
+def test_reports_come_every_step_or_less_often(home: Path, capsys: Capture, steps: str) -> None:
+    assert main(["train", "--recipe", str(RECIPE), "--log-every", steps]) == 2
+    assert f"log_every is a whole number from 1 to 2^63 - 1; got {steps}." in capsys.readouterr().err
+
+
 def test_a_recipe_that_cannot_be_read_exits_with_2(tmp_path: Path, capsys: Capture) -> None:
     assert main(["train", "--recipe", str(tmp_path / "none.toml")]) == 2
     assert "a recipe is a TOML file; " in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ import click
 from genwright.cli.store import store_option
 from genwright.errors import UsageError
 
-__all__ = ["PAIR", "Pair", "recording_options", "strict_option", "values"]
+__all__ = ["PAIR", "Pair", "limit_option", "recording_options", "strict_option", "values"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,6 +32,12 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
 
 
 PAIR = Pair()
+
+
+def limit_option(command: Command) -> Command:
+    """Give a command --limit, passed to it as `limit`."""
+    kind = click.IntRange(0, sys.maxsize - 1)
+    return click.option("--limit", type=kind, default=20, show_default=True, help="How many; 0 for all.")(command)
 
 
 def strict_option(command: Command) -> Command:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
 from genwright.run import Kind, Run
 from genwright.store import Score
@@ -32,7 +33,7 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="Only those of this kind.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@limit_option
 @store_option
 @json_option
 def list_runs(kind: str | None, limit: int, where: str | None, as_json: bool) -> int:
