@@ -38,7 +38,8 @@ def locate(name: str | Path) -> Path:
     known = {spec.name: spec for spec in registry().specs("dataset")}
     if isinstance(name, str) and name in known:
         return find(known[name]) or fetch(known[name])
-    if Path(name).exists():
+    # Path.exists raises for a name that is too long for a path; os.path.exists says no.
+    if os.path.exists(name):
         return Path(name)
     if isinstance(name, Path) or Path(name).suffix or os.sep in name:
         raise DataError(f"data are a file, a folder or a named data set; {name} does not exist. Check the path.")
@@ -96,8 +97,16 @@ def fetch(spec: DatasetSpec) -> Path:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change."""
-    return _digests([path])[path]
+    """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change.
+
+    Raises DataError if it cannot be read.
+    """
+    found = _digests([path])
+    if path not in found:
+        raise DataError(
+            f"data are a file that can be read; {path} cannot. Check that it is there, and its permissions."
+        )
+    return found[path]
 
 
 def _cached(spec: DatasetSpec) -> Path:
@@ -131,16 +140,18 @@ def _files(mirror: Path) -> Iterable[Path]:
 
 
 def _digests(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the digests of those that can be read: one that cannot keeps nobody from the others."""
     index = cache_folder() / "digests.json"
     known = _read_index(index)
     found: dict[Path, str] = {}
     fresh = False
     for path in paths:
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in known:
-            known[key], fresh = _digest(path), True
-        found[path] = known[key]
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+            if key not in known:
+                known[key], fresh = _digest(path), True
+            found[path] = known[key]
     if fresh:
         _write_index(index, known)
     return found

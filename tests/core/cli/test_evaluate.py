@@ -81,6 +81,11 @@ def test_a_file_of_unknown_items_exits_with_2(tmp_path: Path, capsys: Capture) -
     assert "mine.txt does not say what its items are. Name the domain: --domain molecules." in capsys.readouterr().err
 
 
+def test_a_name_that_is_too_long_for_a_path_is_no_file(home: Path, capsys: Capture) -> None:
+    assert main(["evaluate", "x" * 300]) == 2
+    assert "there is no run named 'xxx" in capsys.readouterr().err
+
+
 def test_a_run_that_is_not_there_exits_with_2(home: Path, capsys: Capture) -> None:
     assert main(["evaluate", "5f5f"]) == 2
     assert "there is no run named '5f5f'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def evaluate(
 
     The values for a run are recorded with it. Without a reference, metrics that need one are left out.
     """
-    items = _items(Path(source), domain, reference, strict) if Path(source).exists() else _samples(source, where)
+    items = _items(Path(source), domain, reference, strict) if os.path.exists(source) else _samples(source, where)
     if not len(items):
         say(f"There is nothing to measure in {source}.")
         return 1

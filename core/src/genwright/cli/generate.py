@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shlex
 import sys
 from collections import deque
@@ -138,7 +139,7 @@ def _load(name: str, device: str) -> Model[Any]:
 def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) -> None:
     """Raise what would otherwise be raised only once everything is drawn."""
     for path in (path for path in (output, grid) if path is not None):
-        if path.exists():
+        if os.path.exists(path):
             raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.")
         if not path.parent.is_dir():
             raise DataError(f"{path} is to be a new file; there is no folder {path.parent}. Make it first.")
