@@ -164,7 +164,6 @@ def test_a_store_may_be_given_by_its_url_and_is_closed_in_the_end(
 
 def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genwright.recording.open_store", lambda where: pytest.fail("a store was opened"))
-    monkeypatch.setattr("genwright.evaluation.open_store", lambda where: pytest.fail("a store was opened"))
     samples = gw.generate(toy_model, 3, store=False)
     assert len(samples.report().values) == 1
     assert gw.evaluate(samples, store=False)["soundness"].count == 3

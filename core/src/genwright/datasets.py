@@ -8,9 +8,9 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genwright.errors import DataError
 from genwright.folders import cache_folder
@@ -20,12 +20,16 @@ from genwright.specs import DatasetSpec
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["MIRROR", "digest", "fetch", "find", "locate"]
+    from genwright.domain import Domain
+
+__all__ = ["MIRROR", "digest", "fetch", "find", "locate", "reader"]
 
 MIRROR = "GENWRIGHT_DATA_MIRROR"
 """The environment variable that names a folder to take data sets from, whatever they are called there."""
 
 _PACKAGE = "package://"
+
+Item = TypeVar("Item")
 
 
 def locate(name: str | Path) -> Path:
@@ -45,6 +49,12 @@ def locate(name: str | Path) -> Path:
         raise DataError(f"data are a file, a folder or a named data set; {name} does not exist. Check the path.")
     registry().get("dataset", name)
     raise AssertionError
+
+
+def reader(name: str | Path, domain: Domain[Item]) -> Callable[..., Iterator[Item]]:
+    """Return what reads data at a path: the function that the spec of a named data set names, else the domain's."""
+    known = {spec.name: spec for spec in registry().specs("dataset")}
+    return known[name].load() if isinstance(name, str) and name in known else domain.read
 
 
 def find(spec: DatasetSpec) -> Path | None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from genwright.datasets import locate
+import torch
+
+from genwright.datasets import locate, reader
 from genwright.domain import Domain
 from genwright.errors import DataError, UsageError
 from genwright.metrics import Report, Value
 from genwright.options import make
+from genwright.recording import Recording, environment
 from genwright.registry import Registry
+from genwright.run import Run, new_run_id
 from genwright.samples import Samples
 from genwright.specs import MetricSpec
-from genwright.store import Score, Store, open_store
+from genwright.store import Score, Store
 
 __all__ = ["measured"]
 
@@ -47,7 +50,7 @@ def measured(
         summaries={spec.name: spec.summary for spec in specs},
     )
     if isinstance(samples, Samples) and store is not False:
-        _record(report, samples.run.id, samples.store if store is None else store)
+        _record(report, samples, registry, samples.store if store is None else store)
     return report
 
 
@@ -71,7 +74,7 @@ def _domain(name: str | None, registry: Registry) -> Domain[Any]:
 def _items(reference: str | Path | Sequence[Any], domain: Domain[Any], *, strict: bool) -> list[Any]:
     if not isinstance(reference, str | Path):
         return list(reference)
-    items = list(domain.read(locate(reference), strict=strict))
+    items = list(reader(reference, domain)(locate(reference), strict=strict))
     if not items:
         raise DataError(f"a reference holds items of {domain.name}; {reference} holds none.")
     return items
@@ -81,10 +84,22 @@ def _name(reference: str | Path | Sequence[Any]) -> str:
     return str(reference) if isinstance(reference, str | Path) else f"{len(reference):,} items"
 
 
-def _record(report: Report, run: str, where: str | Store | None) -> None:
+def _record(report: Report, samples: Samples[Any], registry: Registry, where: str | Store | None) -> None:
+    """Record the values with the run that drew the samples, and that they were measured as a run of its own."""
     if where is None:
         return
+    run = Run(
+        id=new_run_id(),
+        kind="evaluate",
+        domain=samples.run.domain,
+        environment=environment(registry, "cpu", torch.get_num_threads()),
+        model=samples.run.model,
+        checkpoint=samples.run.checkpoint,
+        config={"reference": report.reference, "metrics": list(report.values)},
+        parent=samples.run.id,
+    )
     against = f"reference {report.reference}" if report.reference else ""
     scores = [Score(metric=m, value=v.value, error=v.error, detail=against) for m, v in report.values.items()]
-    with closing(open_store(where)) if isinstance(where, str) else nullcontext(where) as store:
-        store.put_scores(run, scores)
+    with Recording.of(where, registry) as recording, recording.running(run):
+        assert recording.store is not None
+        recording.store.put_scores(samples.run.id, scores)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from genwright import library
 from genwright.checkpoint import check_new
-from genwright.datasets import digest, locate
+from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import DataError, RecipeError, UnknownName, UsageError
@@ -66,7 +66,7 @@ def trained(
     )
     with recording.running(run), closing(_Reports(run, recording, tensorboard, on_report)) as reports:
         path = locate(recipe.data)
-        model, examples = prepared(recipe, domain, list(domain.read(path, strict=strict)), registry)
+        model, examples = prepared(recipe, domain, list(reader(recipe.data, domain)(path, strict=strict)), registry)
         state = folder.with_name(f".{folder.name}.training.safetensors")
         trainer = Trainer(
             recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
