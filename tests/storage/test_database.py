@@ -67,6 +67,13 @@ def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> 
     assert f"trigger {table}_delete" in names
 
 
+@pytest.mark.parametrize("table", ["plugin", "environment_plugin", "metric", "dataset", "review", "sample_text"])
+def test_no_table_stands_for_what_nothing_records(table: str, tmp_path: Path) -> None:
+    """Six tables were once empty in every store, and looked as if there were nothing to know."""
+    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    assert not [name for name in schema(tmp_path / "store") if name.split()[-1].startswith(table)]
+
+
 def test_each_connection_is_set_for_durability(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'store'}", patience=1)
     with database.reading() as connection:
