@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -167,6 +168,12 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
     samples = gw.generate(toy_model, 3, store=False)
     assert len(samples.report().values) == 1
     assert gw.evaluate(samples, store=False)["soundness"].count == 3
+
+
+def test_generate_takes_what_stream_takes() -> None:
+    """A slip in a name was once that of another function."""
+    stream, generate = (inspect.signature(function).parameters for function in (gw.stream, gw.generate))
+    assert dict(generate) == dict(stream)
 
 
 # ---- what cannot be asked for

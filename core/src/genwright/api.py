@@ -92,7 +92,7 @@ def stream(
     engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
@@ -108,6 +108,7 @@ def stream(
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _check_counts(n=n, batch_size=batch_size)
+    device = device or "cpu"
     loaded = _loaded(model, device)
     generation = Generation(
         model=loaded,
@@ -125,9 +126,34 @@ def stream(
         )
 
 
-def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
+def generate(
+    model: str | Path | Model[Any],
+    n: int,
+    *,
+    seed: int | None = None,
+    where: Mapping[str, Any] | None = None,
+    sampler: str | Component | None = None,
+    store: Where = None,
+    reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
+    batch_size: int = 1000,
+    rows: int = ROWS,
+    device: str | None = None,
+) -> Samples[Any]:
     """Return n samples of a model, recorded. See `stream` for the options."""
-    first, *others = stream(model, n, **options)
+    first, *others = stream(
+        model,
+        n,
+        seed=seed,
+        where=where,
+        sampler=sampler,
+        store=store,
+        reviewers=reviewers,
+        engine=engine,
+        batch_size=batch_size,
+        rows=rows,
+        device=device,
+    )
     samples = [sample for batch in (first, *others) for sample in batch]
     return Samples(samples, run=first.run, domain=first.domain, store=first.store)
 

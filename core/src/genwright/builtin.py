@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from genwright.hooks import hookimpl
 from genwright.specs import BackboneSpec, CommandSpec, EngineSpec, FamilySpec, SamplerSpec, StoreSpec
 
-__all__ = ["register_backbones", "register_commands", "register_families", "register_samplers", "register_stores"]
+__all__ = [
+    "register_backbones",
+    "register_commands",
+    "register_engines",
+    "register_families",
+    "register_samplers",
+    "register_stores",
+]
 
 
 @hookimpl

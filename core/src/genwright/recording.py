@@ -82,7 +82,8 @@ class Recording:
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
-        assert self.store is not None
+        if self.store is None:
+            raise UsageError("a run is resumed in the store that holds it; got store=False. Name the store.")
         run = self.store.run(id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))

@@ -181,10 +181,13 @@ def open_store(where: str | Store | None = None) -> Store:
     where: "sqlite:///path", "memory:" or the URL of any store that is installed; None for $GENWRIGHT_STORE, else one
            file in the user's data folder
 
-    Raises UnknownName for a scheme that no plugin serves, StoreError if the store cannot be opened.
+    Raises UsageError for what is no URL, UnknownName for a scheme that no plugin serves, StoreError if the store cannot
+    be opened.
     """
     if where is not None and not isinstance(where, str):
-        return where
+        if hasattr(where, "put_samples"):
+            return where
+        raise UsageError(f"a store is named by a URL; got {where!r}. For a file write sqlite:///PATH.")
     url = store_url() if where is None else where
     if _SURROGATE.search(url):
         raise UsageError(f"a store's URL is plain text; got {url!r}, with a lone surrogate in it. Name another place.")

@@ -34,7 +34,7 @@ from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens, spelled
 from genwright.trainer import Examples, Progress, Trainer, chosen_device
 
-__all__ = ["trained"]
+__all__ = ["prepared", "trained"]
 
 
 def trained(
