@@ -121,7 +121,7 @@ def test_a_run_records_all_that_decides_its_samples(toy_model: Model[str], store
     assert store.checkpoint(checkpoint.digest).files == checkpoint.files
     assert json.loads(store.checkpoint(checkpoint.digest).card)["name"] == "rounds/toy"
     assert "genwright-toys 1.0" in run.environment.plugins
-    assert samples.run.id == run.id
+    assert (samples.run.id, samples.run.state) == (run.id, "finished")
     assert gw.audit(samples[3], store=store).outcome == "identical"
 
 

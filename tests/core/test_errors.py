@@ -40,7 +40,8 @@ def test_an_unknown_name_offers_the_nearest(name: str, known: list[str], message
     error = UnknownName("sampler", name, known)
     assert str(error) == message
     assert (error.kind, error.name, error.known) == ("sampler", name, sorted(known))
-    assert str(UnknownName("sampler", name, known, "Install it.")) == f"{message} Install it."
+    advised = message.removesuffix(" None is installed.")
+    assert str(UnknownName("sampler", name, known, "Install it.")) == f"{advised} Install it."
 
 
 def test_a_name_is_shown_in_part_where_it_is_very_long() -> None:

@@ -171,7 +171,7 @@ def test_a_folder_that_is_taken_is_refused_before_training(tmp_path: Path, round
     "name", ["quick", "rounds", "rounds/", "other/quick", "rounds/../quick", "rounds/A b", "rounds/a/b"]
 )
 def test_a_model_is_named_after_its_domain(tmp_path: Path, rounds_file: Path, name: str) -> None:
-    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something", in lower case; got '):
+    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something": lower-case words, .*; got '):
         gw.train(quick(rounds_file), name=name, folder=tmp_path / "m", store=False)
 
 

@@ -8,7 +8,6 @@ audit     Sample → Store → Run → Checkpoint → Sampler → Verdict
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
@@ -21,7 +20,7 @@ from genwright.metrics import Report
 from genwright.model import Model
 from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
-from genwright.registry import registry
+from genwright.registry import check_model_name, registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
 from genwright.store import Store, open_store, split_id
@@ -59,7 +58,8 @@ def train(
     Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
     and CheckpointError if the folder is taken.
     """
-    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
+    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else name
+    check_model_name(name, recipe.domain)
     target = library.models_folder() / name if folder is None else Path(folder)
     _check_counts(log_every=log_every)
     # Only here, since what trains takes a second to import, which those who generate need not wait for.
@@ -141,7 +141,7 @@ def generate(
     device: str | None = None,
 ) -> Samples[Any]:
     """Return n samples of a model, recorded. See `stream` for the options."""
-    first, *others = stream(
+    batches = stream(
         model,
         n,
         seed=seed,
@@ -154,8 +154,9 @@ def generate(
         rows=rows,
         device=device,
     )
-    samples = [sample for batch in (first, *others) for sample in batch]
-    return Samples(samples, run=first.run, domain=first.domain, store=first.store)
+    *others, last = batches
+    samples = [sample for batch in (*others, last) for sample in batch]
+    return Samples(samples, run=last.run, domain=last.domain, store=last.store)
 
 
 def resume(
@@ -245,14 +246,6 @@ def _check_counts(**numbers: int) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
             raise OptionError(f"{name} is a whole number from 1 to 2^63 - 1; got {shown(value)}.")
-
-
-def _model_name(name: str, domain: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+([-_.][a-z0-9]+)*", name.removeprefix(f"{domain}/")) or "/" not in name:
-        raise OptionError(
-            f'a model of {domain} is named "{domain}/something", in lower case; got {name!r}. Choose such.'
-        )
-    return name
 
 
 def _seed(seed: int) -> int:

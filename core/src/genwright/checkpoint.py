@@ -34,7 +34,7 @@ when it is read. Convert it to safetensors where you trust it."
 class Checkpoint:
     """A folder on disk that holds a model.
 
-    card:   plain data: format, name, domain, recipe, encoder state, space, conditions, versions, how it was trained
+    card:   plain data: format, name, domain, recipe, components, encoder state, conditions, how it was trained
     files:  each file's SHA-256 and size; `digest` is the SHA-256 over both
     """
 

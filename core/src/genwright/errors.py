@@ -71,7 +71,8 @@ class UnknownName(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
         known = sorted(known)
-        super().__init__(f"there is no {kind} named {shown(name)}. {_offer(name, known)}{advice and ' ' + advice}")
+        parts = (f"there is no {kind} named {shown(name)}.", _offer(name, known, advice), advice)
+        super().__init__(" ".join(filter(None, parts)))
         self.kind, self.name, self.known = kind, name, known
 
 
@@ -174,8 +175,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _WHOLE else f"{text[:_PART]}… ({len(text):,} characters)"
 
 
-def _offer(name: str, known: list[str]) -> str:
+def _offer(name: str, known: list[str], advice: str) -> str:
     near = difflib.get_close_matches(name[:_WHOLE], known, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"Known: {', '.join(known)}." if known else "None is installed."
+    if known:
+        return f"Known: {', '.join(known)}."
+    # Where there is advice, it says better what to do: samples are not installed.
+    return "" if advice else "None is installed."

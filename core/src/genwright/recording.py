@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -146,7 +148,8 @@ class Recording:
                     yield samples
             # After the run has ended, since nothing is left to interrupt for who takes the last batch and stops there.
             if batch:
-                yield samples
+                ended = replace(run, state="finished", finished=time.time_ns())
+                yield Samples(list(samples), run=ended, domain=domain, store=self.where)
 
 
 def new_run(

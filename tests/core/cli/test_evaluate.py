@@ -102,3 +102,17 @@ def test_a_malformed_item_is_passed_over_unless_strict(
     assert main(["evaluate", str(file), "--domain", "rhythms", "--strict"]) == 1
     assert "mine.txt, line 2: " in capsys.readouterr().err
     assert [options["strict"] for _, options in asked] == [False]
+
+
+def test_a_metric_that_needs_a_reference_is_told_so(
+    rhythms: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    """An empty table was once printed, and all was said to be well."""
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\n")
+    monkeypatch.setattr("genwright.api.evaluate", lambda *_, **__: Report(title="1 sample", values={}))
+    assert main(["evaluate", str(file), "--domain", "rhythms", "--metric", "novelty"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE.\n",
+    )

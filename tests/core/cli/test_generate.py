@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_made_is_refused_before_anything_is_drawn(
 def test_a_model_that_gives_nothing_valid_fails(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr("genwright_rhythms.domain.Rhythms.check", lambda self, item: "It is out of tune.")
+    monkeypatch.setattr("genwright_rhythms.domain.RhythmsDomain.check", lambda self, item: "It is out of tune.")
     assert generate("-n", 3, "--no-store") == 1
     out, err = capsys.readouterr()
     assert out == ""

@@ -70,7 +70,10 @@ def test_the_list_as_json_has_the_components(install: Install, capsys: Capture) 
     ("arguments", "command"),
     [
         (["molecules"], "install genwright-molecules"),
-        (["genwright-audio", "./x", "molecules==0.2"], "install genwright-audio ./x molecules==0.2"),
+        (["genwright-audio", "./x", "molecules==0.2"], "install genwright-audio ./x genwright-molecules==0.2"),
+        (["molecules[all]"], "install 'genwright-molecules[all]'"),
+        (["Molecules >= 0.2"], "install 'genwright-molecules >= 0.2'"),
+        (["x-1.0-py3-none-any.whl"], "install x-1.0-py3-none-any.whl"),
         (["-U", "molecules"], "install --upgrade genwright-molecules"),
         (["-e", "./a", "./b"], "install --editable ./a --editable ./b"),
         (["git+https://example.org/x.git"], "install git+https://example.org/x.git"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from genwright.engines import local
 from genwright.engines.local import Local
 from genwright.errors import GenwrightError, OptionError, UsageError
 from genwright.generation import Generation
@@ -40,6 +41,23 @@ class Killed(ThreadPoolExecutor):
 
     def submit(self, *_: Any, **__: Any) -> Any:
         raise BrokenProcessPool("A process in the process pool was terminated abruptly")
+
+
+class InThreads(ThreadPoolExecutor):
+    """A pool that begins like one of processes, in this one."""
+
+    def __init__(self, workers: int, *, mp_context: Any, **options: Any) -> None:
+        super().__init__(1, **options)
+
+
+def test_two_workers_draw_what_one_draws_whatever_is_asked_for(
+    generation: Generation[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(generation, where={"letters": 3}, sampler=use("top-p", p=0.8), threads=2)
+    monkeypatch.setattr(local, "ProcessPoolExecutor", InThreads)
+    monkeypatch.setattr(local, "registry", lambda: generation.registry)
+    assert list(Local(workers=2).samples(asked, "run", range(MANY))) == list(asked.samples("run", range(MANY)))
+    assert (local._generation.threads, local._generation.config()) == (2, asked.config())
 
 
 def test_a_worker_that_was_killed_ends_in_a_sentence(

@@ -17,7 +17,7 @@ ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]
 def domain(rhythms: Path) -> Any:
     import genwright_rhythms.domain
 
-    return genwright_rhythms.domain.Rhythms()
+    return genwright_rhythms.domain.RhythmsDomain()
 
 
 def troubles(domain: object, items: Sequence[str] = ITEMS) -> dict[str, str]:

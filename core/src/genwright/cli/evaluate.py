@@ -62,6 +62,9 @@ def evaluate(
         strict=strict,
         store=where,
     )
+    if not report.values:
+        say("None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE.")
+        return 1
     if as_json:
         print_json({"reference": report.reference or None, "metrics": report.to_json()})
     else:

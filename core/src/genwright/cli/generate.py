@@ -185,13 +185,7 @@ def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_te
             tally.add(batch, kept)
             bar.update(len(batch))
             if to_text is not None and kept:
-                try:
-                    click.echo("\n".join(map(to_text, kept.rows())))
-                except BrokenPipeError:
-                    # Whoever reads has enough. A run whose last sample is recorded is finished all the same.
-                    if tally.samples >= tally.wanted:
-                        next(batches, None)
-                    raise
+                click.echo("\n".join(map(to_text, kept.rows())))
             yield from kept.items
 
 

@@ -11,7 +11,7 @@ import click
 
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.errors import CheckpointError, UsageError
-from genwright.registry import registry
+from genwright.registry import check_model_name, registry
 
 if TYPE_CHECKING:
     from genwright.checkpoint import Checkpoint
@@ -83,12 +83,7 @@ def import_model(folder: Path, name: str | None, as_json: bool) -> None:
     checkpoint = Checkpoint.open(folder)
     checkpoint.weights()
     name = checkpoint.name if name is None else name
-    domain, slash, own = name.partition("/")
-    if domain != checkpoint.domain or not slash or not own or not own.replace("-", "").replace("_", "").isalnum():
-        raise UsageError(
-            f"a model of {checkpoint.domain} is named {checkpoint.domain}/something, in letters, digits, - and _; "
-            f"got {name!r}. Give another: --name."
-        )
+    check_model_name(name, checkpoint.domain)
     if name in {spec.name for spec in registry().specs("model")}:
         raise UsageError(f"{name!r} is the name of a model that came with a plugin. Give another: --name.")
     target = library.models_folder() / name

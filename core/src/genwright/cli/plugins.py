@@ -147,12 +147,13 @@ def _to_json(plugin: Plugin) -> dict[str, Any]:
 
 
 def _requirement(name: str) -> str:
-    """Return what pip is to install: a bare word is the short name of a plugin, all else is taken as it is."""
+    """Return what pip is to install: of a plugin's short name, its distribution; all else is taken as it is."""
     if name.startswith("-"):
         raise UsageError(f"a plugin is named, or given as a folder or URL; got the option {name!r}. Leave it out.")
-    if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and "genwright" not in name:
-        return f"genwright-{name}"
-    return name
+    short = re.fullmatch(r"([a-z0-9]+(?:-[a-z0-9]+)*)(\s*[\[=<>!~].*)?", name, re.IGNORECASE)
+    if short is None or "genwright" in short[1].lower():
+        return name
+    return f"genwright-{short[1].lower()}{short[2] or ''}"
 
 
 def _run_pip(arguments: list[str], *, dry_run: bool, as_json: bool) -> int:
