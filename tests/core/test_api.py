@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -121,7 +122,7 @@ def test_a_run_records_all_that_decides_its_samples(toy_model: Model[str], store
     assert store.checkpoint(checkpoint.digest).files == checkpoint.files
     assert json.loads(store.checkpoint(checkpoint.digest).card)["name"] == "rounds/toy"
     assert "genwright-toys 1.0" in run.environment.plugins
-    assert samples.run.id == run.id
+    assert (samples.run.id, samples.run.state) == (run.id, "finished")
     assert gw.audit(samples[3], store=store).outcome == "identical"
 
 
@@ -182,10 +183,15 @@ def test_samples_in_a_store_of_this_process_keep_it(toy_model: Model[str]) -> No
 
 def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genwright.recording.open_store", lambda where: pytest.fail("a store was opened"))
-    monkeypatch.setattr("genwright.evaluation.open_store", lambda where: pytest.fail("a store was opened"))
     samples = gw.generate(toy_model, 3, store=False)
     assert len(samples.report().values) == 1
     assert gw.evaluate(samples, store=False)["soundness"].count == 3
+
+
+def test_generate_takes_what_stream_takes() -> None:
+    """A slip in a name was once that of another function."""
+    stream, generate = (inspect.signature(function).parameters for function in (gw.stream, gw.generate))
+    assert dict(generate) == dict(stream)
 
 
 # ---- what cannot be asked for
@@ -194,11 +200,14 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"n": 0}, OptionError, "n is a whole number of 1 or more; got 0"),
-        ({"n": -3}, OptionError, "n is a whole number of 1 or more; got -3"),
-        ({"n": True}, OptionError, "n is a whole number of 1 or more; got True"),
-        ({"n": 2.0}, OptionError, "n is a whole number of 1 or more; got 2.0"),
-        ({"batch_size": 0}, OptionError, "batch_size is a whole number of 1 or more; got 0"),
+        ({"n": 0}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 0"),
+        ({"n": -3}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got -3"),
+        ({"n": True}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got True"),
+        ({"n": 2.0}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 2.0"),
+        ({"batch_size": 0}, OptionError, r"batch_size is a whole number from 1 to 2\^63 - 1; got 0"),
+        ({"n": 10**20}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 100000000000000000000"),
+        ({"n": 10**5000}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got a number too long to be written"),
+        ({"batch_size": 10**20}, OptionError, r"batch_size is a whole number from 1 to 2\^63 - 1; got 1000000"),
         ({"rows": 1}, OptionError, "rows is an even number of 2 or more; got 1. The default is 128"),
         ({"rows": 7}, OptionError, "rows is an even number of 2 or more; got 7"),
         ({"rows": 4.0}, OptionError, "rows is an even number of 2 or more; got 4.0"),
@@ -223,6 +232,8 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
         ({"where": {"leters": 3}}, UnknownName, "no condition of rounds named 'leters'. Did you mean 'letters'"),
         ({"where": {"letters": 9}}, ConditionError, "condition 'letters' takes 1 to 8; got 9. Choose a value in"),
         ({"where": {"letters": float("nan")}}, ConditionError, "takes 1 to 8; got nan"),
+        ({"where": {"letters": 10**400}}, ConditionError, "takes 1 to 8; got 1000.*… [(]401 characters[)]. Choose"),
+        ({"where": {"letters": 10**5000}}, ConditionError, "takes 1 to 8; got a number too long to be written. Choose"),
         ({"where": {"letters": "many"}}, ConditionError, "takes a number; got 'many'. Example: letters=1"),
         ({"where": {"letters": True}}, ConditionError, "takes a number; got True"),
         ({"where": {"first": "z"}}, ConditionError, "condition 'first' takes one of a, b, c, d; got 'z'"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,33 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_a_path_that_does_not_exist_is_told_so() -> None:
     with pytest.raises(DataError, match=r"data are a file, a folder or a named data set; no\.txt does not exist"):
         locate("no.txt")
+
+
+def test_a_name_that_is_too_long_for_a_path_is_unknown() -> None:
+    """The system once answered in its own way."""
+    with pytest.raises(UnknownName, match="there is no dataset named 'xxx"):
+        locate("x" * 300)
+
+
+def test_a_file_that_cannot_be_read_keeps_nobody_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One such file in the mirror once took the whole list of data sets down."""
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "a.txt").write_bytes(b"secret")
+    (tmp_path / "mirror" / "b.txt").write_bytes(CONTENT)
+    monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", str(tmp_path / "mirror"))
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "a.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert find(dataset("http://nowhere.invalid/claves.txt")) == tmp_path / "mirror" / "b.txt"
+    with pytest.raises(DataError, match=r"a\.txt cannot. Check that it is there, and its permissions."):
+        digest(tmp_path / "mirror" / "a.txt")
 
 
 def test_an_unknown_name_is_met_with_near_ones(claves: None) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import genwright as gw
+from genwright.datasets import digest
 from genwright.errors import (
     DataError,
     MismatchError,
@@ -15,7 +16,7 @@ from genwright.errors import (
 from genwright.metrics import Value
 from genwright.registry import Registry
 from genwright.samples import Samples
-from genwright.specs import MetricSpec
+from genwright.specs import DatasetSpec, MetricSpec
 from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_registry
 
@@ -88,8 +89,51 @@ def test_what_a_baseline_is_measured_of_is_not_what_it_is_compared_with(count: i
     )
 
 
+def test_an_evaluation_is_recorded_as_a_run_of_its_own(store: MemoryStore, recorded: Samples[str]) -> None:
+    """Runs of this kind were once spoken of everywhere, and there were none."""
+    recorded.report(reference=list(ROUNDS))
+    (run,) = store.runs(kind="evaluate")
+    assert (run.state, run.parent, run.checkpoint) == ("finished", recorded.run.id, recorded.run.checkpoint)
+    assert run.config == {"reference": "32 items", "metrics": ["soundness", "variety"]}
+    assert store.run("LAST").id == recorded.run.id
+
+
+def test_a_named_data_set_is_read_by_what_its_spec_names(
+    recorded: Samples[str], tmp_path: Path, use_registry: UseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the conformance kit once called the reader of a data set."""
+    (tmp_path / "odd.txt").write_text("abcd;cda")
+    spec = DatasetSpec(
+        name="odd",
+        target=f"{__name__}:read_odd",
+        summary="",
+        domain="rounds",
+        url="",
+        sha256=digest(tmp_path / "odd.txt"),
+        licence="CC0-1.0",
+        rows=2,
+    )
+    monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", str(tmp_path))
+    monkeypatch.setattr("genwright.datasets.registry", lambda: use_registry(toy_registry(spec)))
+    assert recorded.report(reference="odd")["variety"].value == len({"abcd", "cda"} & set(recorded.items)) / 2
+
+
+def read_odd(path: Path, *, strict: bool = False) -> Iterator[str]:
+    """Yield rounds that are parted by semicolons."""
+    yield from path.read_text().split(";")
+
+
 def test_values_are_recorded_where_they_are_wanted(recorded: Samples[str], store: MemoryStore) -> None:
     gw.evaluate(recorded, store=False)
     assert store.scores(recorded.run.id) == []
     with pytest.raises(UnknownName, match="no run named"):
         gw.evaluate(recorded, store=MemoryStore())
+
+
+def test_a_malformed_item_of_the_reference_ends_a_strict_evaluation(recorded: Samples[str], tmp_path: Path) -> None:
+    path = tmp_path / "mixed.txt"
+    path.write_text("abcd\nzz\ncda\n")
+    with pytest.raises(DataError, match=r"mixed\.txt, line 2: 'zz' is no round"):
+        recorded.report(reference=path, strict=True)
+    with pytest.warns(UserWarning, match=r"mixed\.txt, line 2 was passed over"):
+        recorded.report(reference=path)

@@ -71,6 +71,11 @@ def test_resuming_draws_exactly_what_is_missing(toy_model: Model[str], store: Me
     assert only(store).state == "finished"
 
 
+def test_a_run_is_resumed_in_a_store() -> None:
+    with pytest.raises(UsageError, match=r"a run is resumed in the store that holds it; got store=False. Name"):
+        gw.resume(store=False)  # type: ignore[arg-type]
+
+
 def test_a_run_that_is_being_resumed_is_running_and_keeps_its_notes(toy_model: Model[str], store: MemoryStore) -> None:
     gw.generate(toy_model, 20, seed=5, store=store)
     run = only(store)

@@ -244,5 +244,15 @@ def test_a_model_that_came_with_a_plugin_is_not_replaced(
     "name", ["quick", "rounds", "rounds/", "other/quick", "rounds/../quick", "rounds/A b", "rounds/a/b"]
 )
 def test_a_model_is_named_after_its_domain(tmp_path: Path, rounds_file: Path, name: str) -> None:
-    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something", in lower case; got '):
+    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something": lower-case words, .*; got '):
         gw.train(quick(rounds_file), name=name, folder=tmp_path / "m", store=False)
+
+
+def test_a_malformed_item_of_the_data_ends_a_strict_training(tmp_path: Path) -> None:
+    """What `strict` promises of every reader could not once be asked for."""
+    path = tmp_path / "mixed.txt"
+    path.write_text("abcd\nbcd\nzz\ncda\ndab\n")
+    with pytest.raises(DataError, match=r"mixed\.txt, line 3: 'zz' is no round"):
+        gw.train(quick(path), folder=tmp_path / "strict", store=False, device="cpu", strict=True)
+    with pytest.warns(UserWarning, match=r"mixed\.txt, line 3 was passed over"):
+        gw.train(quick(path), folder=tmp_path / "lax", store=False, device="cpu")

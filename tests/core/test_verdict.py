@@ -12,6 +12,7 @@ from genwright.builtin import register_samplers
 from genwright.errors import (
     CheckpointError,
     MismatchError,
+    StoreReadOnly,
     UnknownName,
 )
 from genwright.model import Model
@@ -44,6 +45,22 @@ def test_one_sample_is_audited_by_itself_and_its_replay_is_finished(store: Memor
     for sample in (recorded[29], recorded[7].id):
         assert gw.audit(sample, store=store).outcome == "identical"
     assert [run.state for run in store.runs(kind="replay")] == ["finished", "finished"]
+
+
+def test_a_replay_is_not_recorded_where_the_store_can_only_be_read(
+    store: MemoryStore, recorded: Samples[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing could once be replayed from a store that was handed on for that."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreReadOnly("the store can only be read")
+
+    for method in ("put_run", "finish_run", "put_scores"):
+        monkeypatch.setattr(store, method, refuse)
+    with pytest.warns(UserWarning, match="memory: can only be read, so this replay is not recorded"):
+        verdicts = list(gw.replay(store=store))
+    assert [verdict.outcome for verdict in verdicts] == ["identical"] * 30
+    assert [run.kind for run in store.runs()] == ["generate"]
 
 
 def test_a_sample_that_was_changed_is_different(store: MemoryStore, recorded: Samples[str]) -> None:

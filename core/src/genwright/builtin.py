@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from genwright.hooks import hookimpl
 from genwright.specs import BackboneSpec, CommandSpec, EngineSpec, FamilySpec, SamplerSpec, StoreSpec
 
-__all__ = ["register_backbones", "register_commands", "register_families", "register_samplers", "register_stores"]
+__all__ = [
+    "register_backbones",
+    "register_commands",
+    "register_engines",
+    "register_families",
+    "register_samplers",
+    "register_stores",
+]
 
 
 @hookimpl
@@ -78,10 +85,10 @@ def register_commands() -> Iterable[CommandSpec]:
         ("train", "Train a model by a recipe."),
         ("models", "List, show, import and export models."),
         ("data", "List, show and fetch named data sets."),
-        ("samples", "List, show, search and export recorded samples."),
+        ("samples", "List, show and search recorded samples."),
         ("runs", "List, show and resume runs."),
         ("audit", "Verify the store, and draw samples again to compare."),
-        ("store", "Say where the store is; back it up, migrate and tidy it."),
+        ("store", "Say where the store is, and what is in it."),
         ("plugins", "List, install, uninstall, begin and check plugins."),
         ("doctor", "Say what this machine has, and what is wrong with it."),
     ):

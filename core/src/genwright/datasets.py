@@ -8,9 +8,9 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genwright.errors import DataError
 from genwright.folders import cache_folder
@@ -20,12 +20,16 @@ from genwright.specs import DatasetSpec
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["MIRROR", "digest", "fetch", "find", "locate"]
+    from genwright.domain import Domain
+
+__all__ = ["MIRROR", "digest", "fetch", "find", "locate", "reader"]
 
 MIRROR = "GENWRIGHT_DATA_MIRROR"
 """The environment variable that names a folder to take data sets from, whatever they are called there."""
 
 _PACKAGE = "package://"
+
+Item = TypeVar("Item")
 
 
 def locate(name: str | Path) -> Path:
@@ -38,12 +42,19 @@ def locate(name: str | Path) -> Path:
     known = {spec.name: spec for spec in registry().specs("dataset")}
     if isinstance(name, str) and name in known:
         return find(known[name]) or fetch(known[name])
-    if Path(name).exists():
+    # Path.exists raises for a name that is too long for a path; os.path.exists says no.
+    if os.path.exists(name):
         return Path(name)
     if isinstance(name, Path) or Path(name).suffix or os.sep in name:
         raise DataError(f"data are a file, a folder or a named data set; {name} does not exist. Check the path.")
     registry().get("dataset", name)
     raise AssertionError
+
+
+def reader(name: str | Path, domain: Domain[Item]) -> Callable[..., Iterator[Item]]:
+    """Return what reads data at a path: the function that the spec of a named data set names, else the domain's."""
+    known = {spec.name: spec for spec in registry().specs("dataset")}
+    return known[name].load() if isinstance(name, str) and name in known else domain.read
 
 
 def find(spec: DatasetSpec) -> Path | None:
@@ -99,12 +110,23 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change.
 
     That of a folder is over the names and digests of its files.
+
+    Raises DataError if it cannot be read.
     """
     if not path.is_dir():
-        return _digests([path])[path]
+        return _file_digest(path)
     found = _digests(_files(path))
     lines = "".join(f"{file.relative_to(path).as_posix()} {value}\n" for file, value in found.items())
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    found = _digests([path])
+    if path not in found:
+        raise DataError(
+            f"data are a file that can be read; {path} cannot. Check that it is there, and its permissions."
+        )
+    return found[path]
 
 
 def _cached(spec: DatasetSpec) -> Path:
@@ -142,16 +164,18 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _digests(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the digests of those that can be read: one that cannot keeps nobody from the others."""
     index = cache_folder() / "digests.json"
     known = _read_index(index)
     found: dict[Path, str] = {}
     fresh = False
     for path in paths:
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in known:
-            known[key], fresh = _digest(path), True
-        found[path] = known[key]
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+            if key not in known:
+                known[key], fresh = _digest(path), True
+            found[path] = known[key]
     if fresh:
         _write_index(index, known)
     return found

@@ -23,7 +23,7 @@ from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import Reads, SamplerSpec
 
-__all__ = ["PLAINEST", "ROWS", "Generation"]
+__all__ = ["PLAINEST", "ROWS", "Generation", "make_sampler", "reviewed", "suited"]
 
 Item = TypeVar("Item")
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from genwright.errors import RecipeError, UnknownName
+from genwright.errors import RecipeError, UnknownName, shown
 
 __all__ = ["Component", "Recipe", "use"]
 
@@ -193,8 +193,20 @@ def _check_parts(recipe: Recipe) -> None:
         part = getattr(recipe, name)
         if not isinstance(part, Component) and not (name == "encoder" and part is None):
             raise RecipeError(f"a recipe's {name} is a component; got {part!r}. Write it as use(NAME, OPTION=VALUE).")
+        if part is not None:
+            _check_plain(name, part)
     names = recipe.conditions
     if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
         raise RecipeError(f"a recipe's conditions are several names; got {names!r}. Write them as a list.")
     if len(set(names)) < len(names):
         raise RecipeError(f"a recipe's conditions are named once each; got {', '.join(names)}. Remove the repeated.")
+
+
+def _check_plain(name: str, part: Component) -> None:
+    try:
+        json.dumps(part.to_json(), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"the options of a recipe's {name} are finite numbers, text, truth values and lists of them; "
+            f"got {shown(dict(part.options))}. Write them so."
+        ) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -85,7 +87,8 @@ class Recording:
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
-        assert self.store is not None
+        if self.store is None:
+            raise UsageError("a run is resumed in the store that holds it; got store=False. Name the store.")
         run = self.store.run(id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))
@@ -163,7 +166,8 @@ class Recording:
                     yield samples
             # After the run has ended, since nothing is left to interrupt for who takes the last batch and stops there.
             if batch:
-                yield samples
+                ended = replace(run, state="finished", finished=time.time_ns())
+                yield Samples(list(samples), run=ended, domain=domain, store=self.where)
 
 
 def new_run(

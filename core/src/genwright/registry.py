@@ -20,7 +20,7 @@ from typing import Any
 
 import pluggy
 
-from genwright.errors import MismatchError, OptionError, PluginError, UnknownName
+from genwright.errors import MismatchError, OptionError, PluginError, UnknownName, shown
 from genwright.hooks import API_VERSION, ENTRY_POINTS, PROJECT, Declaring, Observing
 from genwright.options import checked
 from genwright.specs import (
@@ -39,7 +39,7 @@ from genwright.specs import (
     StoreSpec,
 )
 
-__all__ = ["Plugin", "Registry", "discover", "registry"]
+__all__ = ["Plugin", "Registry", "check_model_name", "discover", "registry"]
 
 CORE = "genwright-core"
 
@@ -324,6 +324,15 @@ def _check_hooks(manager: pluggy.PluginManager, implementation: object) -> None:
             raise PluginError(f"its {name} is not marked as a hook. Write @hookimpl above it.")
     if not implemented:
         raise PluginError("it implements no hook. Its entry point must name the module that holds them.")
+
+
+def check_model_name(name: str, domain: str) -> None:
+    """Raise OptionError unless a name is one for a model of a domain."""
+    if not _MODEL_NAME.fullmatch(name) or name.partition("/")[0] != domain:
+        raise OptionError(
+            f"a model of {domain} is named \"{domain}/something\": lower-case words, joined by '-', '_' or '.'; "
+            f"got {shown(name)}. Choose such a name."
+        )
 
 
 def _check_form(spec: Spec) -> None:

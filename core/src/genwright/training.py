@@ -20,7 +20,7 @@ from torch import Tensor
 
 from genwright import library
 from genwright.checkpoint import Checkpoint, check_new
-from genwright.datasets import digest, locate
+from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import DataError, RecipeError, TrainingError, UnknownName, UsageError
@@ -36,7 +36,7 @@ from genwright.space import ConditionSpace, Tokens, spelled
 from genwright.store import Score
 from genwright.trainer import Examples, Progress, Trainer, chosen_device
 
-__all__ = ["trained"]
+__all__ = ["prepared", "trained"]
 
 
 def trained(
@@ -50,6 +50,7 @@ def trained(
     log_every: int,
     tensorboard: Path | None,
     on_report: Callable[[Progress], None],
+    strict: bool = False,
 ) -> Model[Any]:
     """Train a recipe's model, save and record its checkpoint, and return it loaded from there."""
     recipe = _resolved(recipe, registry)
@@ -71,7 +72,7 @@ def trained(
         recording.running(run),
         closing(_Reports(run, recording, tensorboard, on_report)) as reports,
     ):
-        model, examples = prepared(recipe, domain, list(domain.read(path)), registry)
+        model, examples = prepared(recipe, domain, list(reader(recipe.data, domain)(path, strict=strict)), registry)
         trainer = Trainer(
             recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
         )

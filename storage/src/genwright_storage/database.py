@@ -157,8 +157,13 @@ def make_private(folder: Path) -> None:
 def _place(url: str) -> tuple[Path, bool]:
     """Return the file that a URL names, and whether it can be written."""
     path, is_only_read = store_file(url)
-    nearest = next(place for place in (path, *path.parents) if place.exists())
-    return path, not is_only_read and os.access(nearest, os.W_OK)
+    return path, not is_only_read and _can_be_written(path)
+
+
+def _can_be_written(path: Path) -> bool:
+    """Whether a file can be made or written, and its write-ahead log beside it."""
+    nearest = next(folder for folder in path.parents if folder.exists())
+    return os.access(nearest, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 def _read_only(path: Path) -> str:

@@ -16,7 +16,7 @@ from genwright_storage import merkle
 from genwright_storage.encoding import entry_leaf
 from genwright_storage.tables import log_entry, log_frontier, log_tile
 
-__all__ = ["TILE", "append", "frontier", "start"]
+__all__ = ["TILE", "append", "frontier", "split", "start"]
 
 _FRONTIER = select(log_frontier.c.size, log_frontier.c.hashes)
 _INSERT, _MOVE = insert(log_entry), update(log_frontier)

@@ -89,6 +89,15 @@ def test_a_command_that_only_reads_makes_no_store(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["samples", "runs"])
+@pytest.mark.parametrize("limit", [2**63 - 1, 10**20])
+def test_a_limit_that_is_too_large_is_a_wrong_call(
+    command: str, limit: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "list", "--limit", str(limit)]) == 2
+    assert f"{limit} is not in the range 0<=x<={2**63 - 2}" in capsys.readouterr().err
+
+
 def test_nothing_found_fails(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["samples", "search", "N"]) == 1
     assert capsys.readouterr() == ("", "No sample was found.\n")

@@ -20,7 +20,7 @@ def parts(rhythms: Path) -> tuple[Any, Any]:
     import genwright_rhythms.domain
     import genwright_rhythms.encoder
 
-    return genwright_rhythms.encoder.Pulses, genwright_rhythms.domain.Rhythms()
+    return genwright_rhythms.encoder.Pulses, genwright_rhythms.domain.RhythmsDomain()
 
 
 def troubles(encoder: Any, domain: Any) -> list[str]:

@@ -16,6 +16,7 @@ import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
 from genwright.errors import StoreError, UsageError
+from genwright.registry import registry
 from genwright.store import Store
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json
         raise UsageError("a replay takes ids of samples, or --all for a run. Example: genwright audit replay LAST/0.")
     outcomes: Counter[str] = Counter()
     with opened(where, writing=True) as store:
-        verdicts = _replayed_run(run, store) if whole else (gw.audit(id, store=store) for id in ids)
+        verdicts = _replayed_run(run, store) if whole else _replayed(ids, store)
         with closing(verdicts):
             for verdict in verdicts:
                 outcomes[verdict.outcome] += 1
@@ -92,8 +93,15 @@ def _facts(store: Store) -> Mapping[str, Any]:
         return {}
 
 
+def _replayed(ids: Sequence[str], store: Store) -> Generator[Verdict, None, None]:
+    from genwright.verdict import replayed
+
+    # By run, so that each model is loaded once and each run has one replay.
+    records = sorted((store.sample(id) for id in ids), key=lambda record: record.run)
+    yield from replayed(store, registry(), records)
+
+
 def _replayed_run(id: str, store: Store) -> Generator[Verdict, None, None]:
-    # A run has as many samples as were planned, or a few more where valid ones were wanted.
     with tqdm(total=store.run(id).planned, unit=" samples", leave=False, disable=None) as bar:
         for verdict in gw.replay(id, store=store):
             bar.update()

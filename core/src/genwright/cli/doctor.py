@@ -41,6 +41,8 @@ _LIBRARIES = (
 # Up to 3.51.2, a write-ahead log that one process resets while others write can be damaged.
 _SAFE_SQLITE = (3, 51, 3)
 _PATIENCE = 120.0
+# By this number genwright-storage marks its files; it may not be installed here.
+_APPLICATION = 0x476E7772
 
 
 @dataclass(kw_only=True)
@@ -149,9 +151,12 @@ def _sqlite_trouble(path: Path) -> str | None:
 
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
     except sqlite3.Error as error:
         return f"{error}. Restore a backup, or name another in GENWRIGHT_STORE."
+    if application != _APPLICATION and (application or tables):
+        return "it is a database of another program. Name another file in GENWRIGHT_STORE."
     return None
 
 

@@ -40,10 +40,15 @@ def store() -> None:
 
 @store.command()
 @store_option
-def path(where: str | None) -> None:
+@json_option
+def path(where: str | None, as_json: bool) -> None:
     """Print where the store is, without opening it: the path of its file, or its URL."""
     url = store_url() if where is None else where
-    click.echo(store_file(url)[0] if url.startswith("sqlite:") else url)
+    place = str(store_file(url)[0]) if url.startswith("sqlite:") else None
+    if as_json:
+        print_json({"url": url, "path": place})
+    else:
+        click.echo(url if place is None else place)
 
 
 @store.command()

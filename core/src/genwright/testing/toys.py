@@ -49,6 +49,7 @@ class Rounds(Domain[str]):
         "first": Label(summary="its first letter", values=tuple(_LETTERS)),
         "start": Prefix(summary="the letters it starts with"),
     }
+    pictures = (".svg",)
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
         """Yield the lines of a text file; one that is no round is passed over, or raises if `strict`."""

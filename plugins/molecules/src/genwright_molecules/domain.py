@@ -35,6 +35,7 @@ class Molecules(Domain[str]):
 
     name = "molecules"
     conditions = _CONDITIONS
+    pictures = (".svg", ".png", ".html")
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
         """Yield the SMILES of .smi, .csv and .sdf files, compressed or not; see `readers.read`."""
