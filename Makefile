@@ -22,7 +22,7 @@ golden: $(VENV)/ready
 	$(RUN)/python tests/golden/rewrite.py
 
 bench: $(VENV)/ready
-	$(RUN)/python benchmarks/run.py
+	$(RUN)/python benchmarks/run.py molecules
 
 wheels: $(VENV)/ready
 	for part in core storage plugins/molecules .; do $(RUN)/python -m build --wheel --outdir dist $$part || exit 1; done
