@@ -2,8 +2,8 @@
 
 Every metric takes the samples and a reference, and returns a value with its standard error; that of a metric which
 compares says how much the value depends on the samples drawn, not on the reference. Where it needs a reference and none
-is given it returns None; where samples or the reference are too few for it, its value is NaN. Unless a docstring says otherwise, it is
-computed from the valid samples, repeated ones included, as in MOSES.
+is given it returns None; where samples or the reference are too few for it, its value is NaN. Unless a docstring says
+otherwise, it is computed from the valid samples, repeated ones included, as in MOSES.
 
 Source: Polykovskiy et al. (2020), doi:10.3389/fphar.2020.565644; further ones at each metric.
 """
