@@ -49,7 +49,7 @@ def test_a_missed_target_fails_and_is_kept(found: dict[str, Any], tmp_path: Path
     assert "| 0.5 |  | FAIL |" in (tmp_path / "results" / "molecules.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", ["--quick", "--ungated"])
+@pytest.mark.parametrize("option", ["--quick", "--ungated", "--samples=300"])
 def test_what_is_only_tried_is_not_kept(
     found: dict[str, Any], option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
