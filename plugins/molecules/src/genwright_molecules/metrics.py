@@ -76,7 +76,10 @@ class Unique:
 
 
 def novel(samples: Molecules, reference: Reference | None) -> Value | None:
-    """Return the fraction of distinct valid samples that are not in the reference, which should be the training set."""
+    """Return the fraction of distinct valid samples that are not in the reference.
+
+    It is MOSES's novelty only where the reference is the training set; against a test set it says little.
+    """
     if reference is None:
         return None
     if not reference.canonical:
