@@ -5,7 +5,6 @@ Source: Preuer et al. (2018), doi:10.1021/acs.jcim.8b00234. The network and its 
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,16 +63,6 @@ class Gaussian:
             offset = part.mean - mean
             scatter += part.covariance * (part.count - 1) + np.outer(offset, offset) * part.count
         return cls(mean=mean, covariance=scatter / (count - 1), count=count)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the three to an .npz file, without pickle."""
-        np.savez(path, allow_pickle=False, **self.to_arrays())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Gaussian:
-        """Return what `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls.of_arrays(arrays)
 
     def to_arrays(self) -> dict[str, Any]:
         """Return the three as arrays, by name."""

@@ -22,7 +22,7 @@ from genwright.errors import DataError
 __all__ = ["FORMATS", "Unreadable", "read", "split_name"]
 
 FORMATS = (".smi", ".csv", ".sdf")
-COMPRESSIONS = ("", ".gz", ".xz")
+_COMPRESSIONS = ("", ".gz", ".xz")
 
 _LONGEST_LINE = 1 << 20
 _LONGEST_RECORD = 100_000
@@ -34,7 +34,7 @@ class Unreadable(UserWarning):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class _Line:
     """A line of a file, without its end; `flaw` says why it has no text."""
 
     number: int
@@ -43,7 +43,7 @@ class Line:
 
 
 @dataclass(kw_only=True)
-class Tally:
+class _Tally:
     """What became of the parts of one file."""
 
     path: Path
@@ -96,7 +96,7 @@ def read(path: Path, strict: bool = False) -> Iterator[str]:
         yield from _read_folder(path, strict)
         return
     format, compression = split_name(path)
-    tally = Tally(path=path, strict=strict)
+    tally = _Tally(path=path, strict=strict)
     with closing(_open(path, compression)) as stream:
         # Titles in SDF files are often in Latin-1; nothing else there is more than ASCII.
         lines = _lines(stream, path, errors="replace" if format == ".sdf" else "strict")
@@ -107,7 +107,7 @@ def read(path: Path, strict: bool = False) -> Iterator[str]:
 
 
 def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
-    endings = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
+    endings = tuple(f + c for f in FORMATS for c in _COMPRESSIONS)
     files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.lower().endswith(endings))
     if not files:
         raise DataError(
@@ -119,7 +119,7 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
 
 def split_name(path: Path) -> tuple[str, str]:
     """Return the format and compression that a file's name ends in: (".smi", ".gz"). Raises DataError if unknown."""
-    compression = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
+    compression = path.suffix.lower() if path.suffix.lower() in _COMPRESSIONS else ""
     format = path.with_suffix("").suffix.lower() if compression else path.suffix.lower()
     if format not in FORMATS:
         raise DataError(
@@ -143,7 +143,7 @@ def _open(path: Path, compression: str) -> BinaryIO:
         raise DataError(f"{path} cannot be opened: {reason}. Check the name and the permissions.") from error
 
 
-def _lines(stream: BinaryIO, path: Path, *, errors: str) -> Iterator[Line]:
+def _lines(stream: BinaryIO, path: Path, *, errors: str) -> Iterator[_Line]:
     """Yield the lines of a stream; memory is bounded, however long one of them is."""
     number = 0
     while True:
@@ -160,20 +160,20 @@ def _lines(stream: BinaryIO, path: Path, *, errors: str) -> Iterator[Line]:
             ) from error
         if not data:
             return
-        yield _text(data, number, errors) if is_whole else Line(number=number, flaw="It is longer than a mebibyte.")
+        yield _text(data, number, errors) if is_whole else _Line(number=number, flaw="It is longer than a mebibyte.")
 
 
-def _text(data: bytes, number: int, errors: str) -> Line:
+def _text(data: bytes, number: int, errors: str) -> _Line:
     try:
         text = data.decode("utf-8-sig" if number == 1 else "utf-8", errors).rstrip("\r\n")
     except UnicodeDecodeError:
-        return Line(number=number, flaw="It is not UTF-8 text.")
+        return _Line(number=number, flaw="It is not UTF-8 text.")
     if "\0" in text:
-        return Line(number=number, flaw="It holds NUL bytes.")
-    return Line(number=number, text=text)
+        return _Line(number=number, flaw="It holds NUL bytes.")
+    return _Line(number=number, text=text)
 
 
-def _texts(lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
+def _texts(lines: Iterator[_Line], tally: _Tally) -> Iterator[_Line]:
     """Yield the lines that have a text."""
     for line in lines:
         if line.flaw is None:
@@ -182,7 +182,7 @@ def _texts(lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
             tally.refuse(line.number, line.flaw)
 
 
-def _read_smi(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+def _read_smi(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the first word of each line; blank lines and a heading "smiles" are no molecules."""
     for line in _texts(lines, tally):
         words = line.text.split(maxsplit=1)
@@ -191,7 +191,7 @@ def _read_smi(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
         yield from _spelled(words[0], line.number, tally)
 
 
-def _spelled(text: str, number: int, tally: Tally, *, lines: int = 1) -> Iterator[str]:
+def _spelled(text: str, number: int, tally: _Tally, *, lines: int = 1) -> Iterator[str]:
     """Yield the text if its letters are those of SMILES; whether it is a molecule is for chemistry to say."""
     if text.isascii() and text.isprintable():
         yield text
@@ -199,7 +199,7 @@ def _spelled(text: str, number: int, tally: Tally, *, lines: int = 1) -> Iterato
         tally.refuse(number, f"{text[:20]!r} is no SMILES.", lines=lines)
 
 
-def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+def _read_csv(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the column named smiles, in any case; or the only column, where a heading is told by that name."""
     taken: list[int] = []
     rows = csv.reader(_noted(_texts(lines, tally), taken))
@@ -218,14 +218,14 @@ def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
             tally.refuse(taken[0], f"It has {len(row)} columns in place of {width}.", lines=len(taken))
 
 
-def _noted(lines: Iterator[Line], taken: list[int]) -> Iterator[str]:
+def _noted(lines: Iterator[_Line], taken: list[int]) -> Iterator[str]:
     """Yield the texts of lines, each with its end; their numbers go to `taken`."""
     for line in lines:
         taken.append(line.number)
         yield f"{line.text}\n"
 
 
-def _next_row(rows: Iterator[list[str]], tally: Tally, taken: list[int]) -> list[str] | None:
+def _next_row(rows: Iterator[list[str]], tally: _Tally, taken: list[int]) -> list[str] | None:
     """Return the next row, or an empty one in place of one that is refused; `taken` then holds its lines' numbers."""
     taken.clear()
     try:
@@ -254,7 +254,7 @@ def _check_separator(heading: str, path: Path) -> None:
             raise DataError(f"{path} has columns separated by {name}; wanted are commas. Write it anew with commas.")
 
 
-def _read_sdf(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+def _read_sdf(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the SMILES of each record's structure."""
     for number, block in _records(lines, tally):
         with BlockLogs():
@@ -265,7 +265,7 @@ def _read_sdf(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
             tally.refuse(number, "The record that starts there holds no molecule that RDKit can read.")
 
 
-def _records(lines: Iterator[Line], tally: Tally) -> Iterator[tuple[int, str]]:
+def _records(lines: Iterator[_Line], tally: _Tally) -> Iterator[tuple[int, str]]:
     """Yield the records of an SDF file and the line that each starts in."""
     record: list[str] = []
     start = 1
@@ -279,7 +279,7 @@ def _records(lines: Iterator[Line], tally: Tally) -> Iterator[tuple[int, str]]:
         yield start, "\n".join(record)
 
 
-_PARSERS: dict[str, Callable[[Iterator[Line], Tally], Iterator[str]]] = {
+_PARSERS: dict[str, Callable[[Iterator[_Line], _Tally], Iterator[str]]] = {
     ".smi": _read_smi,
     ".csv": _read_csv,
     ".sdf": _read_sdf,
