@@ -33,7 +33,7 @@ def fresh(registry: Registry, seed: int = 0) -> Model[str]:
     recipe = toy_recipe("none", seed=seed)
     encoder = new_encoder(recipe, registry)
     encoder.fit(ROUNDS)
-    return Model.new(recipe, encoder, ConditionSpace(scalars={"letters": (4.5, 2.0)}), registry)
+    return Model.new(recipe, encoder, ConditionSpace(scalars={"letters": (4.5, 0.6)}), registry)
 
 
 def test_first_weights_depend_on_the_seed_alone(registry: Registry) -> None:
@@ -154,6 +154,16 @@ def test_what_is_asked_for_becomes_one_row(toy_model: Model[str]) -> None:
     assert toy_model.condition({}).scalars.isnan().all()
     assert toy_model.condition({}).prefix.shape == (1, 0)
     assert toy_model.asked({"letters": 3, "start": "bc"}) == {"letters": 3.0, "start": "bc"}
+
+
+def test_what_is_far_from_what_was_learned_is_warned_of(registry: Registry) -> None:
+    model = fresh(registry)
+    with pytest.warns(
+        UserWarning,
+        match=r"^condition 'letters' asks for 1; this model learned 4\.5 ± 0\.6, so expect samples that are poor or "
+        r"miss it\. Ask for 1\.5 to 7\.5\.$",
+    ):
+        assert model.condition({"letters": 1}).scalars.tolist() == [[1.0]]
 
 
 def test_a_condition_that_was_not_learned_says_which_were(toy_model: Model[str]) -> None:

@@ -23,7 +23,7 @@ from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import Reads, SamplerSpec
 
-__all__ = ["PLAINEST", "ROWS", "Generation", "make_sampler", "reviewed", "suited"]
+__all__ = ["PLAINEST", "ROWS", "Generation", "make_sampler", "reviewed", "suited", "threads"]
 
 Item = TypeVar("Item")
 
@@ -87,7 +87,7 @@ class Generation(Generic[Item]):
     def tensors(self, indices: Tensor) -> Tensor:
         """Return the encoded samples of these indices, [B, *shape]."""
         noise, condition = Noise(self.seed, indices.to(self.device)), self._condition.expand(len(indices))
-        with _threads(self.threads):
+        with threads(self.threads):
             return self._sampler.sample(self._reading, noise, condition, rows=self.rows)
 
     def samples(self, run: str, indices: Sequence[int]) -> Iterator[Sample[Item]]:
@@ -124,7 +124,8 @@ class Generation(Generic[Item]):
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
+    """Have PyTorch use so many threads within one operation, and as many as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ from genwright.space import ConditionSpace
 __all__ = ["Model", "checked_device", "halved", "load_weights", "new_encoder"]
 
 Item = TypeVar("Item")
+
+_FAR = 5
+"""How many deviations from the mean of the training data a number may be asked for without a warning."""
 
 
 @final
@@ -147,8 +151,12 @@ class Model(Generic[Item]):
         return asked
 
     def condition(self, where: Mapping[str, Any]) -> Condition:
-        """Return what is asked for as one row of tensors. Raises as `asked` and the encoder's `prefix` do."""
+        """Return what is asked for as one row of tensors, with a warning of what is far from what the model learned.
+
+        Raises as `asked` and the encoder's `prefix` do.
+        """
         asked, offers = self.asked(where), self.domain.conditions
+        self._warn_of_far(asked)
         prefix: Sequence[int] = ()
         for name, value in asked.items():
             if isinstance(offers[name], Prefix):
@@ -164,6 +172,16 @@ class Model(Generic[Item]):
             labels=torch.tensor([labels], dtype=torch.int64),
             prefix=torch.tensor([list(prefix)], dtype=torch.int64),
         )
+
+    def _warn_of_far(self, asked: Mapping[str, Any]) -> None:
+        for name, (mean, deviation) in self.conditions.scalars.items():
+            if name in asked and abs(asked[name] - mean) > _FAR * deviation:
+                warnings.warn(
+                    f"condition {name!r} asks for {asked[name]:g}; this model learned {mean:.3g} ± {deviation:.2g}, so "
+                    f"expect samples that are poor or miss it. Ask for {mean - _FAR * deviation:.3g} to "
+                    f"{mean + _FAR * deviation:.3g}.",
+                    stacklevel=3,
+                )
 
     def _check_learned(self, name: str, offer: Offer, value: object) -> None:
         learned = self.conditions.names

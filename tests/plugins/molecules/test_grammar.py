@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from genwright.errors import ConditionError, MismatchError
 from genwright.readings import Condition
+from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Greedy, MinP, Temperature
 from genwright.seeds import Noise
 from genwright_molecules.domain import Molecules
@@ -147,17 +149,37 @@ def test_a_prefix_that_starts_no_molecule_is_refused(encoder: Smiles, model: NGr
         )
 
 
-def test_a_prefix_that_leaves_no_way_out_is_given_up(items: list[str]) -> None:
+def test_a_sample_that_finds_no_end_is_left_empty_and_the_others_are_drawn(items: list[str]) -> None:
     encoder = Smiles(length=12)
     encoder.fit(items)
     model = NGram(encoder, ["CC"], order=1)
     # Four open rings and one token left.
-    with pytest.raises(
-        ConditionError, match=r"sample 0 was to be a valid molecule of up to 11 tokens, but 100 attempts"
+    impossible, possible = prefixed(encoder, 1, "c1c2c3c4cc"), prefixed(encoder, 1, "CCCCCCCCCC")
+    assert possible.prefix.shape == impossible.prefix.shape
+    mixed = replace(impossible.expand(3), prefix=torch.cat([impossible.prefix, possible.prefix, impossible.prefix]))
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"2 of 3 samples are empty: no attempt came to a valid molecule of up to 11 tokens; one broke off after "
+        r"'c1c2c3c4cc'\. Shorten the prefix, guide less",
     ):
-        Grammar(encoder=encoder, inner=Temperature()).sample(
-            model, Noise(1, torch.arange(1)), prefixed(encoder, 1, "c1c2c3c4cc"), rows=2
-        )
+        rows = Grammar(encoder=encoder, inner=Temperature()).sample(model, Noise(1, torch.arange(3)), mixed, rows=2)
+    first, second, third = encoder.decode(rows)
+    assert (first, third) == ("", "")
+    assert flaw(second) is None
+
+
+def test_a_sample_without_a_choice_is_attempted_once(items: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Smiles(length=12)
+    encoder.fit(items)
+    opened, other = encoder.prefix("C(")
+    model = NGram(encoder, [], order=1)
+    model.counts[(model.start,)][opened] = model.counts[(opened,)][other] = model.counts[(other,)][other] = 1
+    steps: list[Tensor] = []
+    step = Follower.step
+    monkeypatch.setattr(Follower, "step", lambda self, tokens: [steps.append(tokens), step(self, tokens)][1])
+    with pytest.warns(RuntimeWarning, match="1 of 1 samples are empty"):
+        Grammar(encoder=encoder, inner=Greedy()).sample(model, Noise(1, torch.arange(1)), Condition.none(1), rows=2)
+    assert len(steps) == 3
 
 
 def test_an_encoder_of_another_kind_is_refused() -> None:
@@ -166,8 +188,12 @@ def test_an_encoder_of_another_kind_is_refused() -> None:
 
 
 def test_an_inner_sampler_of_another_kind_is_refused() -> None:
-    with pytest.raises(MismatchError, match=r"takes inner=, a sampler that draws token by token.*got 'heun'"):
-        Grammar(encoder=Smiles(), inner="heun")
+    with pytest.raises(
+        MismatchError,
+        match=r"takes inner=, a sampler that draws token by token.*got Guided\. "
+        r"To guide it, use 'guided' with inner='grammar'",
+    ):
+        Grammar(encoder=Smiles(), inner=Guided(inner=Temperature()))
 
 
 def test_every_start_of_a_molecule_is_let_through(items: list[str]) -> None:

@@ -30,6 +30,7 @@ def test_a_molecule_has_no_flaw(smiles: str) -> None:
         ("CC>>CC", "RDKit cannot read it as SMILES."),
         ("c1cccc1", "Can't kekulize mol. Unkekulized atoms: 0 1 2 3 4."),
         ("C(C)(C)(C)(C)C", "Explicit valence for atom # 0 C, 5, is greater than permitted."),
+        ("C" + "(C)" * 130, "An atom has more bonds than RDKit can count."),
         ("Cc", "non-ring atom 1 marked aromatic."),
     ],
 )

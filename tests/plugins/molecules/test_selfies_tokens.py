@@ -54,11 +54,8 @@ def test_molecules_come_back_as_themselves(nci: list[str]) -> None:
 
 
 def _has_selfies(encoder: Selfies, smiles: str) -> bool:
-    try:
-        encoder.fit([smiles])
-    except DataError:
-        return False
-    return True
+    encoder.fit([smiles])
+    return bool(encoder.state()["tokens"])
 
 
 def test_another_spelling_is_the_same_molecule(encoder: Selfies) -> None:
@@ -68,6 +65,12 @@ def test_another_spelling_is_the_same_molecule(encoder: Selfies) -> None:
     rows = encoder.encode(items, noise=Noise(1, torch.arange(20)))
     assert len({tuple(row) for row in rows.tolist()}) > 1
     assert {DOMAIN.identity(s) for s in encoder.decode(rows)} == {DOMAIN.identity(items[0])}
+
+
+def test_what_selfies_cannot_spell_is_passed_over_in_fitting() -> None:
+    encoder = Selfies()
+    encoder.fit(["CCO", "C(", "CC=N"])
+    assert encoder.state()["tokens"] == ["[=N]", "[C]", "[O]"]
 
 
 def test_what_selfies_cannot_spell_is_named() -> None:

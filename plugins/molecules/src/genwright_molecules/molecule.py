@@ -49,7 +49,11 @@ def _chemical_flaw(smiles: str) -> str | None:
     """Return what RDKit finds wrong with atoms and bonds that it could read."""
     with BlockLogs():
         molecule = Chem.MolFromSmiles(smiles, sanitize=False)
-        problems = Chem.DetectChemistryProblems(molecule) if molecule is not None else ()
+        try:
+            problems = Chem.DetectChemistryProblems(molecule) if molecule is not None else ()
+        except RuntimeError:
+            # An invariant of RDKit breaks where an atom has 128 to 255 bonds.
+            return "An atom has more bonds than RDKit can count."
     if molecule is not None and not molecule.GetNumAtoms():
         return "It holds no atom."
     return _sentence(problems[0].Message()) if problems else None

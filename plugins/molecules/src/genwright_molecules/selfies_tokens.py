@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, final
 
 import selfies
@@ -51,8 +52,12 @@ class Selfies(Encoder[str]):
         return self.randomize
 
     def fit(self, items: Sequence[str]) -> None:
-        """Learn which tokens the training data needs, in alphabetical order."""
-        self._vocabulary = Vocabulary(sorted({token for item in items for token in _TOKEN.findall(_spell(item))}))
+        """Learn which tokens the training data needs, in alphabetical order; what SELFIES cannot spell needs none."""
+        found: set[str] = set()
+        for item in items:
+            with suppress(DataError):
+                found.update(_TOKEN.findall(_spell(item)))
+        self._vocabulary = Vocabulary(sorted(found))
 
     def state(self) -> Mapping[str, Any]:
         """Return the texts of the tokens, from token 1 on."""
