@@ -67,8 +67,9 @@ def test_a_prefix_has_a_cut_for_each_piece_that_may_hold_its_end() -> None:
 
 
 def test_a_cut_that_leaves_no_room_is_left_out() -> None:
-    vocabulary = Vocabulary(["C", "N", "CN"])
-    assert vocabulary.prefix("CC", 3) == [[1, 1], [1, 3]]
+    vocabulary = Vocabulary(["C", "CC", "Cl"])
+    assert vocabulary.prefix("CC", 3) == [[2], [1, 3]]
+    assert vocabulary.prefix("CC", 2) == [[2]]
     assert vocabulary.prefix("", 3) == [[]]
 
 

@@ -84,13 +84,11 @@ class Vocabulary:
             own = self.numbers(text)
         except DataError as error:
             raise ConditionError(f"prefix {error}") from error
-        cuts = [own, *(cut for cut in self._beyond(text) if cut != own)]
-        fewest = min(map(len, cuts))
-        if fewest >= length:
+        if len(own) >= length:
             raise ConditionError(
-                f"prefix {quote(text)} takes {fewest:,} tokens, and the model draws at most {length - 1}. Shorten it."
+                f"prefix {quote(text)} takes {len(own):,} tokens, and the model draws at most {length - 1}. Shorten it."
             )
-        return [cut for cut in cuts if len(cut) < length]
+        return [own, *(cut for cut in self._beyond(text) if cut != own and len(cut) < length)]
 
     def _beyond(self, text: str) -> Iterator[list[int]]:
         """Yield the cuts whose last piece holds the end of a text, where all before it is cut so."""
