@@ -150,7 +150,7 @@ def test_what_is_asked_for_becomes_one_row(toy_model: Model[str]) -> None:
     condition = toy_model.condition({"letters": 3, "start": "bc"})
     assert condition.scalars.tolist() == [[3.0]]
     assert condition.labels.shape == (1, 0)
-    assert condition.prefix.tolist() == [list(toy_model.encoder.prefix("bc"))]
+    assert condition.prefix.tolist() == list(toy_model.encoder.prefix("bc"))
     assert toy_model.condition({}).scalars.isnan().all()
     assert toy_model.condition({}).prefix.shape == (1, 0)
     assert toy_model.asked({"letters": 3, "start": "bc"}) == {"letters": 3.0, "start": "bc"}

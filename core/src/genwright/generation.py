@@ -12,10 +12,11 @@ from typing import Any, Generic, TypeVar, final
 import torch
 from torch import Tensor
 
+from genwright.cuts import Cuts, log_likelihoods
 from genwright.errors import OptionError
 from genwright.model import Model
 from genwright.options import make
-from genwright.readings import Condition, Reading
+from genwright.readings import Condition, NextToken, Reading
 from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.sampler import Sampler
@@ -86,9 +87,23 @@ class Generation(Generic[Item]):
     @torch.inference_mode()
     def tensors(self, indices: Tensor) -> Tensor:
         """Return the encoded samples of these indices, [B, *shape]."""
-        noise, condition = Noise(self.seed, indices.to(self.device)), self._condition.expand(len(indices))
+        noise = Noise(self.seed, indices.to(self.device))
         with threads(self.threads):
+            condition = self._condition[self._cut(noise)]
             return self._sampler.sample(self._reading, noise, condition, rows=self.rows)
+
+    def _cut(self, noise: Noise) -> Tensor:
+        """Return which cut of the prefix each sample starts with, drawn as a token is: by the innermost sampler's rule.
+
+        The noise of a sample's first token is used, since the cut decides that token.
+        """
+        if self._cuts is None:
+            return torch.zeros_like(noise.samples)
+        sampler = self._sampler
+        while isinstance(inner := getattr(sampler, "inner", None), Sampler):
+            sampler = inner
+        nothing = Condition.none(len(noise)).to(self.device)
+        return sampler.sample(self._cuts, noise, nothing, rows=self.rows)[:, 0]
 
     def samples(self, run: str, indices: Sequence[int]) -> Iterator[Sample[Item]]:
         """Yield these samples, each checked, spelled canonically and identified."""
@@ -108,6 +123,13 @@ class Generation(Generic[Item]):
     @cached_property
     def _reading(self) -> Reading:
         return self.model.reading()
+
+    @cached_property
+    def _cuts(self) -> Cuts | None:
+        """The choice among the cuts of the prefix; None where there is one, or none can be weighed."""
+        if len(self._condition) == 1 or not isinstance(self._reading, NextToken):
+            return None
+        return Cuts(log_likelihoods(self._reading, self._condition, rows=self.rows))
 
     @cached_property
     def _condition(self) -> Condition:

@@ -151,26 +151,29 @@ class Model(Generic[Item]):
         return asked
 
     def condition(self, where: Mapping[str, Any]) -> Condition:
-        """Return what is asked for as one row of tensors, with a warning of what is far from what the model learned.
+        """Return what is asked for as tensors, a row for each cut of the prefix, or one row without a prefix.
+
+        Warns of what is far from what the model learned.
 
         Raises as `asked` and the encoder's `prefix` do.
         """
         asked, offers = self.asked(where), self.domain.conditions
         self._warn_of_far(asked)
-        prefix: Sequence[int] = ()
+        cuts: Sequence[Sequence[int]] = [()]
         for name, value in asked.items():
             if isinstance(offers[name], Prefix):
-                prefix = self.encoder.prefix(str(value))
+                cuts = self.encoder.prefix(str(value))
         scalars = [float(asked.get(name, torch.nan)) for name in self.conditions.scalars]
         labels = [
             values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()
         ]
         for name in self.conditions.texts:
             labels += self.conditions.words(name, str(asked.get(name, "")))
+        longest = max(map(len, cuts))
         return Condition(
-            scalars=torch.tensor([scalars]),
-            labels=torch.tensor([labels], dtype=torch.int64),
-            prefix=torch.tensor([list(prefix)], dtype=torch.int64),
+            scalars=torch.tensor([scalars] * len(cuts)),
+            labels=torch.tensor([labels] * len(cuts), dtype=torch.int64),
+            prefix=torch.tensor([[*cut, *[-1] * (longest - len(cut))] for cut in cuts], dtype=torch.int64),
         )
 
     def _warn_of_far(self, asked: Mapping[str, Any]) -> None:

@@ -79,7 +79,8 @@ def test_what_selfies_cannot_spell_is_named() -> None:
 
 
 def test_a_prefix_is_selfies(encoder: Selfies) -> None:
-    assert [encoder.state()["tokens"][t - 1] for t in encoder.prefix("[C][=C]")] == ["[C]", "[=C]"]
+    (cut,) = encoder.prefix("[C][=C]")
+    assert [encoder.state()["tokens"][t - 1] for t in cut] == ["[C]", "[=C]"]
 
 
 def test_a_prefix_of_smiles_is_refused_with_an_example(encoder: Selfies) -> None:

@@ -10,14 +10,12 @@ Source of the rules for starts of SMILES: the package partialsmiles, by O'Boyle.
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
-import partialsmiles
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -28,11 +26,11 @@ from genwright.readings import Condition, NextToken
 from genwright.sampler import Sampler
 from genwright.samplers.tokens import TokenSampler
 from genwright.seeds import Noise
-from genwright_molecules.molecule import parse
+from genwright_molecules.molecule import parse, refusal
 from genwright_molecules.smiles import Smiles
 from genwright_molecules.vocabulary import STOP, quote
 
-__all__ = ["Grammar", "fewest_to_end", "refusal"]
+__all__ = ["Grammar", "fewest_to_end"]
 
 _ATTEMPTS = 100
 """How often a sample is drawn, with fresh noise each time, before it is given up."""
@@ -42,19 +40,6 @@ _TRIES = 8
 
 _BRACKETED = re.compile(r"\[[^\]]*(\]|$)")
 _RING = re.compile(r"%\d\d|\d")
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def refusal(text: str) -> str | None:
-    """Return why no molecule starts with a text, or None if one may. The last 65,536 answers are kept."""
-    try:
-        partialsmiles.ParseSmiles(text, partial=True)
-    except partialsmiles.Error as error:
-        return f"{error.message}, at character {error.idx + 1}."
-    except (IndexError, KeyError):
-        # What partialsmiles 2.0 raises on some texts that no writer of SMILES makes.
-        return "It cannot be read."
-    return None
 
 
 def fewest_to_end(text: str) -> int:

@@ -9,7 +9,7 @@ import partialsmiles
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
-__all__ = ["LONGEST", "flaw", "parse"]
+__all__ = ["LONGEST", "flaw", "parse", "refusal"]
 
 LONGEST = 10_000
 """The longest SMILES that is read; one of 2,000 small rings takes RDKit 1 to 3 s, one of 4,000 takes 17 s."""
@@ -74,3 +74,16 @@ def _syntax_flaw(smiles: str) -> str:
 def _sentence(message: str) -> str:
     line = " ".join(message.split()).rstrip(".")
     return f"{line}."
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def refusal(text: str) -> str | None:
+    """Return why no molecule starts with a text, or None if one may. The last 65,536 answers are kept."""
+    try:
+        partialsmiles.ParseSmiles(text, partial=True)
+    except partialsmiles.Error as error:
+        return f"{error.message}, at character {error.idx + 1}."
+    except (IndexError, KeyError):
+        # What partialsmiles 2.0 raises on some texts that no writer of SMILES makes.
+        return "It cannot be read."
+    return None

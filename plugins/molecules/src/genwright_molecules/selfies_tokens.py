@@ -87,8 +87,8 @@ class Selfies(Encoder[str]):
         """Return the SMILES of rows of tokens, each up to its first stop; only a row without an atom is no molecule."""
         return [_molecule(text) for text in self._vocabulary.decode(tensors)]
 
-    def prefix(self, text: str) -> Sequence[int]:
-        """Return the tokens of the start of a SELFIES, such as "[C][=C]".
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
+        """Return the one cut of the start of a SELFIES, such as "[C][=C]".
 
         Raises ConditionError if it is no SELFIES, too long, or holds what was not in the training data.
         """
