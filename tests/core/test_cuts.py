@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +68,9 @@ class Weighted:
 
     def reading(self) -> Weighted:
         return self
+
+    def parameters(self) -> Iterator[Tensor]:
+        return iter(())
 
     def open(self, condition: Condition) -> Follower:
         return Follower([[] for _ in range(len(condition))])

@@ -168,11 +168,12 @@ def _columns(table: str) -> list[str]:
 def test_a_change_of_any_column_is_found(tampered: sqlite3.Connection, tmp_path: Path, table: str, column: str) -> None:
     tampered.execute("PRAGMA ignore_check_constraints=ON")
     (kind,) = tampered.execute(f"SELECT typeof({column}) FROM {table} LIMIT 1").fetchone()
+    ending = f"iif(substr({column}, -1) = x'77', x'78', x'77')"
     other = {
         "integer": f"{column} + 77",
         "real": f"{column} + 1e-9",
         "text": f"substr({column}, 1, length({column}) - 1) || 'Z'",
-        "blob": f"CAST(substr({column}, 1, length({column}) - 1) || iif(substr({column}, -1) = x'77', x'78', x'77') AS BLOB)",
+        "blob": f"CAST(substr({column}, 1, length({column}) - 1) || {ending} AS BLOB)",
         "null": "1" if column in ("seq", "idx") else "'x'",
     }[kind]
     if column == "payload":
