@@ -22,7 +22,7 @@ golden: $(VENV)/ready
 	$(RUN)/python tests/golden/rewrite.py
 
 bench: $(VENV)/ready
-	$(RUN)/python benchmarks/run.py
+	$(RUN)/python benchmarks/run.py molecules
 
 wheels: $(VENV)/ready
 	for part in core storage plugins/images plugins/molecules .; do $(RUN)/python -m build --wheel --outdir dist $$part || exit 1; done
@@ -31,7 +31,7 @@ clean:
 	rm -rf $(VENV) dist demo-output
 
 # Versions are those of constraints.txt, with which the tests run.
-$(VENV)/ready: pyproject.toml core/pyproject.toml storage/pyproject.toml plugins/images/pyproject.toml plugins/molecules/pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml core/pyproject.toml storage/pyproject.toml plugins/images/pyproject.toml plugins/molecules/pyproject.toml constraints.txt requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit("Genwright needs Python 3.11 or later; this is " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade pip -c constraints.txt

@@ -51,18 +51,24 @@ def rows(setting: Setting) -> Iterator[Row]:
     """Yield the mean absolute error over a grid of targets, each asked for alone, then of both together."""
     model = Model.load(library.find(setting.model, registry()), registry())
     for name, values in _GRID.items():
-        wishes = [{name: value} for value in values]
-        yield from _compared(f"{name}, asked for alone", name, model, wishes, setting, _TARGETS[name])
+        answers = _answers(model, [{name: value} for value in values], setting)
+        yield from _compared(f"{name}, asked for alone", name, answers, _TARGETS[name])
     both = [dict(zip(_JOINT, values, strict=True)) for values in product(*_JOINT.values())]
+    answers = _answers(model, both, setting)
     for name in _JOINT:
-        yield from _compared(f"{name}, asked for with {' and '.join(_JOINT)}", name, model, both, setting, None)
+        yield from _compared(f"{name}, asked for with {' and '.join(_JOINT)}", name, answers, None)
+
+
+def _answers(model: Model[str], wishes: Sequence[Wish], setting: Setting) -> tuple[list[_Answer], list[_Answer]]:
+    """Return the answers to all wishes, drawn plainly and guided."""
+    plain, guided = ([_answer(model, wish, s, setting) for wish in wishes] for s in (use("temperature"), _GUIDED))
+    return plain, guided
 
 
 def _compared(
-    title: str, name: str, model: Model[str], wishes: Sequence[Wish], setting: Setting, target: Target | None
+    title: str, name: str, answers: tuple[list[_Answer], list[_Answer]], target: Target | None
 ) -> Iterator[Row]:
-    plain = [_answer(model, wish, use("temperature"), setting) for wish in wishes]
-    guided = [_answer(model, wish, _GUIDED, setting) for wish in wishes]
+    plain, guided = answers
     errors = [answer.errors[name] for answer in plain]
     yield Row(
         section=_SECTION,
@@ -71,7 +77,7 @@ def _compared(
         spread=(min(errors), max(errors)),
         target=target,
         peers={"guided, scale 1.5": float(np.mean([answer.errors[name] for answer in guided]))},
-        note=f"Of {len(wishes)} targets; spread over these: {_listed(name, plain)}." if target else "",
+        note=f"Of {len(plain)} targets; spread over these: {_listed(name, plain)}." if target else "",
     )
     if target is not None or name == next(iter(_JOINT)):
         yield Row(

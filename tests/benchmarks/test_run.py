@@ -37,13 +37,19 @@ def test_what_was_measured_is_printed_and_kept(
     assert "| peers | a number" in (tmp_path / "results" / "molecules.md").read_text(encoding="utf-8")
 
 
+def test_make_bench_names_what_the_benchmark_takes() -> None:
+    makefile = (Path(run.__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    _, _, arguments = makefile.partition("benchmarks/run.py")
+    assert run._parser().parse_args(arguments.splitlines()[0].split()).domain == "molecules"
+
+
 def test_a_missed_target_fails_and_is_kept(found: dict[str, Any], tmp_path: Path) -> None:
     found["peers"] = 0.5
     assert run.main(["molecules", "--only", "peers"]) == 1
     assert "| 0.5 |  | FAIL |" in (tmp_path / "results" / "molecules.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", ["--quick", "--ungated"])
+@pytest.mark.parametrize("option", ["--quick", "--ungated", "--samples=300"])
 def test_what_is_only_tried_is_not_kept(
     found: dict[str, Any], option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

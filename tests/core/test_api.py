@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +26,7 @@ from genwright.model import Model
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
-from genwright.specs import ModelSpec, SamplerSpec
+from genwright.specs import ModelSpec, ReviewerSpec, SamplerSpec
 from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_registry
 
@@ -111,7 +113,7 @@ def test_a_run_records_all_that_decides_its_samples(toy_model: Model[str], store
     assert (run.model, run.checkpoint) == ("rounds/toy", checkpoint.digest)
     assert run.config == {
         "sampler": {"name": "guided", "scale": 2.0, "inner": {"name": "top-p", "p": 0.9}},
-        "sampler_version": 1,
+        "samplers": ["guided@1", "top-p@1"],
         "where": {"letters": 3.0, "start": "ab"},
         "rows": 128,
         "reviewers": ["quiet"],
@@ -120,7 +122,7 @@ def test_a_run_records_all_that_decides_its_samples(toy_model: Model[str], store
     assert store.checkpoint(checkpoint.digest).files == checkpoint.files
     assert json.loads(store.checkpoint(checkpoint.digest).card)["name"] == "rounds/toy"
     assert "genwright-toys 1.0" in run.environment.plugins
-    assert samples.run.id == run.id
+    assert (samples.run.id, samples.run.state) == (run.id, "finished")
     assert gw.audit(samples[3], store=store).outcome == "identical"
 
 
@@ -149,25 +151,47 @@ def test_a_store_may_be_given_by_its_url_and_is_closed_in_the_end(
 ) -> None:
     opened, closed = [], []
 
+    class Tape:
+        def __init__(self) -> None:
+            self.memory = MemoryStore("tape:///0")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.memory, name)
+
+        def close(self) -> None:
+            closed.append(self)
+
     def open_store(where: Any) -> Any:
         opened.append(where)
-        return MemoryStore()
+        return Tape()
 
     monkeypatch.setattr("genwright.recording.open_store", open_store)
-    monkeypatch.setattr(MemoryStore, "close", lambda self: closed.append(self))
-    assert gw.generate(toy_model, 2, store="memory:").store == "memory:"
-    assert (opened, len(closed)) == (["memory:"], 1)
+    assert gw.generate(toy_model, 2, store="tape:///0").store == "tape:///0"
+    assert (opened, len(closed)) == (["tape:///0"], 1)
     with pytest.raises(UnknownName):
-        gw.generate(toy_model, 2, store="memory:", reviewers=["nobody"])
+        gw.generate(toy_model, 2, store="tape:///0", reviewers=["nobody"])
     assert len(closed) == 2
+
+
+def test_samples_in_a_store_of_this_process_keep_it(toy_model: Model[str]) -> None:
+    """Their store was once opened anew from its URL, and was empty."""
+    samples = gw.generate(toy_model, 5, store="memory:")
+    assert samples.report()["soundness"].count == 5
+    assert isinstance(samples.store, MemoryStore)
+    assert [score.metric for score in samples.store.scores(samples.run.id)] == ["soundness"]
 
 
 def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genwright.recording.open_store", lambda where: pytest.fail("a store was opened"))
-    monkeypatch.setattr("genwright.evaluation.open_store", lambda where: pytest.fail("a store was opened"))
     samples = gw.generate(toy_model, 3, store=False)
     assert len(samples.report().values) == 1
     assert gw.evaluate(samples, store=False)["soundness"].count == 3
+
+
+def test_generate_takes_what_stream_takes() -> None:
+    """A slip in a name was once that of another function."""
+    stream, generate = (inspect.signature(function).parameters for function in (gw.stream, gw.generate))
+    assert dict(generate) == dict(stream)
 
 
 # ---- what cannot be asked for
@@ -176,11 +200,14 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"n": 0}, OptionError, "n is a whole number of 1 or more; got 0"),
-        ({"n": -3}, OptionError, "n is a whole number of 1 or more; got -3"),
-        ({"n": True}, OptionError, "n is a whole number of 1 or more; got True"),
-        ({"n": 2.0}, OptionError, "n is a whole number of 1 or more; got 2.0"),
-        ({"batch_size": 0}, OptionError, "batch_size is a whole number of 1 or more; got 0"),
+        ({"n": 0}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 0"),
+        ({"n": -3}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got -3"),
+        ({"n": True}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got True"),
+        ({"n": 2.0}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 2.0"),
+        ({"batch_size": 0}, OptionError, r"batch_size is a whole number from 1 to 2\^63 - 1; got 0"),
+        ({"n": 10**20}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 100000000000000000000"),
+        ({"n": 10**5000}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got a number too long to be written"),
+        ({"batch_size": 10**20}, OptionError, r"batch_size is a whole number from 1 to 2\^63 - 1; got 1000000"),
         ({"rows": 1}, OptionError, "rows is an even number of 2 or more; got 1. The default is 128"),
         ({"rows": 7}, OptionError, "rows is an even number of 2 or more; got 7"),
         ({"rows": 4.0}, OptionError, "rows is an even number of 2 or more; got 4.0"),
@@ -205,6 +232,8 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
         ({"where": {"leters": 3}}, UnknownName, "no condition of rounds named 'leters'. Did you mean 'letters'"),
         ({"where": {"letters": 9}}, ConditionError, "condition 'letters' takes 1 to 8; got 9. Choose a value in"),
         ({"where": {"letters": float("nan")}}, ConditionError, "takes 1 to 8; got nan"),
+        ({"where": {"letters": 10**400}}, ConditionError, "takes 1 to 8; got 1000.*… [(]401 characters[)]. Choose"),
+        ({"where": {"letters": 10**5000}}, ConditionError, "takes 1 to 8; got a number too long to be written. Choose"),
         ({"where": {"letters": "many"}}, ConditionError, "takes a number; got 'many'. Example: letters=1"),
         ({"where": {"letters": True}}, ConditionError, "takes a number; got True"),
         ({"where": {"first": "z"}}, ConditionError, "condition 'first' takes one of a, b, c, d; got 'z'"),
@@ -218,6 +247,17 @@ def test_nothing_is_recorded_if_store_is_false(toy_model: Model[str], monkeypatc
         ({"where": {"start": "a\0b"}}, ConditionError, "takes plain text; got NUL or a lone surrogate in it. Remove"),
         ({"where": {"start": "a\ud800"}}, ConditionError, "takes plain text; got NUL or a lone surrogate in it"),
         ({"where": {"start": "a" * 1_000_000}}, ConditionError, "at most 4096 characters; got 1,000,000. Shorten it"),
+        (
+            {"reviewers": ["loud"]},
+            MismatchError,
+            "reviewer 'loud' is of audio, not of rounds. Reviewers of rounds: quiet",
+        ),
+        (
+            {"device": "foo"},
+            OptionError,
+            "a device is one that this machine has, such as cpu; got 'foo': Expected one of",
+        ),
+        ({"device": "meta"}, OptionError, "got 'meta': Tensor.item.. cannot be called on meta tensors. Try: cpu"),
         ({"model": "rounds/toi"}, UnknownName, "no model named 'rounds/toi'. Did you mean 'rounds/toy'"),
         ({"model": "a\0b"}, UnknownName, "no model named"),
         ({"model": "a\ud800b"}, UnknownName, "no model named"),
@@ -236,12 +276,21 @@ def test_what_cannot_be_done_is_said_before_anything_is_recorded(
 ) -> None:
     monkeypatch.setenv("GENWRIGHT_HOME", str(toy_folder / "none"))
     model = ModelSpec(name="rounds/toy", target=f"genwright:{toy_folder}", summary="", domain="rounds")
-    use_registry(toy_registry(model, SamplerSpec(name="heun", target="x:Y", summary="", reads="denoiser")))
+    heun = SamplerSpec(name="heun", target="x:Y", summary="", reads="denoiser")
+    use_registry(toy_registry(model, heun, ReviewerSpec(name="loud", target="x:Y", summary="", domain="audio")))
     given = {"model": "rounds/toy", "n": 3, "store": store, **changes}
     with pytest.raises(error, match=message):
         gw.stream(given.pop("model"), given.pop("n"), **given)
     assert list(store.runs()) == []
     assert store.info()["checkpoints"] == 0
+
+
+def test_a_model_that_is_loaded_draws_where_it_is(toy_model: Model[str], store: MemoryStore) -> None:
+    """Another device was once ignored, or given to the noise alone."""
+    assert gw.generate(toy_model, 2, store=store, device="cpu").run.environment.device == "cpu"
+    elsewhere = replace(toy_model, family=copy.deepcopy(toy_model.family).to("meta"))
+    with pytest.raises(OptionError, match=r"draws where it is, on meta; got device 'cpu'\. Leave the device out"):
+        gw.generate(elsewhere, 2, store=False, device="cpu")
 
 
 def test_a_model_in_training_cannot_generate(toy_model: Model[str], store: MemoryStore) -> None:

@@ -44,9 +44,11 @@ def test_the_same_model_has_the_same_digest_wherever_it_lies(tmp_path: Path, sav
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "card.json"])
 def test_the_digest_changes_with_any_byte(saved: Checkpoint, name: str) -> None:
+    unnamed = {key: value for key, value in saved.card.items() if key != "weights"}
+    (saved.folder / "card.json").write_text(json.dumps(unnamed))
     path = saved.folder / name
     data = path.read_bytes()
-    digests = {saved.digest}
+    digests = {Checkpoint.open(saved.folder).digest}
     # Bytes inside strings of the card, and of the last weight, so that the files still open.
     for place in (data.rindex(b"toy"), data.rindex(b"toy") + 2) if name == "card.json" else (-1, -3):
         changed = bytearray(data)
@@ -62,6 +64,19 @@ def test_the_files_are_named_with_their_digest_and_size(saved: Checkpoint) -> No
     for name, (digest, size) in saved.files.items():
         data = (saved.folder / name).read_bytes()
         assert (digest, size) == (hashlib.sha256(data).hexdigest(), len(data))
+
+
+def test_weights_other_than_those_of_the_card_are_refused(saved: Checkpoint) -> None:
+    """A file with a flipped bit is sound safetensors; its model once drew other samples without a word."""
+    path = saved.folder / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    message = (
+        f"should have the SHA-256 {saved.card['weights'][:12]} that its card names; they have .*. Copy or download"
+    )
+    with pytest.raises(CheckpointError, match=message):
+        Checkpoint.open(saved.folder)
 
 
 # ---- what is no checkpoint
@@ -85,6 +100,7 @@ def test_a_pickle_under_another_name_is_not_read(saved: Checkpoint) -> None:
         def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
             return (pytest.fail, ("the pickle was run",))
 
+    (saved.folder / "card.json").write_text(json.dumps({"format": 1, **CARD}))
     (saved.folder / "weights.safetensors").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(CheckpointError, match="should hold safetensors; it cannot be read"):
         Checkpoint.open(saved.folder).weights()
@@ -104,6 +120,7 @@ def test_what_is_no_folder_is_said_to_be_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "header"])
 def test_damaged_weights_are_named(saved: Checkpoint, damage: str) -> None:
+    (saved.folder / "card.json").write_text(json.dumps({"format": 1, **CARD}))
     path = saved.folder / "weights.safetensors"
     data = path.read_bytes()
     path.write_bytes({"cut": data[:-5], "emptied": b"", "header": b"\xff" * 8 + data[8:]}[damage])
@@ -120,6 +137,21 @@ def test_damaged_weights_are_named(saved: Checkpoint, damage: str) -> None:
         ('{"format": 1, "name": "x"}', "it has no domain, recipe, encoder, conditions. Copy or download"),
         (json.dumps({**CARD, "format": 2}), "has format 2; this version reads 1. Upgrade genwright-core"),
         (json.dumps({**CARD, "format": "1"}), "has format 1; this version reads 1"),
+        ("[" * 100_000, "card.json should hold JSON; got: maximum recursion depth"),
+        (f'{{"format": {"1" * 5000}}}', "card.json should hold JSON; got: Exceeds the limit"),
+        *(
+            (json.dumps({"format": 1, **CARD, name: value}), f"its {name} is of type {type(value).__name__}. Copy or")
+            for name, value in [
+                ("name", None),
+                ("domain", []),
+                ("recipe", 5),
+                ("encoder", []),
+                ("conditions", "x"),
+                ("components", []),
+                ("parameters", "many"),
+                ("weights", 7),
+            ]
+        ),
     ],
 )
 def test_a_card_that_cannot_be_used_is_named(saved: Checkpoint, text: str, message: str) -> None:

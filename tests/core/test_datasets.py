@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,33 @@ def test_a_path_that_does_not_exist_is_told_so() -> None:
         locate("no.txt")
 
 
+def test_a_name_that_is_too_long_for_a_path_is_unknown() -> None:
+    """The system once answered in its own way."""
+    with pytest.raises(UnknownName, match="there is no dataset named 'xxx"):
+        locate("x" * 300)
+
+
+def test_a_file_that_cannot_be_read_keeps_nobody_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One such file in the mirror once took the whole list of data sets down."""
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "a.txt").write_bytes(b"secret")
+    (tmp_path / "mirror" / "b.txt").write_bytes(CONTENT)
+    monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", str(tmp_path / "mirror"))
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "a.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert find(dataset("http://nowhere.invalid/claves.txt")) == tmp_path / "mirror" / "b.txt"
+    with pytest.raises(DataError, match=r"a\.txt cannot. Check that it is there, and its permissions."):
+        digest(tmp_path / "mirror" / "a.txt")
+
+
 def test_an_unknown_name_is_met_with_near_ones(claves: None) -> None:
     with pytest.raises(UnknownName, match=r"no dataset named 'clave'\. Did you mean 'claves'"):
         locate("clave")
@@ -120,6 +149,17 @@ def test_a_digest_is_computed_again_only_when_the_file_changed(tmp_path: Path, m
     assert digest(file) == hashlib.sha256(CONTENT + b"more").hexdigest()
     monkeypatch.setattr("genwright.datasets._digest", lambda path: pytest.fail("computed again"))
     assert digest(file) == hashlib.sha256(CONTENT + b"more").hexdigest()
+
+
+def test_the_digest_of_a_folder_is_of_the_names_and_bytes_of_its_files(tmp_path: Path) -> None:
+    digests = set()
+    for name, content in [("a", b"1"), ("b", b"1"), ("b", b"2"), ("deep/b", b"2")]:
+        folder = tmp_path / str(len(digests)) / "data"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(content)
+        digests.add(digest(folder))
+    assert len(digests) == 4
+    assert digest(shutil.copytree(folder, tmp_path / "copy")) == digest(folder)
 
 
 def test_a_damaged_index_of_digests_is_made_anew(tmp_path: Path, cache: Path) -> None:

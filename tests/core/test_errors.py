@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import genwright.errors
@@ -7,7 +9,8 @@ from genwright.errors import GenwrightError, OptionError, UnknownName, UsageErro
 
 
 def every() -> list[type[GenwrightError]]:
-    return [getattr(genwright.errors, name) for name in genwright.errors.__all__]
+    public = [getattr(genwright.errors, name) for name in genwright.errors.__all__]
+    return [thing for thing in public if isinstance(thing, type)]
 
 
 def test_every_error_is_one_of_ours_with_a_code_of_its_own() -> None:
@@ -16,13 +19,13 @@ def test_every_error_is_one_of_ours_with_a_code_of_its_own() -> None:
 
 
 def test_the_tree_drawn_in_the_module_is_the_one_there_is() -> None:
-    drawn = genwright.errors.__doc__ or ""
-    parents = {"├": GenwrightError, "│": UsageError}
-    for line in drawn.splitlines():
-        name = next((word for word in line.split() if word in genwright.errors.__all__), None)
-        if name and line[0] in parents:
-            assert issubclass(getattr(genwright.errors, name), parents[line[0]]), name
-    assert all(error.__name__ in drawn for error in every())
+    """What is under the last branch was once not looked at."""
+    path: list[str] = []
+    drawn = {}
+    for branch, name in re.findall(r"^([│├└─ ]*)(\w+)(?=  |$)", genwright.errors.__doc__ or "", re.MULTILINE):
+        path = [*path[: len(branch) // 4], name]
+        drawn[name] = path[-2] if len(path) > 1 else "Exception"
+    assert drawn == {error.__name__: error.__base__.__name__ for error in every()}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +40,14 @@ def test_an_unknown_name_offers_the_nearest(name: str, known: list[str], message
     error = UnknownName("sampler", name, known)
     assert str(error) == message
     assert (error.kind, error.name, error.known) == ("sampler", name, sorted(known))
-    assert str(UnknownName("sampler", name, known, "Install it.")) == f"{message} Install it."
+    advised = message.removesuffix(" None is installed.")
+    assert str(UnknownName("sampler", name, known, "Install it.")) == f"{advised} Install it."
+
+
+def test_a_name_is_shown_in_part_where_it_is_very_long() -> None:
+    """A message was once as long as what was given: a megabyte."""
+    error = UnknownName("sampler", "x" * 10**6, ["top-p"])
+    assert str(error) == f"there is no sampler named '{'x' * 59}… (1,000,002 characters). Known: top-p."
 
 
 def test_errors_of_use_are_told_from_others() -> None:

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import genwright as gw
+from genwright.datasets import digest
 from genwright.errors import (
     DataError,
+    MismatchError,
     UnknownName,
     UsageError,
 )
+from genwright.metrics import Value
 from genwright.registry import Registry
 from genwright.samples import Samples
+from genwright.specs import DatasetSpec, MetricSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import ROUNDS
+from genwright.testing.toys import ROUNDS, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -35,7 +39,9 @@ def test_a_report_beside_a_reference(recorded: Samples[str], store: MemoryStore,
     report = gw.evaluate(recorded, reference=reference)
     assert report["variety"].value == len(set(recorded.items) & set(ROUNDS)) / 32
     assert report.baseline["soundness"].value == 1.0
-    assert report.baseline["variety"].value == 30 / 32
+    # Sixteen rounds beside the sixteen others, or thirty spellings of rounds beside those of any other half.
+    assert (report.baseline["variety"].value == 0) == (form == "items")
+    assert report.baseline["variety"].count == (16 if form == "items" else 30)
     name = "32 items" if form == "items" else str(rounds_file)
     assert report.reference == name
     assert {score.detail for score in store.scores(recorded.run.id)} == {f"reference {name}"}
@@ -58,8 +64,63 @@ def test_what_cannot_be_evaluated_is_said(recorded: Samples[str], tmp_path: Path
     with pytest.raises(UsageError, match="metrics are computed from samples; there are none"):
         gw.evaluate([], domain="rounds")
     (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(DataError, match=r"a reference holds items of rounds; .*empty\.txt holds none"):
+    with pytest.raises(DataError, match=r"holds items of rounds; .*empty\.txt holds none. Give another"):
         recorded.report(reference=tmp_path / "empty.txt")
+
+
+def test_a_metric_of_another_domain_is_refused(recorded: Samples[str], use_registry: UseRegistry) -> None:
+    use_registry(toy_registry(MetricSpec(name="loudness", target="x:Y", summary="", domain="audio")))
+    with pytest.raises(MismatchError, match=r"'loudness' is of audio, not of rounds. Metrics of rounds: sound"):
+        recorded.report(metrics=["loudness"])
+
+
+def test_a_file_is_read_and_not_spelled(rounds_file: Path) -> None:
+    """The characters of its name were once measured."""
+    for source in (rounds_file, str(rounds_file)):
+        assert gw.evaluate(source, domain="rounds", store=False)["soundness"] == Value(value=1.0, count=128)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_a_baseline_is_measured_of_is_not_what_it_is_compared_with(count: int) -> None:
+    """The reference was once compared with itself, so that nothing of it was new."""
+    report = gw.evaluate(["ab", "bc"], domain="rounds", reference=ROUNDS[:count])
+    assert {name: value.value for name, value in report.baseline.items()} == (
+        {} if count == 1 else {"soundness": 1.0, "variety": 0.0}
+    )
+
+
+def test_an_evaluation_is_recorded_as_a_run_of_its_own(store: MemoryStore, recorded: Samples[str]) -> None:
+    """Runs of this kind were once spoken of everywhere, and there were none."""
+    recorded.report(reference=list(ROUNDS))
+    (run,) = store.runs(kind="evaluate")
+    assert (run.state, run.parent, run.checkpoint) == ("finished", recorded.run.id, recorded.run.checkpoint)
+    assert run.config == {"reference": "32 items", "metrics": ["soundness", "variety"]}
+    assert store.run("LAST").id == recorded.run.id
+
+
+def test_a_named_data_set_is_read_by_what_its_spec_names(
+    recorded: Samples[str], tmp_path: Path, use_registry: UseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the conformance kit once called the reader of a data set."""
+    (tmp_path / "odd.txt").write_text("abcd;cda")
+    spec = DatasetSpec(
+        name="odd",
+        target=f"{__name__}:read_odd",
+        summary="",
+        domain="rounds",
+        url="",
+        sha256=digest(tmp_path / "odd.txt"),
+        licence="CC0-1.0",
+        rows=2,
+    )
+    monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", str(tmp_path))
+    monkeypatch.setattr("genwright.datasets.registry", lambda: use_registry(toy_registry(spec)))
+    assert recorded.report(reference="odd")["variety"].value == len({"abcd", "cda"} & set(recorded.items)) / 2
+
+
+def read_odd(path: Path, *, strict: bool = False) -> Iterator[str]:
+    """Yield rounds that are parted by semicolons."""
+    yield from path.read_text().split(";")
 
 
 def test_values_are_recorded_where_they_are_wanted(recorded: Samples[str], store: MemoryStore) -> None:
@@ -67,3 +128,12 @@ def test_values_are_recorded_where_they_are_wanted(recorded: Samples[str], store
     assert store.scores(recorded.run.id) == []
     with pytest.raises(UnknownName, match="no run named"):
         gw.evaluate(recorded, store=MemoryStore())
+
+
+def test_a_malformed_item_of_the_reference_ends_a_strict_evaluation(recorded: Samples[str], tmp_path: Path) -> None:
+    path = tmp_path / "mixed.txt"
+    path.write_text("abcd\nzz\ncda\n")
+    with pytest.raises(DataError, match=r"mixed\.txt, line 2: 'zz' is no round"):
+        recorded.report(reference=path, strict=True)
+    with pytest.warns(UserWarning, match=r"mixed\.txt, line 2 was passed over"):
+        recorded.report(reference=path)

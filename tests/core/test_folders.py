@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from genwright.folders import cache_folder, data_folder, store_url
+from genwright.errors import UsageError
+from genwright.folders import cache_folder, data_folder, store_file, store_url
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +34,42 @@ def test_the_default_store_is_in_the_data_folder_unless_it_is_named(
     assert store_url() == f"sqlite:///{user}/store.sqlite"
     monkeypatch.setenv("GENWRIGHT_STORE", "memory:")
     assert store_url() == "memory:"
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b", "a b", "ä"])
+def test_the_default_store_is_in_the_data_folder_whatever_its_name(
+    user: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("GENWRIGHT_HOME", str(user / name))
+    assert store_file(store_url()) == (user / name / "store.sqlite", False)
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:////tmp/a.db", ("/tmp/a.db", False)),
+        ("sqlite:////tmp/a.db?mode=ro", ("/tmp/a.db", True)),
+        ("sqlite:////tmp/a%20b#c.db", ("/tmp/a b#c.db", False)),
+    ],
+)
+def test_a_url_of_sqlite_names_a_file(url: str, file: tuple[str, bool]) -> None:
+    assert store_file(url) == (Path(file[0]), file[1])
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        *(
+            (url, r"a store in SQLite is a file, sqlite:///path; got .*In memory it is memory:")
+            for url in ("sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///?mode=ro")
+        ),
+        ("sqlite:store", r"is sqlite:///path; got 'sqlite:store'. Write three slashes."),
+        ("sqlite://tmp/a.db", r"is sqlite:///path; got 'sqlite://tmp/a.db'. Write three slashes."),
+        ("sqlite:///a.db?mode=foo", r"is only read with \?mode=ro; got \?mode=foo. Write that, or nothing."),
+        ("sqlite:///a.db?cache=shared", r"is only read with \?mode=ro; got \?cache=shared."),
+    ],
+)
+def test_a_url_that_asks_for_something_else_is_refused(url: str, message: str) -> None:
+    """The part after two slashes was once taken for a host, and the rest for the file."""
+    with pytest.raises(UsageError, match=message):
+        store_file(url)

@@ -1,26 +1,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from torch import Tensor
 
 from genwright.errors import MismatchError, OptionError
 from genwright.generation import Generation, make_sampler, reviewed, suited
 from genwright.model import Model
+from genwright.readings import Condition, NextToken
 from genwright.recipe import Component, use
 from genwright.registry import Registry
+from genwright.sampler import Sampler
 from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Temperature, TopP
 from genwright.samples import Samples
+from genwright.seeds import Noise
 from genwright.specs import SamplerSpec
 from genwright.testing.toys import Quiet, toy_registry
 
 
 def generation(model: Model[str], **changes: Any) -> Generation[str]:
     fields: dict[str, Any] = {"sampler": use("temperature"), "where": {}, "seed": 5, "rows": 128}
-    return Generation(model=model, registry=toy_registry(), **(fields | changes))
+    return Generation(model=model, **(fields | {"registry": toy_registry()} | changes))
 
 
 @pytest.mark.parametrize("indices", [[0], [99], [3, 2, 1], [50, 50], list(range(99, -1, -1)), [17, *range(40, 60)]])
@@ -88,3 +92,23 @@ def test_only_samples_without_a_flaw_are_reviewed(recorded: Samples[str]) -> Non
     for sample in found:
         expected = [len(sample.item) <= 3, len(sample.item) <= 1] if sample.is_valid else []
         assert [review.passed for review in sample.reviews] == expected
+
+
+class Counting(Sampler[NextToken]):
+    """Draws at temperature 1, and takes down how many threads it was given."""
+
+    seen: ClassVar[list[int]] = []
+
+    def sample(self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        """Return one sample a row of noise."""
+        self.seen.append(torch.get_num_threads())
+        return Temperature().sample(reading, noise, condition, rows=rows)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_draws_has_the_threads_that_are_recorded(toy_model: Model[str], threads: int) -> None:
+    spec = SamplerSpec(name="counting", target=f"{__name__}:Counting", summary="", reads="next-token")
+    before = torch.get_num_threads()
+    list(generation(toy_model, sampler=use("counting"), registry=toy_registry(spec), threads=threads).items([0]))
+    assert Counting.seen.pop() == threads
+    assert torch.get_num_threads() == before

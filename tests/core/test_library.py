@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genwright.checkpoint import Checkpoint
-from genwright.errors import CheckpointError, UnknownName
+from genwright.errors import CheckpointError, PluginError, UnknownName
 from genwright.library import find, find_digest, models_folder, names
 from genwright.registry import Registry
 from genwright.specs import ModelSpec
@@ -33,7 +33,7 @@ def digest(toy_folder: Path) -> str:
 
 def test_models_of_plugins_come_before_those_trained_here(registry: Registry, toy_folder: Path, home: Path) -> None:
     shutil.copytree(toy_folder, models_folder() / "rounds" / "mine")
-    assert [(name, folder) for name, folder, _ in names(registry)] == [
+    assert [(name, opening().folder) for name, opening, _ in names(registry)] == [
         ("rounds/toy", toy_folder),
         ("rounds/mine", home / "models" / "rounds" / "mine"),
     ]
@@ -43,6 +43,22 @@ def test_models_of_plugins_come_before_those_trained_here(registry: Registry, to
 def test_a_model_is_found_by_name_domain_folder_and_digest(registry: Registry, toy_folder: Path, digest: str) -> None:
     for name in ("rounds/toy", "rounds", str(toy_folder), toy_folder, digest, digest[:8]):
         assert find(name, registry).digest == digest
+
+
+def test_a_plugins_model_is_not_replaced_by_one_trained_here(registry: Registry, toy_folder: Path) -> None:
+    shutil.copytree(toy_folder, models_folder() / "rounds" / "toy")
+    assert find("rounds/toy", registry).folder == toy_folder
+
+
+def test_a_model_that_is_broken_breaks_no_other(registry: Registry, toy_folder: Path, digest: str) -> None:
+    """One spec of a package that is missing once stopped every use of any model."""
+    lost = ModelSpec(name="rounds/lost", target="no_such_package:model", summary="", domain="rounds", origin="toys 1")
+    broken = toy_registry(*(spec for spec in registry.specs("model")), lost)
+    for name in ("rounds/toy", "rounds", digest):
+        assert find(name, broken).digest == digest
+    assert find_digest(digest, broken).digest == digest
+    with pytest.raises(PluginError, match=r"'rounds/lost' of toys 1 needs no_such_package:model; got: No module named"):
+        find("rounds/lost", broken)
 
 
 def test_a_digest_of_fewer_than_eight_digits_is_no_name(registry: Registry, digest: str) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +33,7 @@ def fresh(registry: Registry, seed: int = 0) -> Model[str]:
     recipe = toy_recipe("none", seed=seed)
     encoder = new_encoder(recipe, registry)
     encoder.fit(ROUNDS)
-    return Model.new(recipe, encoder, ConditionSpace(scalars={"letters": (4.5, 2.0)}), registry)
+    return Model.new(recipe, encoder, ConditionSpace(scalars={"letters": (4.5, 0.6)}), registry)
 
 
 def test_first_weights_depend_on_the_seed_alone(registry: Registry) -> None:
@@ -67,8 +69,19 @@ def test_whole_numbers_are_not_halved(registry: Registry, tmp_path: Path) -> Non
     assert saved.weights()["count"].tolist() == [70_001]
 
 
+def test_weights_beyond_half_precision_are_not_halved(registry: Registry, tmp_path: Path) -> None:
+    """They were once infinite in the checkpoint, without a word."""
+    model = fresh(registry)
+    model.family.register_buffer("large", torch.tensor([70_001.0, 1.0]))
+    model.family.register_buffer("mask", torch.tensor([-torch.inf, 1.0]))
+    kept = model.save(tmp_path / "m", name="rounds/m", training={}).weights()
+    assert (kept["large"].tolist(), kept["large"].dtype) == ([70_001.0, 1.0], torch.float32)
+    assert kept["mask"].dtype == torch.float16
+
+
 @pytest.mark.parametrize("change", ["missing", "more", "shape"])
 def test_weights_that_do_not_fit_the_card_are_refused(copied: Path, registry: Registry, change: str) -> None:
+    change_card(copied, lambda card: card.pop("weights"))
     path = copied / "weights.safetensors"
     weights = load_file(path)
     name = "network.norm.weight"
@@ -79,6 +92,33 @@ def test_weights_that_do_not_fit_the_card_are_refused(copied: Path, registry: Re
     save_file(weights, path)
     with pytest.raises(CheckpointError, match=r"should fit the networks that its card describes; they do not: .*again"):
         Model.load(copied, registry)
+
+
+def change_card(folder: Path, change: Callable[[Any], object]) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    change(card)
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda card: card["recipe"].update(encoder=None), "rounds with the encoder None"),
+        (lambda card: card.update(domain="molecules"), "its recipe is of rounds"),
+        (lambda card: card.update(conditions={}), "KeyError"),
+        (lambda card: card["conditions"].update(scalars=[["letters"]]), "ValueError"),
+        (lambda card: card.update(encoder={}), "KeyError"),
+        (lambda card: card.update(encoder={"alphabet": 4}), "TypeError"),
+        (lambda card: card["components"].update(family=5), "made with family 5; installed is autoregressive@1"),
+    ],
+)
+def test_a_card_with_wrong_content_is_named(
+    copied: Path, registry: Registry, change: Callable[[Any], object], found: str
+) -> None:
+    change_card(copied, change)
+    with pytest.raises(CheckpointError, match=found) as caught:
+        Model.load(copied, registry)
+    assert str(copied) in str(caught.value)
 
 
 def test_a_card_of_another_network_does_not_fit_the_weights(copied: Path, registry: Registry) -> None:
@@ -110,10 +150,20 @@ def test_what_is_asked_for_becomes_one_row(toy_model: Model[str]) -> None:
     condition = toy_model.condition({"letters": 3, "start": "bc"})
     assert condition.scalars.tolist() == [[3.0]]
     assert condition.labels.shape == (1, 0)
-    assert condition.prefix.tolist() == [list(toy_model.encoder.prefix("bc"))]
+    assert condition.prefix.tolist() == list(toy_model.encoder.prefix("bc"))
     assert toy_model.condition({}).scalars.isnan().all()
     assert toy_model.condition({}).prefix.shape == (1, 0)
     assert toy_model.asked({"letters": 3, "start": "bc"}) == {"letters": 3.0, "start": "bc"}
+
+
+def test_what_is_far_from_what_was_learned_is_warned_of(registry: Registry) -> None:
+    model = fresh(registry)
+    with pytest.warns(
+        UserWarning,
+        match=r"^condition 'letters' asks for 1; this model learned 4\.5 ± 0\.6, so expect samples that are poor or "
+        r"miss it\. Ask for 1\.5 to 7\.5\.$",
+    ):
+        assert model.condition({"letters": 1}).scalars.tolist() == [[1.0]]
 
 
 def test_a_condition_that_was_not_learned_says_which_were(toy_model: Model[str]) -> None:

@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def test_equal_recipes_have_one_digest() -> None:
     assert one.digest == other.digest
 
 
+def test_the_digest_of_a_recipe_that_states_no_data_does_not_speak_of_them() -> None:
+    assert "data_sha256" not in RECIPE.to_json()
+    stated = replace(RECIPE, data_sha256="ab" * 32)
+    assert stated.digest != RECIPE.digest
+    assert Recipe.from_json(stated.to_json()) == stated
+
+
 def test_the_digest_is_frozen() -> None:
     made = runpy.run_path(str(GOLDEN / "rewrite.py"))["GOLDEN"]["recipe"]()
     assert made == json.loads((GOLDEN / "recipe.json").read_text())
@@ -118,6 +126,11 @@ def test_what_is_no_component_is_refused(data: object) -> None:
         ({"data": None}, "a recipe's data is text; got None"),
         ({"family": "autoregressive"}, "a recipe's family is a component; got 'autoregressive'. Write it as use"),
         ({"backbone": None}, "a recipe's backbone is a component; got None"),
+        (
+            {"backbone": use("transformer", width=float("nan"))},
+            "options of a recipe's backbone are finite numbers, text",
+        ),
+        ({"encoder": use("letters", day=date(2026, 11, 1))}, r"recipe's encoder are .*; got {'day': datetime.date.*so"),
         ({"encoder": 3}, "a recipe's encoder is a component; got 3"),
         ({"conditions": "letters"}, "a recipe's conditions are several names; got 'letters'. Write them as a list"),
         ({"conditions": (3,)}, r"a recipe's conditions are several names; got \(3,\)"),

@@ -10,6 +10,7 @@ import pytest
 
 import genwright as gw
 from genwright.errors import (
+    StoreError,
     UnknownName,
     UsageError,
 )
@@ -68,6 +69,11 @@ def test_resuming_draws_exactly_what_is_missing(toy_model: Model[str], store: Me
     assert [sample.item for sample in drawn] == [whole[index] for index in sorted(gone)]
     assert list(store.samples()) == complete
     assert only(store).state == "finished"
+
+
+def test_a_run_is_resumed_in_a_store() -> None:
+    with pytest.raises(UsageError, match=r"a run is resumed in the store that holds it; got store=False. Name"):
+        gw.resume(store=False)  # type: ignore[arg-type]
 
 
 def test_a_run_that_is_being_resumed_is_running_and_keeps_its_notes(toy_model: Model[str], store: MemoryStore) -> None:
@@ -177,6 +183,24 @@ def test_a_run_that_fails_says_why(toy_model: Model[str], store: MemoryStore, mo
     with pytest.raises(RuntimeError, match="in the works"):
         gw.generate(toy_model, 3, store=store)
     assert (only(store).state, only(store).error) == ("failed", r"RuntimeError: a \0 in the works")
+
+
+def test_a_store_that_fails_in_the_end_does_not_hide_why(
+    toy_model: Model[str], store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error that ended the run once gave way to that of the store."""
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(store, "finish_run", fail)
+    with pytest.raises(StoreError, match="the disk is gone"):
+        gw.generate(toy_model, 3, store=store)
+    monkeypatch.setattr(type(toy_model.domain), "check", lambda self, item: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        gw.generate(toy_model, 3, store=store)
+    newest = next(store.runs())
+    assert caught.value.__notes__ == [f"The end of run {newest.id} could not be recorded: the disk is gone"]
 
 
 def test_observers_are_told_of_training_steps(tmp_path: Path, rounds_file: Path, use_registry: UseRegistry) -> None:

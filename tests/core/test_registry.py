@@ -142,12 +142,43 @@ def test_an_unknown_name_is_met_with_near_ones_and_the_plugins_that_were_refused
         (
             HEAD + "@hookimpl\ndef register_samplers():\n"
             "    yield SamplerSpec(name='x', target='a:b', summary='', reads='entrails')",
-            r"reads of sampler 'x' is among 'next-token', 'denoiser', 'unmasker', 'decoder'; got 'entrails'\.",
+            r"option 'reads' of sampler 'x' takes one of 'next-token', .*, 'decoder' or one of '\*'; got 'entrails'\.",
         ),
         (
             HEAD + "@hookimpl\ndef register_families():\n    yield FamilySpec(name='x', target='a:b', summary='',"
             " spaces=('tokens',), reads='decoder', roles={'network': 'casual'})",
-            r"roles of family 'x' is among 'causal', .*; got 'casual'\.",
+            r"'roles' of family 'x' takes a table, each value one of 'causal', .*; got {'network': 'casual'}\.",
+        ),
+        *(
+            (HEAD + f"@hookimpl\ndef {hook}():\n    yield {spec}", reason)
+            for hook, spec, reason in [
+                (
+                    "register_commands",
+                    "CommandSpec(name='x', target='a:b', summary=None)",
+                    r"option 'summary' of command 'x' takes text; got None\.",
+                ),
+                (
+                    "register_stores",
+                    "StoreSpec(name='x', target='a:b', summary='', version='two')",
+                    r"option 'version' of store 'x' takes a whole number; got 'two'\.",
+                ),
+                (
+                    "register_datasets",
+                    "DatasetSpec(name='x', target='a:b', summary='', domain='d', url=None, sha256='', "
+                    "licence='', rows=1)",
+                    r"option 'url' of dataset 'x' takes text; got None\.",
+                ),
+                (
+                    "register_encoders",
+                    "EncoderSpec(name='x', target='a:b', summary='', domain='d', space='words')",
+                    r"option 'space' of encoder 'x' takes one of 'tokens', 'continuous'; got 'words'\.",
+                ),
+            ]
+        ),
+        (
+            HEAD + "@hookimpl\ndef register_models():\n    for name in ('m/a', 'm/b'):\n"
+            "        yield ModelSpec(name=name, target='a:b', summary='', domain='m', default=True)",
+            r"default model of 'm' of genwright-bad 0\.3\.1 is already that of genwright-bad 0\.3\.1\. Uninstall",
         ),
         (
             HEAD + "@hookimpl\ndef register_stores():\n    for _ in range(2):\n"

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +50,17 @@ def test_an_unknown_scheme_names_those_there_are() -> None:
 def test_a_path_is_not_taken_for_a_url() -> None:
     with pytest.raises(UsageError, match=r"named by a URL; got 'a.sqlite'. For a file write sqlite:///a.sqlite."):
         open_store("a.sqlite")
+
+
+@pytest.mark.parametrize("where", [True, False, Path("runs.sqlite")])
+def test_what_is_neither_store_nor_url_is_refused(where: Any) -> None:
+    with pytest.raises(UsageError, match=r"a store is named by a URL; got .*For a file write sqlite:///PATH."):
+        open_store(where)
+
+
+def test_a_place_that_is_no_plain_text_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"a store's URL is plain text; got .*udcff.db', with a lone surrogate in it"):
+        open_store("sqlite:////tmp/\udcff.db")
 
 
 def test_the_environment_names_the_default_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +17,18 @@ from genwright.errors import (
     GenwrightError,
     OptionError,
     RecipeError,
+    TrainingError,
     UnknownName,
 )
+from genwright.family import Family
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
+from genwright.specs import ModelSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import toy_recipe
+from genwright.testing.toys import toy_recipe, toy_registry
+from genwright.trainer import Trainer
+from genwright.training import prepared
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -70,12 +76,69 @@ def test_a_model_is_trained_kept_and_recorded(tmp_path: Path, rounds_file: Path,
     run = only(store)
     assert (run.kind, run.state, run.model, run.seed) == ("train", "finished", "rounds/quick", 0)
     assert gw.Recipe.from_json(run.config["recipe"]) == model.recipe
+    assert model.recipe.data_sha256 == hashlib.sha256(rounds_file.read_bytes()).hexdigest()
     assert model.checkpoint is not None
+    made = {score.detail for score in store.scores(run.id)}
+    assert made == {f"checkpoint {model.checkpoint.digest}"}
     card = json.loads(store.checkpoint(model.checkpoint.digest).card)
+    losses = {"train/loss": card["training"]["losses"]["loss"], "train/held out": card["training"]["held_out_loss"]}
+    assert {score.metric: score.value for score in store.scores(run.id)} == losses
     assert card["training"]["steps"] == 4
     assert card["training"]["examples"] == 128
     assert 0.5 < card["training"]["held_out_loss"] < 3
     assert len(gw.generate(model, 3, store=store)) == 3
+
+
+def test_the_held_out_loss_is_taken_where_the_model_was_trained(
+    tmp_path: Path, rounds_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model was once brought back from the GPU before its loss, and the trained model was lost."""
+    done: list[str] = []
+    validate, cpu = Trainer.validate, Family.cpu
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (done.append("measured"), validate(trainer))[1])
+    monkeypatch.setattr(Family, "cpu", lambda family: (done.append("brought back"), cpu(family))[1])
+    gw.train(quick(rounds_file, held_out=0.1), folder=tmp_path / "m", store=False, device="cpu")
+    assert done == ["measured", "brought back"]
+
+
+def test_the_held_out_loss_on_the_card_is_that_of_the_weights_beside_it(
+    tmp_path: Path, rounds_file: Path, toys: Registry
+) -> None:
+    recipe = quick(rounds_file, held_out=0.1)
+    model = gw.train(recipe, folder=tmp_path / "m", store=False, device="cpu")
+    _, examples = prepared(recipe, model.domain, rounds_file.read_text().split(), toys)
+    assert model.checkpoint is not None
+    expected = Trainer(recipe, model.family, examples, accelerator="cpu").validate()
+    assert model.checkpoint.card["training"]["held_out_loss"] == expected
+
+
+def test_a_recipe_that_states_its_data_is_held_to_them(tmp_path: Path, rounds_file: Path) -> None:
+    """A recipe names data by a path, behind which others may lie by the time it is trained again."""
+    trained = gw.train(quick(rounds_file), folder=tmp_path / "one", store=False, device="cpu").recipe
+    other = tmp_path / "other.txt"
+    other.write_text(rounds_file.read_text() + "abcd\n")
+    gw.train(trained, folder=tmp_path / "two", store=False, device="cpu")
+    with pytest.raises(
+        DataError, match=rf"with the SHA-256 {trained.data_sha256[:12]}; .*other\.txt has .* leave data_"
+    ):
+        gw.train(replace(trained, data=str(other)), folder=tmp_path / "three", store=False, device="cpu")
+
+
+def test_two_do_not_train_into_one_folder_at_once(tmp_path: Path, rounds_file: Path) -> None:
+    """They once shared the file of where training stands, and the first failed after its last step."""
+
+    def again(progress: object) -> None:
+        with pytest.raises(TrainingError, match=r"by one process at a time; another trains into .*m\. Wait for it"):
+            gw.train(quick(rounds_file), folder=tmp_path / "m", store=False, device="cpu")
+
+    gw.train(quick(rounds_file), folder=tmp_path / "m", store=False, device="cpu", on_report=again)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path: Path, rounds_file: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"m cannot be made: Not a directory\. Choose another"):
+        gw.train(quick(rounds_file), folder=tmp_path / "file" / "deep" / "m", store=False, device="cpu")
 
 
 def test_a_model_without_held_out_data_is_kept(tmp_path: Path, rounds_file: Path) -> None:
@@ -167,9 +230,29 @@ def test_a_folder_that_is_taken_is_refused_before_training(tmp_path: Path, round
         gw.train(quick(rounds_file), folder=tmp_path, store=False, on_report=lambda progress: pytest.fail("trained"))
 
 
+def test_a_model_that_came_with_a_plugin_is_not_replaced(
+    tmp_path: Path, rounds_file: Path, use_registry: UseRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One trained here once took its name, and was drawn from in its place."""
+    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path))
+    use_registry(toy_registry(ModelSpec(name="rounds/toy", target="a:b", summary="", domain="rounds")))
+    with pytest.raises(OptionError, match="'rounds/toy' is the name of a model that came with a plugin"):
+        gw.train(quick(rounds_file), name="rounds/toy", store=False)
+
+
 @pytest.mark.parametrize(
     "name", ["quick", "rounds", "rounds/", "other/quick", "rounds/../quick", "rounds/A b", "rounds/a/b"]
 )
 def test_a_model_is_named_after_its_domain(tmp_path: Path, rounds_file: Path, name: str) -> None:
-    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something", in lower case; got '):
+    with pytest.raises(OptionError, match=r'a model of rounds is named "rounds/something": lower-case words, .*; got '):
         gw.train(quick(rounds_file), name=name, folder=tmp_path / "m", store=False)
+
+
+def test_a_malformed_item_of_the_data_ends_a_strict_training(tmp_path: Path) -> None:
+    """What `strict` promises of every reader could not once be asked for."""
+    path = tmp_path / "mixed.txt"
+    path.write_text("abcd\nbcd\nzz\ncda\ndab\n")
+    with pytest.raises(DataError, match=r"mixed\.txt, line 3: 'zz' is no round"):
+        gw.train(quick(path), folder=tmp_path / "strict", store=False, device="cpu", strict=True)
+    with pytest.warns(UserWarning, match=r"mixed\.txt, line 3 was passed over"):
+        gw.train(quick(path), folder=tmp_path / "lax", store=False, device="cpu")

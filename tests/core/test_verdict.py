@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 import genwright as gw
+from genwright.builtin import register_samplers
 from genwright.errors import (
     CheckpointError,
     MismatchError,
+    StoreReadOnly,
     UnknownName,
 )
 from genwright.model import Model
-from genwright.registry import Registry
+from genwright.registry import Plugin, Registry
 from genwright.samples import Samples
 from genwright.store import MemoryStore, Record
+from genwright.testing.toys import toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -42,6 +45,22 @@ def test_one_sample_is_audited_by_itself_and_its_replay_is_finished(store: Memor
     for sample in (recorded[29], recorded[7].id):
         assert gw.audit(sample, store=store).outcome == "identical"
     assert [run.state for run in store.runs(kind="replay")] == ["finished", "finished"]
+
+
+def test_a_replay_is_not_recorded_where_the_store_can_only_be_read(
+    store: MemoryStore, recorded: Samples[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing could once be replayed from a store that was handed on for that."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreReadOnly("the store can only be read")
+
+    for method in ("put_run", "finish_run", "put_scores"):
+        monkeypatch.setattr(store, method, refuse)
+    with pytest.warns(UserWarning, match="memory: can only be read, so this replay is not recorded"):
+        verdicts = list(gw.replay(store=store))
+    assert [verdict.outcome for verdict in verdicts] == ["identical"] * 30
+    assert [run.kind for run in store.runs()] == ["generate"]
 
 
 def test_a_sample_that_was_changed_is_different(store: MemoryStore, recorded: Samples[str]) -> None:
@@ -104,13 +123,43 @@ def test_a_sample_whose_model_was_replaced_is_not_repeatable(
 def test_a_sample_whose_sampler_has_another_version_is_not_repeatable_nor_resumed(
     store: MemoryStore, recorded: Samples[str]
 ) -> None:
-    config = {**recorded.run.config, "sampler_version": 3}
+    config = {**recorded.run.config, "samplers": ["temperature@3"]}
     store._runs[recorded.run.id] = replace(store.run(recorded.run.id), config=config)
     verdict = gw.audit(recorded[0], store=store)
     assert verdict.outcome == "not repeatable"
-    assert "drew with version 3 of sampler 'temperature'; this is version 1" in verdict.reason
-    with pytest.raises(MismatchError, match="version 3 of sampler"):
+    assert "drew with temperature@3; here are temperature@1, which give other samples" in verdict.reason
+    with pytest.raises(MismatchError, match=r"temperature@3; .* Install the plugins that the run names"):
         gw.resume(recorded.run.id, store=store)
+
+
+def test_a_sampler_inside_another_has_its_version_too(
+    store: MemoryStore, toy_model: Model[str], use_registry: UseRegistry
+) -> None:
+    """Only that of the outermost was once recorded."""
+    samples = gw.generate(toy_model, 2, store=store, sampler="guided")
+    raised = [replace(spec, version=spec.version + (spec.name == "temperature")) for spec in register_samplers()]
+    plugin = Plugin(name="toys", distribution="toys", version="1", specs=tuple(raised))
+    use_registry(Registry([*toy_registry().plugins, plugin], {}))
+    assert (
+        "drew with guided@1, temperature@1; here are guided@1, temperature@2"
+        in gw.audit(samples[0], store=store).reason
+    )
+
+
+def test_a_run_drawn_on_a_device_that_is_not_here_is_not_repeatable(
+    store: MemoryStore, recorded: Samples[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch's own AssertionError once came through."""
+
+    def refuse(*size: int, device: str) -> None:
+        raise AssertionError(f"Torch not compiled with {device} enabled")
+
+    environment = replace(recorded.run.environment, device="cuda:0")
+    store._runs[recorded.run.id] = replace(store.run(recorded.run.id), environment=environment)
+    monkeypatch.setattr("genwright.model.torch.zeros", refuse)
+    verdict = gw.audit(recorded[0], store=store)
+    assert verdict.outcome == "not repeatable"
+    assert "such as cpu; got 'cuda:0': Torch not compiled with cuda:0 enabled. Try: cpu." in verdict.reason
 
 
 def test_what_is_not_recorded_cannot_be_audited(store: MemoryStore, recorded: Samples[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import StorageFull, StoreReadOnly
+from genwright_storage import blobs
 from genwright_storage.blobs import Blobs
 from genwright_storage.errors import translated
 
@@ -79,3 +80,18 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
         blobs.put({digest(b"x"): b"x"})
     assert not blobs.path(digest(b"x")).exists()
     assert list(blobs.folder.glob("*/*")) == []
+
+
+def test_folders_reach_the_disk_with_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut would else leave a row whose file has no name."""
+    flushed: list[Path] = []
+    flush = blobs._flush
+
+    def record(path: Path) -> None:
+        flushed.append(path)
+        flush(path)
+
+    monkeypatch.setattr(blobs, "_flush", record)
+    store = Blobs(tmp_path / "store.blobs")
+    store.put({digest(b"data"): b"data"})
+    assert {store.path(digest(b"data")).parent, store.folder, tmp_path} <= set(flushed)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from genwright.errors import StorageFull, StoreReadOnly
+from genwright.errors import StorageFull, StoreError, StoreReadOnly
 from genwright.samples import Review
 from genwright.store import Finding, Score
 from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
@@ -160,6 +160,7 @@ def _columns(table: str) -> list[str]:
             "environment",
             "score",
             "log_entry",
+            "log_frontier",
         )
         for column in _columns(table)
     ],
@@ -167,11 +168,12 @@ def _columns(table: str) -> list[str]:
 def test_a_change_of_any_column_is_found(tampered: sqlite3.Connection, tmp_path: Path, table: str, column: str) -> None:
     tampered.execute("PRAGMA ignore_check_constraints=ON")
     (kind,) = tampered.execute(f"SELECT typeof({column}) FROM {table} LIMIT 1").fetchone()
+    ending = f"iif(substr({column}, -1) = x'77', x'78', x'77')"
     other = {
         "integer": f"{column} + 77",
         "real": f"{column} + 1e-9",
         "text": f"substr({column}, 1, length({column}) - 1) || 'Z'",
-        "blob": f"CAST(substr({column}, 1, length({column}) - 1) || x'77' AS BLOB)",
+        "blob": f"CAST(substr({column}, 1, length({column}) - 1) || {ending} AS BLOB)",
         "null": "1" if column in ("seq", "idx") else "'x'",
     }[kind]
     if column == "payload":
@@ -250,6 +252,39 @@ def test_a_gap_in_the_ledger_is_named(tampered: sqlite3.Connection, tmp_path: Pa
     assert found["ledger"] == "its root is not that of its entries: it is of 8 entries, 7 are there"
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM log_frontier", "UPDATE log_frontier SET size = -8", "UPDATE log_frontier SET hashes = x'77'"],
+)
+def test_a_ledger_without_its_edge_is_verified_to_the_end(
+    tampered: sqlite3.Connection, tmp_path: Path, change: str
+) -> None:
+    """Nothing of such a store could be verified once, and what was wrong with the rest was not found."""
+    tampered.execute(change)
+    tampered.execute("DELETE FROM score")
+    found = {finding.where: finding.trouble for finding in _found(tmp_path)}
+    assert found["ledger, the right edge of its tree"] == "it is gone or was changed"
+    assert any(where.startswith("scores ") for where in found)
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}")) as store, pytest.raises(StoreError, match="right edge"):
+        store.put_run(make_run())
+
+
+def test_a_tile_that_changed_or_went_is_named(tmp_path: Path) -> None:
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}")) as store:
+        run = make_run()
+        store.put_run(run)
+        for value in range(260):
+            store.put_scores(run.id, [Score(metric="qed", value=value)])
+        assert list(store.verify()) == []
+    with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER log_tile_update")
+        connection.execute("DROP TRIGGER log_tile_delete")
+        for change in ("UPDATE log_tile SET hashes = x'77'", "DELETE FROM log_tile"):
+            connection.execute(change)
+            (found,) = _found(tmp_path)
+            assert (found.where, found.trouble) == ("ledger, tile 0 of level 0", "it is gone or was changed")
+
+
 def test_a_file_that_changed_or_went_is_named(tampered: sqlite3.Connection, tmp_path: Path) -> None:
     (file,) = (tmp_path / "store.blobs").glob("*/*")
     file.write_bytes(b"y" + file.read_bytes()[1:])
@@ -272,7 +307,10 @@ def test_a_damaged_file_is_reported(sound: Path, tmp_path: Path) -> None:
     assert "its file is damaged. Restore a backup" in found.trouble
 
 
-@pytest.mark.parametrize("statement", ["UPDATE sample SET flaw = NULL", "DELETE FROM sample", "DELETE FROM log_entry"])
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE sample SET flaw = NULL", "DELETE FROM sample", "DELETE FROM log_entry", "DELETE FROM log_frontier"],
+)
 def test_evidence_is_guarded_by_triggers(sound: Path, tmp_path: Path, statement: str) -> None:
     shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
     with (

@@ -9,20 +9,19 @@ score     Items → Encoder.encode → Family.log_likelihood → Likelihoods
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
-from genwright.errors import OptionError
+from genwright.errors import OptionError, shown
 from genwright.generation import ROWS, Generation, suited
 from genwright.metrics import Report
-from genwright.model import Model
+from genwright.model import Model, checked_device
 from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
-from genwright.registry import registry
+from genwright.registry import check_model_name, registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
 from genwright.store import Store, open_store, split_id
@@ -60,6 +59,7 @@ def train(
     device: str = "auto",
     log_every: int = 50,
     tensorboard: Path | str | None = None,
+    strict: bool = False,
     on_report: Callable[[Progress], None] = lambda progress: None,
 ) -> Model[Any]:
     """Train the model that a recipe describes, keep it as a checkpoint, and return it.
@@ -69,12 +69,15 @@ def train(
     store:       a URL, a Store, False for none, None for the default store
     device:      "auto", "cpu" or "cuda"
     tensorboard: a folder to write losses to; TensorBoard must be installed
+    strict:      whether a malformed item of the data is an error, rather than named in a warning and passed over
 
     Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
     and CheckpointError if the folder is taken.
     """
-    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else _model_name(name, recipe.domain)
-    target = library.models_folder() / name if folder is None else Path(folder)
+    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else name
+    check_model_name(name, recipe.domain)
+    target = _place(name) if folder is None else Path(folder)
+    _check_counts(log_every=log_every)
     # Only here, since what trains takes a second to import, which those who generate need not wait for.
     from genwright.training import trained
 
@@ -88,6 +91,7 @@ def train(
             device=device,
             log_every=log_every,
             tensorboard=None if tensorboard is None else Path(tensorboard),
+            strict=strict,
             on_report=on_report,
         )
 
@@ -104,7 +108,7 @@ def stream(
     engine: str | Component = "local",
     batch_size: int = 1000,
     rows: int = ROWS,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> Generator[Samples[Any], None, None]:
     """Yield n samples in batches, each recorded before it is yielded; memory stays the same however large n is.
 
@@ -116,6 +120,7 @@ def stream(
     reviewers: names of reviewers whose verdicts are recorded with the samples
     rows:      rows the network is given at once; may change the samples' last bits, so the run records it
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
+    device:    such as "cuda"; None for where a given model is, and for the CPU otherwise
 
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
@@ -128,7 +133,6 @@ def stream(
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
         registry=registry(),
-        device=device,
     )
     recording = Recording.of(store, registry())
     with recording.preparing():
@@ -137,11 +141,37 @@ def stream(
         )
 
 
-def generate(model: str | Path | Model[Any], n: int, **options: Any) -> Samples[Any]:
+def generate(
+    model: str | Path | Model[Any],
+    n: int,
+    *,
+    seed: int | None = None,
+    where: Mapping[str, Any] | None = None,
+    sampler: str | Component | None = None,
+    store: Where = None,
+    reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
+    batch_size: int = 1000,
+    rows: int = ROWS,
+    device: str | None = None,
+) -> Samples[Any]:
     """Return n samples of a model, recorded. See `stream` for the options."""
-    first, *others = stream(model, n, **options)
-    samples = [sample for batch in (first, *others) for sample in batch]
-    return Samples(samples, run=first.run, domain=first.domain, store=first.store)
+    batches = stream(
+        model,
+        n,
+        seed=seed,
+        where=where,
+        sampler=sampler,
+        store=store,
+        reviewers=reviewers,
+        engine=engine,
+        batch_size=batch_size,
+        rows=rows,
+        device=device,
+    )
+    *others, last = batches
+    samples = [sample for batch in (*others, last) for sample in batch]
+    return Samples(samples, run=last.run, domain=last.domain, store=last.store)
 
 
 def resume(
@@ -158,20 +188,23 @@ def resume(
 
 
 def evaluate(
-    samples: Samples[Any] | Sequence[Any],
+    samples: Samples[Any] | Sequence[Any] | str | Path,
     *,
     domain: str | None = None,
     reference: str | Path | Sequence[Any] | None = None,
     metrics: Sequence[str] | None = None,
     baseline: bool = True,
+    strict: bool = False,
     store: Where = None,
 ) -> Report:
     """Return a report: each metric of the domain, with its uncertainty.
 
-    samples:   of a run, or items of `domain`
+    samples:   of a run; or items of `domain`, as they are, a file of them or a named data set
     reference: a named data set, a file, or items; metrics that need one are left out without it
     metrics:   the names of some; None for all of the domain
-    baseline:  whether to show beside it the same metrics of as many items of the reference itself
+    baseline:  whether to show beside it the same metrics of the reference itself: of as many items of its one half,
+               or all, beside its other half
+    strict:    whether a malformed item of a file is an error, rather than named in a warning and passed over
     store:     where the values are recorded; None for where the samples are, False for nowhere
     """
     from genwright.evaluation import measured
@@ -183,6 +216,7 @@ def evaluate(
         reference=reference,
         metrics=metrics,
         baseline=baseline,
+        strict=strict,
         store=store,
     )
 
@@ -272,27 +306,31 @@ def _opened(store: str | Store | None) -> AbstractContextManager[Store]:
     return nullcontext(opened) if opened is store else closing(opened)
 
 
-def _loaded(model: str | Path | Model[Any], device: str) -> Model[Any]:
-    if isinstance(model, Model):
-        return model
-    return Model.load(library.find(model, registry()), registry(), device=device)
+def _loaded(model: str | Path | Model[Any], device: str | None) -> Model[Any]:
+    if not isinstance(model, Model):
+        return Model.load(library.find(model, registry()), registry(), device=device or "cpu")
+    if device is not None and checked_device(device) != model.device:
+        raise OptionError(
+            f"a model that is loaded draws where it is, on {model.device}; got device {device!r}. "
+            "Leave the device out, or give the model's name."
+        )
+    return model
 
 
 def _check_counts(**numbers: int) -> None:
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise OptionError(f"{name} is a whole number of 1 or more; got {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
+            raise OptionError(f"{name} is a whole number from 1 to 2^63 - 1; got {shown(value)}.")
 
 
-def _model_name(name: str, domain: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+([-_.][a-z0-9]+)*", name.removeprefix(f"{domain}/")) or "/" not in name:
-        raise OptionError(
-            f'a model of {domain} is named "{domain}/something", in lower case; got {name!r}. Choose such.'
-        )
-    return name
+def _place(name: str) -> Path:
+    """Return the folder among the models for one of this name, which must not be that of a plugin's."""
+    if name in {spec.name for spec in registry().specs("model")}:
+        raise OptionError(f"{name!r} is the name of a model that came with a plugin. Give another name, or a folder.")
+    return library.models_folder() / name
 
 
 def _seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise OptionError(f"seed is a whole number from 0 to 2^63 - 1; got {seed!r}.")
+        raise OptionError(f"seed is a whole number from 0 to 2^63 - 1; got {shown(seed)}.")
     return seed

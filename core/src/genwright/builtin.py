@@ -189,10 +189,10 @@ def register_commands() -> Iterable[CommandSpec]:
         ("train", "Train a model by a recipe."),
         ("models", "List, show, import and export models."),
         ("data", "List, show and fetch named data sets."),
-        ("samples", "List, show, search and export recorded samples."),
+        ("samples", "List, show and search recorded samples."),
         ("runs", "List, show and resume runs."),
         ("audit", "Verify the store, and draw samples again to compare."),
-        ("store", "Say where the store is; back it up, migrate and tidy it."),
+        ("store", "Say where the store is, and what is in it."),
         ("plugins", "List, install, uninstall, begin and check plugins."),
         ("doctor", "Say what this machine has, and what is wrong with it."),
     ):

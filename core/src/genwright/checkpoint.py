@@ -23,7 +23,8 @@ __all__ = ["FORMAT", "Checkpoint", "check_new"]
 FORMAT = 1
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
-_FIELDS = ("format", "name", "domain", "recipe", "encoder", "conditions")
+_FIELDS = {"format": int, "name": str, "domain": str, "recipe": dict, "encoder": dict, "conditions": dict}
+_OPTIONAL = {"components": dict, "parameters": int, "training": dict, "weights": str}
 _AGAIN = "Copy or download the checkpoint again."
 _UNSAFE = "a checkpoint is a folder with weights.safetensors and card.json; {path} is a pickle, which can run any code \
 when it is read. Convert it to safetensors where you trust it."
@@ -34,7 +35,8 @@ when it is read. Convert it to safetensors where you trust it."
 class Checkpoint:
     """A folder on disk that holds a model.
 
-    card:   plain data: format, name, domain, recipe, encoder state, space, conditions, versions, how it was trained
+    card:   plain data: format, name, domain, recipe, components, encoder state, conditions, parameters, how it was
+            trained, and the SHA-256 of the weights
     files:  each file's SHA-256 and size; `digest` is the SHA-256 over both
     """
 
@@ -62,7 +64,8 @@ class Checkpoint:
     def open(cls, folder: Path | str) -> Checkpoint:
         """Return the checkpoint in a folder, its files digested and its card read; the weights stay on disk.
 
-        Raises CheckpointError if it is a pickle, or a file is missing, damaged or from a newer version.
+        Raises CheckpointError if it is a pickle, or a file is missing, damaged, from a newer version or of another
+        model than the card.
         """
         folder = Path(folder)
         if folder.suffix.lower() in _PICKLES:
@@ -71,7 +74,9 @@ class Checkpoint:
             if not (folder / name).is_file():
                 raise CheckpointError(_missing(folder, name))
         files = {name: _digest(folder / name) for name in (_WEIGHTS, _CARD)}
-        return cls(folder=folder, card=_read_card(folder / _CARD), files=files)
+        card = _read_card(folder / _CARD)
+        _check_weights(folder, card, files[_WEIGHTS][0])
+        return cls(folder=folder, card=card, files=files)
 
     @classmethod
     def save(cls, folder: Path | str, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> Checkpoint:
@@ -85,7 +90,8 @@ class Checkpoint:
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             save_file({name: tensor.contiguous() for name, tensor in weights.items()}, unfinished / _WEIGHTS)
-            text = json.dumps({"format": FORMAT, **card}, indent=2, sort_keys=True, allow_nan=False)
+            full = {"format": FORMAT, **card, "weights": _digest(unfinished / _WEIGHTS)[0]}
+            text = json.dumps(full, indent=2, sort_keys=True, allow_nan=False)
             (unfinished / _CARD).write_text(text + "\n", encoding="utf-8")
             _make_durable(unfinished / _WEIGHTS, unfinished / _CARD, unfinished)
             unfinished.chmod(0o755)
@@ -143,7 +149,7 @@ def _digest(path: Path) -> tuple[str, int]:
 def _read_card(path: Path) -> Mapping[str, Any]:
     try:
         card: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} should hold JSON; got: {error}. {_AGAIN}") from error
     if not isinstance(card, dict):
         raise CheckpointError(f"{path} should be a model's card; it holds a {type(card).__name__}. {_AGAIN}")
@@ -154,4 +160,18 @@ def _read_card(path: Path) -> Mapping[str, Any]:
             f"{path} has format {card['format']}; this version reads {FORMAT}. "
             "Upgrade genwright-core, or export the model again."
         )
+    for name, kind in (_FIELDS | _OPTIONAL).items():
+        if name in card and not isinstance(card[name], kind):
+            raise CheckpointError(
+                f"{path} should be a model's card; its {name} is of type {type(card[name]).__name__}. {_AGAIN}"
+            )
     return card
+
+
+def _check_weights(folder: Path, card: Mapping[str, Any], found: str) -> None:
+    """Compare the digest of the weights with that on the card; cards of before it was kept have none."""
+    if card.get("weights", found) != found:
+        raise CheckpointError(
+            f"the weights in {folder} should have the SHA-256 {card['weights'][:12]} that its card names; they have "
+            f"{found[:12]}. {_AGAIN}"
+        )

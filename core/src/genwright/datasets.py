@@ -8,9 +8,9 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genwright.errors import DataError
 from genwright.folders import cache_folder
@@ -20,12 +20,16 @@ from genwright.specs import DatasetSpec
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["MIRROR", "digest", "fetch", "find", "locate"]
+    from genwright.domain import Domain
+
+__all__ = ["MIRROR", "digest", "fetch", "find", "locate", "reader"]
 
 MIRROR = "GENWRIGHT_DATA_MIRROR"
 """The environment variable that names a folder to take data sets from, whatever they are called there."""
 
 _PACKAGE = "package://"
+
+Item = TypeVar("Item")
 
 
 def locate(name: str | Path) -> Path:
@@ -38,12 +42,19 @@ def locate(name: str | Path) -> Path:
     known = {spec.name: spec for spec in registry().specs("dataset")}
     if isinstance(name, str) and name in known:
         return find(known[name]) or fetch(known[name])
-    if Path(name).exists():
+    # Path.exists raises for a name that is too long for a path; os.path.exists says no.
+    if os.path.exists(name):
         return Path(name)
     if isinstance(name, Path) or Path(name).suffix or os.sep in name:
         raise DataError(f"data are a file, a folder or a named data set; {name} does not exist. Check the path.")
     registry().get("dataset", name)
     raise AssertionError
+
+
+def reader(name: str | Path, domain: Domain[Item]) -> Callable[..., Iterator[Item]]:
+    """Return what reads data at a path: the function that the spec of a named data set names, else the domain's."""
+    known = {spec.name: spec for spec in registry().specs("dataset")}
+    return known[name].load() if isinstance(name, str) and name in known else domain.read
 
 
 def find(spec: DatasetSpec) -> Path | None:
@@ -55,7 +66,7 @@ def find(spec: DatasetSpec) -> Path | None:
         return _packaged(spec)
     wanted = (spec.sha256, *spec.mirrors)
     if mirror := os.environ.get(MIRROR):
-        by_digest = {value: path for path, value in _digests(_files(Path(mirror))).items()}
+        by_digest = {value: path for path, value in _digests(_mirrored(Path(mirror))).items()}
         for one in wanted:
             if one in by_digest:
                 return by_digest[one]
@@ -96,8 +107,26 @@ def fetch(spec: DatasetSpec) -> Path:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change."""
-    return _digests([path])[path]
+    """Return the SHA-256 of a file, in hexadecimal, computed once for each size and time of change.
+
+    That of a folder is over the names and digests of its files.
+
+    Raises DataError if it cannot be read.
+    """
+    if not path.is_dir():
+        return _file_digest(path)
+    found = _digests(_files(path))
+    lines = "".join(f"{file.relative_to(path).as_posix()} {value}\n" for file, value in found.items())
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    found = _digests([path])
+    if path not in found:
+        raise DataError(
+            f"data are a file that can be read; {path} cannot. Check that it is there, and its permissions."
+        )
+    return found[path]
 
 
 def _cached(spec: DatasetSpec) -> Path:
@@ -124,23 +153,29 @@ def _packaged(spec: DatasetSpec) -> Path:
     return path
 
 
-def _files(mirror: Path) -> Iterable[Path]:
+def _mirrored(mirror: Path) -> Iterable[Path]:
     if not mirror.is_dir():
         raise DataError(f"{MIRROR} names a folder with data sets; {mirror} is none. Correct it, or unset it.")
-    return (path for path in sorted(mirror.rglob("*")) if path.is_file())
+    return _files(mirror)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def _digests(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the digests of those that can be read: one that cannot keeps nobody from the others."""
     index = cache_folder() / "digests.json"
     known = _read_index(index)
     found: dict[Path, str] = {}
     fresh = False
     for path in paths:
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in known:
-            known[key], fresh = _digest(path), True
-        found[path] = known[key]
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+            if key not in known:
+                known[key], fresh = _digest(path), True
+            found[path] = known[key]
     if fresh:
         _write_index(index, known)
     return found

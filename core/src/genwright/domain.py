@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from genwright.errors import ConditionError
+from genwright.errors import ConditionError, shown
 
 __all__ = ["Domain", "Label", "Offer", "Prefix", "Scalar", "Text"]
 
@@ -29,14 +30,20 @@ class Scalar:
     def check(self, name: str, value: object) -> float:
         """Return the value as a float. Raises ConditionError if it is no number or out of range."""
         if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-            raise ConditionError(f"condition {name!r} takes a number; got {value!r}. Example: {name}={self.low:g}.")
-        if not self.low <= float(value) <= self.high:
+            raise ConditionError(
+                f"condition {name!r} takes a number; got {shown(value)}. Example: {name}={self.low:g}."
+            )
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not self.low <= number <= self.high:
             unit = f" {self.unit}" if self.unit else ""
             raise ConditionError(
-                f"condition {name!r} takes {self.low:g} to {self.high:g}{unit}; got {value!r}. "
+                f"condition {name!r} takes {self.low:g} to {self.high:g}{unit}; got {shown(value)}. "
                 "Choose a value in this range."
             )
-        return float(value)
+        return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +56,7 @@ class Label:
     def check(self, name: str, value: object) -> str:
         """Return the value as one of `values`. Raises ConditionError if it is none of them."""
         if self.values and str(value) not in self.values:
-            raise ConditionError(f"condition {name!r} takes one of {', '.join(self.values)}; got {value!r}.")
+            raise ConditionError(f"condition {name!r} takes one of {', '.join(self.values)}; got {shown(value)}.")
         return str(value)
 
 
@@ -91,10 +98,14 @@ Offer = Scalar | Label | Prefix | Text
 
 
 class Domain(ABC, Generic[Item]):
-    """How to read, check, spell, measure, write and show items of one kind."""
+    """How to read, check, spell, measure, write and show items of one kind.
+
+    pictures: the endings of the files that `render` draws
+    """
 
     name: str
     conditions: Mapping[str, Offer]
+    pictures: Sequence[str] = (".svg", ".png")
 
     @abstractmethod
     def read(self, path: Path, *, strict: bool = False) -> Iterator[Item]:
@@ -145,4 +156,4 @@ class Domain(ABC, Generic[Item]):
 
     @abstractmethod
     def render(self, items: Sequence[Item], path: Path, *, legends: Sequence[str] = ()) -> None:
-        """Draw items to a new file, one or a grid; its name ends in .png or .svg."""
+        """Draw items to a new file, one or a grid. Raises DataError for an ending that is not among `pictures`."""

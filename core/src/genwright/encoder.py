@@ -59,8 +59,11 @@ class Encoder(ABC, Generic[Item]):
         """Return the items of tensors [B, *space.shape]; whatever the tensors hold, an item comes back."""
 
     @abstractmethod
-    def prefix(self, text: str) -> Sequence[int]:
-        """Return the tokens with which every sample that starts with `text` starts.
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
+        """Return the cuts of a start: every sample that starts with `text` starts with the tokens of exactly one.
+
+        There are several where the tokens of a text depend on what follows it: the last of a cut may go beyond it. The
+        first is the cut of `text` alone. What is a start is the encoder's to say: "C" begins no chlorine, "Cl".
 
         Raises ConditionError if the text cannot start a sample, or the space is not of tokens.
         """

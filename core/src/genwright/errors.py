@@ -45,7 +45,11 @@ __all__ = [
     "TrainingError",
     "UnknownName",
     "UsageError",
+    "shown",
 ]
+
+# A path or a digest is shown whole; of what is longer, the beginning says enough.
+_WHOLE, _PART = 200, 60
 
 
 class GenwrightError(Exception):
@@ -67,7 +71,8 @@ class UnknownName(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
         known = sorted(known)
-        super().__init__(f"there is no {kind} named {name!r}. {_offer(name, known)}{advice and ' ' + advice}")
+        parts = (f"there is no {kind} named {shown(name)}.", _offer(name, known, advice), advice)
+        super().__init__(" ".join(filter(None, parts)))
         self.kind, self.name, self.known = kind, name, known
 
 
@@ -161,8 +166,20 @@ class Conflict(StoreError):
     code = "conflict"
 
 
-def _offer(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+def shown(value: object) -> str:
+    """Return a value as messages show it: as Python writes it, cut at 60 characters if it has more than 200."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number too long to be written"
+    return text if len(text) <= _WHOLE else f"{text[:_PART]}… ({len(text):,} characters)"
+
+
+def _offer(name: str, known: list[str], advice: str) -> str:
+    near = difflib.get_close_matches(name[:_WHOLE], known, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"Known: {', '.join(known)}." if known else "None is installed."
+    if known:
+        return f"Known: {', '.join(known)}."
+    # Where there is advice, it says better what to do: samples are not installed.
+    return "" if advice else "None is installed."

@@ -3,51 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from genwright.datasets import locate
+import torch
+
+from genwright.datasets import locate, reader
 from genwright.domain import Domain
 from genwright.errors import DataError, UsageError
 from genwright.metrics import Report, Value
 from genwright.options import make
+from genwright.recording import Recording, environment
 from genwright.registry import Registry
+from genwright.run import Run, new_run_id
 from genwright.samples import Samples
+from genwright.seeds import permutation
 from genwright.specs import MetricSpec
-from genwright.store import Score, Store, open_store
+from genwright.store import Score, Store
 
 __all__ = ["measured"]
 
 
 def measured(
-    samples: Samples[Any] | Sequence[Any],
+    samples: Samples[Any] | Sequence[Any] | str | Path,
     registry: Registry,
     *,
     domain: str | None,
     reference: str | Path | Sequence[Any] | None,
     metrics: Sequence[str] | None,
     baseline: bool,
+    strict: bool,
     store: str | Store | Literal[False] | None,
 ) -> Report:
     """Return the report that `genwright.evaluate` describes."""
     kind = samples.domain if isinstance(samples, Samples) else _domain(domain, registry)
-    items = samples.items if isinstance(samples, Samples) else list(samples)
+    items = samples.items if isinstance(samples, Samples) else _items(samples, kind, strict=strict)
     if not items:
         raise UsageError("metrics are computed from samples; there are none. Draw some first.")
     specs = _chosen(metrics, kind.name, registry)
-    known = None if reference is None else _items(reference, kind)
+    known = None if reference is None else _items(reference, kind, strict=strict)
     target = None if known is None else kind.reference(known)
     report = Report(
         title=f"{len(items):,} samples",
         values=_values(specs, kind.gather(items), target),
         reference="" if reference is None else _name(reference),
-        baseline=_values(specs, kind.gather(known[: len(items)]), target) if known and baseline else {},
+        baseline=_baseline(specs, kind, known, len(items)) if known and baseline else {},
         summaries={spec.name: spec.summary for spec in specs},
     )
     if isinstance(samples, Samples) and store is not False:
-        _record(report, samples.run.id, samples.store if store is None else store)
+        _record(report, samples, registry, samples.store if store is None else store)
     return report
+
+
+def _baseline(specs: Sequence[MetricSpec], domain: Domain[Any], known: Sequence[Any], most: int) -> Mapping[str, Value]:
+    """Return the values of up to `most` items of one half of a reference, measured beside the other half."""
+    # Halves, whatever is measured, so that what is computed of the other one is kept for the next time.
+    order, half = permutation(0, 0, len(known)).tolist(), len(known) // 2
+    some, others = [known[place] for place in order[:half][:most]], [known[place] for place in order[half:]]
+    return _values(specs, domain.gather(some), domain.reference(others)) if some else {}
 
 
 def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any) -> Mapping[str, Value]:
@@ -57,6 +70,8 @@ def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any) -> Mappin
 
 def _chosen(names: Sequence[str] | None, domain: str, registry: Registry) -> list[MetricSpec]:
     if names is not None:
+        for name in names:
+            registry.check_domain("metric", name, domain)
         return [registry.get("metric", name) for name in names]
     return [spec for spec in registry.specs("metric") if spec.domain in (domain, "*")]
 
@@ -67,12 +82,12 @@ def _domain(name: str | None, registry: Registry) -> Domain[Any]:
     return make(registry.get("domain", name), {})  # type: ignore[no-any-return]
 
 
-def _items(reference: str | Path | Sequence[Any], domain: Domain[Any]) -> list[Any]:
-    if not isinstance(reference, str | Path):
-        return list(reference)
-    items = list(domain.read(locate(reference)))
+def _items(source: str | Path | Sequence[Any], domain: Domain[Any], *, strict: bool) -> list[Any]:
+    if not isinstance(source, str | Path):
+        return list(source)
+    items = list(reader(source, domain)(locate(source), strict=strict))
     if not items:
-        raise DataError(f"a reference holds items of {domain.name}; {reference} holds none.")
+        raise DataError(f"what is measured holds items of {domain.name}; {source} holds none. Give another file.")
     return items
 
 
@@ -80,10 +95,22 @@ def _name(reference: str | Path | Sequence[Any]) -> str:
     return str(reference) if isinstance(reference, str | Path) else f"{len(reference):,} items"
 
 
-def _record(report: Report, run: str, where: str | Store | None) -> None:
+def _record(report: Report, samples: Samples[Any], registry: Registry, where: str | Store | None) -> None:
+    """Record the values with the run that drew the samples, and that they were measured as a run of its own."""
     if where is None:
         return
+    run = Run(
+        id=new_run_id(),
+        kind="evaluate",
+        domain=samples.run.domain,
+        environment=environment(registry, "cpu", torch.get_num_threads()),
+        model=samples.run.model,
+        checkpoint=samples.run.checkpoint,
+        config={"reference": report.reference, "metrics": list(report.values)},
+        parent=samples.run.id,
+    )
     against = f"reference {report.reference}" if report.reference else ""
     scores = [Score(metric=m, value=v.value, error=v.error, detail=against) for m, v in report.values.items()]
-    with closing(open_store(where)) if isinstance(where, str) else nullcontext(where) as store:
-        store.put_scores(run, scores)
+    with Recording.of(where, registry) as recording, recording.running(run):
+        assert recording.store is not None
+        recording.store.put_scores(samples.run.id, scores)

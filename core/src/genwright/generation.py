@@ -12,18 +12,19 @@ from typing import Any, Generic, TypeVar, final
 import torch
 from torch import Tensor
 
+from genwright.cuts import Cuts, log_likelihoods
 from genwright.errors import OptionError
 from genwright.model import Model
 from genwright.options import make
-from genwright.readings import Condition, Reading
+from genwright.readings import Condition, NextToken, Reading
 from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.sampler import Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
-from genwright.specs import Reads
+from genwright.specs import Reads, SamplerSpec
 
-__all__ = ["PLAINEST", "ROWS", "Generation"]
+__all__ = ["PLAINEST", "ROWS", "Generation", "make_sampler", "reviewed", "suited", "threads"]
 
 Item = TypeVar("Item")
 
@@ -53,7 +54,6 @@ class Generation(Generic[Item]):
     seed: int
     rows: int
     registry: Registry
-    device: str = "cpu"
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -64,11 +64,16 @@ class Generation(Generic[Item]):
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._sampler, self._condition
 
+    @property
+    def device(self) -> str:
+        """Where the model is, and so where samples are drawn."""
+        return str(self.model.device)
+
     def config(self) -> dict[str, Any]:
         """Return as plain data what, with the model and the seed, decides the samples."""
         return {
             "sampler": self.sampler.to_json(),
-            "sampler_version": self.registry.get("sampler", self.sampler.name).version,
+            "samplers": _labels(self.sampler, self.registry, self._reads),
             "where": self.model.asked(self.where),
             "rows": self.rows,
         }
@@ -82,9 +87,23 @@ class Generation(Generic[Item]):
     @torch.inference_mode()
     def tensors(self, indices: Tensor) -> Tensor:
         """Return the encoded samples of these indices, [B, *shape]."""
-        noise, condition = Noise(self.seed, indices.to(self.device)), self._condition.expand(len(indices))
-        with _threads(self.threads):
+        noise = Noise(self.seed, indices.to(self.device))
+        with threads(self.threads):
+            condition = self._condition[self._cut(noise)]
             return self._sampler.sample(self._reading, noise, condition, rows=self.rows)
+
+    def _cut(self, noise: Noise) -> Tensor:
+        """Return which cut of the prefix each sample starts with, drawn as a token is: by the innermost sampler's rule.
+
+        The noise of a sample's first token is used, since the cut decides that token.
+        """
+        if self._cuts is None:
+            return torch.zeros_like(noise.samples)
+        sampler = self._sampler
+        while isinstance(inner := getattr(sampler, "inner", None), Sampler):
+            sampler = inner
+        nothing = Condition.none(len(noise)).to(self.device)
+        return sampler.sample(self._cuts, noise, nothing, rows=self.rows)[:, 0]
 
     def samples(self, run: str, indices: Sequence[int]) -> Iterator[Sample[Item]]:
         """Yield these samples, each checked, spelled canonically and identified."""
@@ -106,17 +125,29 @@ class Generation(Generic[Item]):
         return self.model.reading()
 
     @cached_property
+    def _cuts(self) -> Cuts | None:
+        """The choice among the cuts of the prefix; None where there is one, or none can be weighed."""
+        if len(self._condition) == 1 or not isinstance(self._reading, NextToken):
+            return None
+        return Cuts(log_likelihoods(self._reading, self._condition, rows=self.rows))
+
+    @cached_property
     def _condition(self) -> Condition:
         return self.model.condition(self.where).to(self.device)
 
+    @property
+    def _reads(self) -> Reads:
+        reads: Reads = self.registry.get("family", self.model.recipe.family.name).reads
+        return reads
+
     @cached_property
     def _sampler(self) -> Sampler[Any]:
-        reads = self.registry.get("family", self.model.recipe.family.name).reads
-        return make_sampler(self.sampler, self.registry, encoder=self.model.encoder, reads=reads)
+        return make_sampler(self.sampler, self.registry, encoder=self.model.encoder, reads=self._reads)
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
+    """Have PyTorch use so many threads within one operation, and as many as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -131,13 +162,30 @@ def make_sampler(sampler: Component, registry: Registry, *, encoder: Any, reads:
     reads: how the model is read, which decides the plainest sampler
     """
     spec = registry.get("sampler", sampler.name)
-    parameters = inspect.signature(spec.load()).parameters
-    given: dict[str, Any] = {"encoder": encoder} if "encoder" in parameters else {}
-    options = dict(sampler.options)
-    if "inner" in parameters:
-        inner = Component.read(options.pop("inner", None) or PLAINEST[reads])
+    given: dict[str, Any] = {"encoder": encoder} if "encoder" in _parameters(spec) else {}
+    inner = _inner(sampler, spec, reads)
+    if inner is not None:
         given["inner"] = make_sampler(inner, registry, encoder=encoder, reads=reads)
+    options = {name: value for name, value in sampler.options.items() if name not in given}
     return make(spec, options, **given)  # type: ignore[no-any-return]
+
+
+def _labels(sampler: Component, registry: Registry, reads: Reads) -> list[str]:
+    """Return a sampler and those inside it, the outermost first, each with its version."""
+    spec = registry.get("sampler", sampler.name)
+    inner = _inner(sampler, spec, reads)
+    return [spec.label, *(_labels(inner, registry, reads) if inner is not None else ())]
+
+
+def _inner(sampler: Component, spec: SamplerSpec, reads: Reads) -> Component | None:
+    """Return the sampler that one draws with, the plainest unless it names another; None for one that takes none."""
+    if "inner" not in _parameters(spec):
+        return None
+    return Component.read(sampler.options.get("inner") or PLAINEST[reads])
+
+
+def _parameters(spec: SamplerSpec) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(spec.load()).parameters
 
 
 def suited(model: Model[Any], registry: Registry) -> Component:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from genwright.checkpoint import Checkpoint
-from genwright.errors import CheckpointError, UnknownName
+from genwright.errors import CheckpointError, PluginError, UnknownName
 from genwright.folders import data_folder
 from genwright.registry import Registry
 from genwright.specs import ModelSpec
 
-__all__ = ["find", "find_digest", "models_folder", "names"]
+__all__ = ["Opening", "find", "find_digest", "models_folder", "names"]
+
+
+Opening = Callable[[], Checkpoint]
+"""Opens a model. Raises CheckpointError or PluginError if it cannot be used."""
 
 
 def models_folder() -> Path:
@@ -20,23 +25,26 @@ def models_folder() -> Path:
     return data_folder() / "models"
 
 
-def names(registry: Registry) -> Iterator[tuple[str, Path, str]]:
-    """Yield the name, folder and origin of every model: plugins' first, then those trained here."""
+def names(registry: Registry) -> Iterator[tuple[str, Opening, str]]:
+    """Yield the name of every model, what opens it, and its origin: plugins' first, then those trained here."""
     for spec in registry.specs("model"):
-        yield spec.name, spec.folder, spec.origin
+        yield spec.name, partial(_opened, spec), spec.origin
     for card in sorted(models_folder().glob("*/*/card.json")):
-        yield f"{card.parent.parent.name}/{card.parent.name}", card.parent, "trained here"
+        yield f"{card.parent.parent.name}/{card.parent.name}", partial(Checkpoint.open, card.parent), "trained here"
 
 
 def find(name: str | Path, registry: Registry) -> Checkpoint:
     """Return a checkpoint by the model's name, a domain's name (its default model), a folder, or a digest.
 
-    Raises UnknownName if there is none, CheckpointError if it is damaged.
+    Of two of one name, the plugin's is found. Raises UnknownName if there is none, CheckpointError if it is damaged,
+    PluginError if its plugin is.
     """
-    known = {model: folder for model, folder, _ in names(registry)}
-    known |= {spec.domain: spec.folder for spec in registry.specs("model") if spec.default}
+    known: dict[str, Opening] = {}
+    for model, opening, _ in names(registry):
+        known.setdefault(model, opening)
+    known |= {spec.domain: partial(_opened, spec) for spec in registry.specs("model") if spec.default}
     if isinstance(name, str) and name in known:
-        return Checkpoint.open(known[name])
+        return known[name]()
     # Path.exists raises for a name that is too long for a path; os.path.exists says no.
     if os.path.exists(name) or isinstance(name, Path):
         return Checkpoint.open(name)
@@ -50,8 +58,8 @@ def find_digest(digest: str, registry: Registry, *, folder: str = "") -> Checkpo
 
     Raises CheckpointError if it is no longer on this machine.
     """
-    folders = [Path(folder)] if folder else []
-    if found := _by_digest(digest, [*folders, *(path for _, path, _ in names(registry))]):
+    seen = [partial(Checkpoint.open, folder)] if folder else []
+    if found := _by_digest(digest, [*seen, *(opening for _, opening, _ in names(registry))]):
         return found
     raise CheckpointError(
         f"model {digest[:12]} is needed; none of the models here is it "
@@ -59,11 +67,15 @@ def find_digest(digest: str, registry: Registry, *, folder: str = "") -> Checkpo
     )
 
 
-def _by_digest(digest: str, folders: Iterable[Path]) -> Checkpoint | None:
-    for folder in folders:
+def _opened(spec: ModelSpec) -> Checkpoint:
+    return Checkpoint.open(spec.folder)
+
+
+def _by_digest(digest: str, openings: Iterable[Opening]) -> Checkpoint | None:
+    for opening in openings:
         try:
-            checkpoint = Checkpoint.open(folder)
-        except CheckpointError:
+            checkpoint = opening()
+        except (CheckpointError, PluginError):
             continue
         if checkpoint.digest.startswith(digest):
             return checkpoint

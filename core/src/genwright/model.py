@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from genwright.checkpoint import Checkpoint
 from genwright.domain import Domain, Offer, Prefix
 from genwright.encoder import Encoder
-from genwright.errors import CheckpointError, ConditionError, UnknownName
+from genwright.errors import CheckpointError, ConditionError, OptionError, UnknownName
 from genwright.family import Family
 from genwright.options import make
 from genwright.readings import Condition, Reading
@@ -23,9 +24,12 @@ from genwright.registry import Registry
 from genwright.seeds import seeded_torch
 from genwright.space import ConditionSpace
 
-__all__ = ["Model", "load_weights", "new_encoder"]
+__all__ = ["Model", "checked_device", "halved", "load_weights", "new_encoder"]
 
 Item = TypeVar("Item")
+
+_FAR = 5
+"""How many deviations from the mean of the training data a number may be asked for without a warning."""
 
 
 @final
@@ -77,22 +81,39 @@ class Model(Generic[Item]):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint | Path | str, registry: Registry, *, device: str = "cpu") -> Model[Any]:
-        """Return the model of a checkpoint. Raises CheckpointError if weights and card do not belong together."""
+        """Return the model of a checkpoint.
+
+        Raises CheckpointError if weights and card do not belong together, OptionError for a device that is not here.
+        """
+        place = checked_device(device)
         if not isinstance(checkpoint, Checkpoint):
             checkpoint = Checkpoint.open(checkpoint)
+        try:
+            model = cls._described(checkpoint, registry)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the card in {checkpoint.folder} should describe a model; it cannot be read as one: {error!r}. "
+                "Copy or download the checkpoint again."
+            ) from error
+        load_weights(model.family, checkpoint)
+        model.family.to(place).eval().requires_grad_(False)
+        return cls(**{**vars(model), "checkpoint": checkpoint})
+
+    @classmethod
+    def _described(cls, checkpoint: Checkpoint, registry: Registry) -> Model[Any]:
+        """Return the model that a card describes, without its weights."""
         card = checkpoint.card
         recipe = Recipe.from_json(card["recipe"])
+        if recipe.encoder is None or recipe.domain != checkpoint.domain:
+            raise ValueError(f"its recipe is of {recipe.domain} with the encoder {recipe.encoder}")
         _check_components(checkpoint, _components(recipe, registry))
         encoder = new_encoder(recipe, registry)
         encoder.restore(card["encoder"])
-        model = cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
-        load_weights(model.family, checkpoint)
-        model.family.to(device).eval().requires_grad_(False)
-        return cls(**{**vars(model), "checkpoint": checkpoint})
+        return cls.new(recipe, encoder, ConditionSpace.from_json(card["conditions"]), registry)
 
     def save(self, folder: Path | str, *, name: str, training: Mapping[str, Any]) -> Checkpoint:
         """Write the model as a checkpoint with its weights in half precision, and return that."""
-        weights = {key: _halved(value.detach()) for key, value in self.family.state_dict().items()}
+        weights = halved(self.family)
         card = {
             "name": name,
             "domain": self.domain.name,
@@ -104,6 +125,11 @@ class Model(Generic[Item]):
             "training": training,
         }
         return Checkpoint.save(folder, weights, card)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.family.parameters(), torch.empty(0)).device
 
     def reading(self) -> Reading:
         """Return what a sampler may ask of the model."""
@@ -125,23 +151,40 @@ class Model(Generic[Item]):
         return asked
 
     def condition(self, where: Mapping[str, Any]) -> Condition:
-        """Return what is asked for as one row of tensors. Raises as `asked` and the encoder's `prefix` do."""
+        """Return what is asked for as tensors, a row for each cut of the prefix, or one row without a prefix.
+
+        Warns of what is far from what the model learned.
+
+        Raises as `asked` and the encoder's `prefix` do.
+        """
         asked, offers = self.asked(where), self.domain.conditions
-        prefix: Sequence[int] = ()
+        self._warn_of_far(asked)
+        cuts: Sequence[Sequence[int]] = [()]
         for name, value in asked.items():
             if isinstance(offers[name], Prefix):
-                prefix = self.encoder.prefix(str(value))
+                cuts = self.encoder.prefix(str(value))
         scalars = [float(asked.get(name, torch.nan)) for name in self.conditions.scalars]
         labels = [
             values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()
         ]
         for name in self.conditions.texts:
             labels += self.conditions.words(name, str(asked.get(name, "")))
+        longest = max(map(len, cuts))
         return Condition(
-            scalars=torch.tensor([scalars]),
-            labels=torch.tensor([labels], dtype=torch.int64),
-            prefix=torch.tensor([list(prefix)], dtype=torch.int64),
+            scalars=torch.tensor([scalars] * len(cuts)),
+            labels=torch.tensor([labels] * len(cuts), dtype=torch.int64),
+            prefix=torch.tensor([[*cut, *[-1] * (longest - len(cut))] for cut in cuts], dtype=torch.int64),
         )
+
+    def _warn_of_far(self, asked: Mapping[str, Any]) -> None:
+        for name, (mean, deviation) in self.conditions.scalars.items():
+            if name in asked and abs(asked[name] - mean) > _FAR * deviation:
+                warnings.warn(
+                    f"condition {name!r} asks for {asked[name]:g}; this model learned {mean:.3g} ± {deviation:.2g}, so "
+                    f"expect samples that are poor or miss it. Ask for {mean - _FAR * deviation:.3g} to "
+                    f"{mean + _FAR * deviation:.3g}.",
+                    stacklevel=3,
+                )
 
     def _check_learned(self, name: str, offer: Offer, value: object) -> None:
         learned = self.conditions.names
@@ -172,8 +215,29 @@ def new_encoder(recipe: Recipe, registry: Registry) -> Encoder[Any]:
     return make(spec, component.options, **given)  # type: ignore[no-any-return]
 
 
+def checked_device(name: str) -> torch.device:
+    """Return the device of this name. Raises OptionError for one on which this machine computes nothing."""
+    try:
+        tensor = torch.zeros(1, device=name)
+        tensor.item()
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(". ")
+        raise OptionError(
+            f"a device is one that this machine has, such as cpu; got {name!r}: {reason}. Try: cpu."
+        ) from error
+    return tensor.device
+
+
+def halved(family: Family) -> dict[str, Tensor]:
+    """Return a family's weights as checkpoints keep them: in half precision, but for those too large for it."""
+    return {name: _halved(value.detach()) for name, value in family.state_dict().items()}
+
+
 def _halved(value: Tensor) -> Tensor:
-    return value.half() if value.is_floating_point() else value
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if torch.equal(half.isfinite(), value.isfinite()) else value
 
 
 def _components(recipe: Recipe, registry: Registry) -> dict[str, str]:

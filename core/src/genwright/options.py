@@ -121,8 +121,8 @@ def _converted(value: Any, kind: Any) -> Any:
         if any(value == choice and type(value) is type(choice) for choice in parts):
             return value
         raise TypeError
-    if origin is tuple:
-        return _converted_items(value, parts)
+    if origin in (tuple, Mapping):
+        return _converted_items(value, parts) if origin is tuple else _converted_values(value, parts[1])
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is tuple and isinstance(value, list):
@@ -154,6 +154,12 @@ def _converted_items(value: Any, kinds: Sequence[Any]) -> tuple[Any, ...]:
     if len(value) != len(kinds):
         raise TypeError
     return tuple(_converted(item, kind) for item, kind in zip(value, kinds, strict=True))
+
+
+def _converted_values(value: Any, kind: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return {name: _converted(one, kind) for name, one in value.items()}
 
 
 def _read(text: str, kind: Any) -> Any:
@@ -240,6 +246,8 @@ def _words(kind: Any) -> str:
         return f"several values, each {_words(parts[0])}"
     if origin is tuple:
         return "(" + ", ".join(_words(part) for part in parts) + ")"
+    if origin is Mapping:
+        return f"a table, each value {_words(parts[1])}"
     return _NAMES.get(kind) or str(getattr(kind, "__name__", kind))
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from genwright.errors import RecipeError, UnknownName
+from genwright.errors import RecipeError, UnknownName, shown
 
 __all__ = ["Component", "Recipe", "use"]
 
@@ -50,6 +50,7 @@ class Recipe:
 
     domain:      the domain's name
     data:        a named data set, or the path of a file or folder
+    data_sha256: what `datasets.digest` gives of it; "" for whatever it holds, which training then fills in
     encoder, family, backbone: components; the encoder may be None for the domain's default
     start:       the name of a model whose weights training starts from; "" for random ones
     conditions:  names of the domain's conditions that the model learns to follow
@@ -72,6 +73,7 @@ class Recipe:
     data: str
     family: Component
     backbone: Component
+    data_sha256: str = ""
     encoder: Component | None = None
     start: str = ""
     conditions: tuple[str, ...] = ()
@@ -108,6 +110,8 @@ class Recipe:
             data[name] = component and component.to_json()
         # 1 and 1.0 are one recipe, so they must have one digest.
         data |= {name: float(data[name]) for name in _LIMITS if _type(name) is float}
+        if not self.data_sha256:
+            del data["data_sha256"]
         return data | {"conditions": list(self.conditions)}
 
     @classmethod
@@ -182,15 +186,27 @@ def _check(recipe: Recipe) -> None:
 
 
 def _check_parts(recipe: Recipe) -> None:
-    for name in ("domain", "data", "start"):
+    for name in ("domain", "data", "data_sha256", "start"):
         if not isinstance(getattr(recipe, name), str):
             raise RecipeError(f"a recipe's {name} is text; got {getattr(recipe, name)!r}. Write its name.")
     for name in _PARTS:
         part = getattr(recipe, name)
         if not isinstance(part, Component) and not (name == "encoder" and part is None):
             raise RecipeError(f"a recipe's {name} is a component; got {part!r}. Write it as use(NAME, OPTION=VALUE).")
+        if part is not None:
+            _check_plain(name, part)
     names = recipe.conditions
     if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
         raise RecipeError(f"a recipe's conditions are several names; got {names!r}. Write them as a list.")
     if len(set(names)) < len(names):
         raise RecipeError(f"a recipe's conditions are named once each; got {', '.join(names)}. Remove the repeated.")
+
+
+def _check_plain(name: str, part: Component) -> None:
+    try:
+        json.dumps(part.to_json(), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"the options of a recipe's {name} are finite numbers, text, truth values and lists of them; "
+            f"got {shown(dict(part.options))}. Write them so."
+        ) from error

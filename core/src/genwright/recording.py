@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from genwright import library
 from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
-from genwright.errors import MismatchError, UsageError
+from genwright.errors import MismatchError, StoreError, UsageError
 from genwright.generation import Generation, reviewed
 from genwright.model import Model
 from genwright.observers import Observers
@@ -19,7 +21,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import Record, Store, StoredCheckpoint, open_store
+from genwright.store import MemoryStore, Record, Store, StoredCheckpoint, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +40,10 @@ class Recording:
     @property
     def where(self) -> str | Store | None:
         """What opens the store again: its URL, or the store itself if it was given open; None for none."""
-        return self.store.url if self.store is not None and self._owned else self.store
+        # The URL of a store in memory opens another one, with nothing in it.
+        if self.store is None or isinstance(self.store, MemoryStore) or not self._owned:
+            return self.store
+        return self.store.url
 
     @classmethod
     def of(cls, where: str | Store | Literal[False] | None, registry: Registry) -> Recording:
@@ -72,9 +77,9 @@ class Recording:
     def generated(
         self, generation: Generation[Any], n: int, *, engine: Component, batch_size: int, reviewers: Sequence[str] = ()
     ) -> Generator[Samples[Any], None, None]:
-        """Yield the samples of a new run. Raises UnknownName for a reviewer or an engine at once."""
+        """Yield the samples of a new run. Raises UnknownName or MismatchError for a reviewer or an engine at once."""
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
-        made = {name: make(self.registry.get("reviewer", name), {}) for name in reviewers}
+        made = self._reviewers(reviewers, run.domain)
         drawn = self._engine(engine).samples(generation, run.id, range(n))
         if self.store is not None and generation.model.checkpoint is not None:
             self.store.put_checkpoint(stored(generation.model.checkpoint))
@@ -82,15 +87,21 @@ class Recording:
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
-        assert self.store is not None
+        if self.store is None:
+            raise UsageError("a run is resumed in the store that holds it; got store=False. Name the store.")
         run = self.store.run(id)
         generation = generation_of(run, self.registry)
         drift = run.environment.drift(environment(self.registry, run.environment.device, run.environment.threads))
         self.observers.notes += [*run.notes, *(f"resumed where {change}" for change in drift)]
-        made = {name: make(self.registry.get("reviewer", name), {}) for name in run.config.get("reviewers", ())}
+        made = self._reviewers(run.config.get("reviewers", ()), run.domain)
         missing = list(self.store.missing(run.id))
         drawn = generation.samples(run.id, missing)
         return self._batches(run, generation, drawn, batch_size, made, count=len(missing), resumed=True)
+
+    def _reviewers(self, names: Sequence[str], domain: str) -> dict[str, Any]:
+        for name in names:
+            self.registry.check_domain("reviewer", name, domain)
+        return {name: make(self.registry.get("reviewer", name), {}) for name in names}
 
     def _engine(self, engine: Component) -> Engine:
         return make(self.registry.get("engine", engine.name), engine.options)  # type: ignore[no-any-return]
@@ -115,9 +126,19 @@ class Recording:
             raise
         finally:
             self.observers.on_run_finished(run, error)
-            if self.store is not None:
-                text = _plain(f"{type(error).__name__}: {error}".rstrip(": ")) if error else None
-                self.store.finish_run(run.id, state, error=text, notes=[_plain(note) for note in self.observers.notes])
+            self._finish(run, state, error)
+
+    def _finish(self, run: Run, state: State, error: BaseException | None) -> None:
+        """Record how a run ended. Where that fails too, it is a note on what ended the run, and hides it no more."""
+        if self.store is None:
+            return
+        text = _plain(f"{type(error).__name__}: {error}".rstrip(": ")) if error else None
+        try:
+            self.store.finish_run(run.id, state, error=text, notes=[_plain(note) for note in self.observers.notes])
+        except StoreError as failure:
+            if error is None:
+                raise
+            error.add_note(f"The end of run {run.id} could not be recorded: {failure}")
 
     def _batches(
         self,
@@ -145,7 +166,8 @@ class Recording:
                     yield samples
             # After the run has ended, since nothing is left to interrupt for who takes the last batch and stops there.
             if batch:
-                yield samples
+                ended = replace(run, state="finished", finished=time.time_ns())
+                yield Samples(list(samples), run=ended, domain=domain, store=self.where)
 
 
 def new_run(
@@ -194,27 +216,27 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
             f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}. "
             "List such runs with: genwright runs list --kind generate."
         )
-    _check_version(run, registry)
     checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
-    return Generation(
+    generation = Generation(
         model=Model.load(checkpoint, registry, device=run.environment.device),
         sampler=Component.read(run.config["sampler"]),
         where=run.config["where"],
         seed=run.seed,
         rows=run.config["rows"],
         registry=registry,
-        device=run.environment.device,
         threads=run.environment.threads,
     )
+    _check_samplers(run, generation)
+    return generation
 
 
-def _check_version(run: Run, registry: Registry) -> None:
-    name, version = run.config["sampler"]["name"], run.config.get("sampler_version", 1)
-    present = registry.get("sampler", name).version
-    if present != version:
+def _check_samplers(run: Run, generation: Generation[Any]) -> None:
+    present = generation.config()["samplers"]
+    recorded = run.config.get("samplers", present)
+    if recorded != present:
         raise MismatchError(
-            f"run {run.id} drew with version {version} of sampler {name!r}; this is version {present}, "
-            "which gives other samples. Install the plugins that the run names."
+            f"run {run.id} drew with {', '.join(recorded)}; here are {', '.join(present)}, "
+            "which give other samples. Install the plugins that the run names."
         )
 
 

@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import pluggy
 
-from genwright.errors import MismatchError, PluginError, UnknownName
+from genwright.errors import MismatchError, OptionError, PluginError, UnknownName, shown
 from genwright.hooks import API_VERSION, ENTRY_POINTS, PROJECT, Declaring, Observing
+from genwright.options import checked
 from genwright.specs import (
     BackboneSpec,
     CommandSpec,
@@ -32,16 +33,13 @@ from genwright.specs import (
     FamilySpec,
     MetricSpec,
     ModelSpec,
-    Reads,
     ReviewerSpec,
-    Role,
     SamplerSpec,
-    Space,
     Spec,
     StoreSpec,
 )
 
-__all__ = ["Plugin", "Registry", "discover", "registry"]
+__all__ = ["Plugin", "Registry", "check_model_name", "discover", "registry"]
 
 CORE = "genwright-core"
 
@@ -108,15 +106,25 @@ class Registry:
                 f"Samplers that fit: {_listed(fitting)}."
             )
 
-    def _check_encoder(self, domain: str, encoder: EncoderSpec, family: FamilySpec) -> None:
-        of_domain = [spec for spec in self.specs("encoder") if spec.domain in (domain, "*")]
-        if encoder not in of_domain:
+    def check_domain(self, kind: str, name: str, domain: str) -> None:
+        """Check that a component is for items of a domain.
+
+        Raises MismatchError if it is for those of another, UnknownName if there is no such component.
+        """
+        spec, fitting = self.get(kind, name), self._of_domain(kind, domain)
+        if spec not in fitting:
             raise MismatchError(
-                f"encoder {encoder.name!r} is of {encoder.domain}, not of {domain}. "
-                f"Encoders of {domain}: {_listed(spec.name for spec in of_domain)}."
+                f"{kind} {name!r} is of {spec.domain}, not of {domain}. "
+                f"{kind.capitalize()}s of {domain}: {_listed(spec.name for spec in fitting)}."
             )
+
+    def _of_domain(self, kind: str, domain: str) -> list[Any]:
+        return [spec for spec in self.specs(kind) if spec.domain in (domain, "*")]
+
+    def _check_encoder(self, domain: str, encoder: EncoderSpec, family: FamilySpec) -> None:
+        self.check_domain("encoder", encoder.name, domain)
         if encoder.space not in family.spaces:
-            fitting = [spec.name for spec in of_domain if spec.space in family.spaces]
+            fitting = [spec.name for spec in self._of_domain("encoder", domain) if spec.space in family.spaces]
             raise MismatchError(
                 f"family {family.name!r} works on {' or '.join(family.spaces)}, but encoder {encoder.name!r} gives "
                 f"{encoder.space}. Encoders of {domain} that fit: {_listed(fitting)}."
@@ -285,14 +293,22 @@ def _check_new(plugin: Plugin, earlier: Sequence[Plugin]) -> None:
 
 
 def _check_names(specs: Sequence[Spec], earlier: Sequence[Plugin]) -> None:
-    taken = {(spec.kind, spec.name): spec.origin for plugin in earlier for spec in plugin.specs}
+    taken = {key: spec.origin for plugin in earlier for spec in plugin.specs for key in _claims(spec)}
     for spec in specs:
-        if (spec.kind, spec.name) in taken:
-            raise PluginError(
-                f"{spec.kind} {spec.name!r} of {spec.origin} is already that of {taken[spec.kind, spec.name]}. "
-                f"Uninstall one of them."
-            )
-        taken[spec.kind, spec.name] = spec.origin
+        for kind, name in _claims(spec):
+            if (kind, name) in taken:
+                raise PluginError(
+                    f"{kind} {name!r} of {spec.origin} is already that of {taken[kind, name]}. Uninstall one of them."
+                )
+            taken[kind, name] = spec.origin
+
+
+def _claims(spec: Spec) -> list[tuple[str, str]]:
+    """Return what a spec is alone in being: its name among its kind, and perhaps the default model of a domain."""
+    claims = [(spec.kind, spec.name)]
+    if isinstance(spec, ModelSpec) and spec.default:
+        claims.append(("default model of", spec.domain))
+    return claims
 
 
 def _check_hooks(manager: pluggy.PluginManager, implementation: object) -> None:
@@ -310,6 +326,15 @@ def _check_hooks(manager: pluggy.PluginManager, implementation: object) -> None:
         raise PluginError("it implements no hook. Its entry point must name the module that holds them.")
 
 
+def check_model_name(name: str, domain: str) -> None:
+    """Raise OptionError unless a name is one for a model of a domain."""
+    if not _MODEL_NAME.fullmatch(name) or name.partition("/")[0] != domain:
+        raise OptionError(
+            f"a model of {domain} is named \"{domain}/something\": lower-case words, joined by '-', '_' or '.'; "
+            f"got {shown(name)}. Choose such a name."
+        )
+
+
 def _check_form(spec: Spec) -> None:
     pattern = _MODEL_NAME if isinstance(spec, ModelSpec) else _NAME
     if not isinstance(spec.name, str) or not pattern.fullmatch(spec.name):
@@ -319,23 +344,11 @@ def _check_form(spec: Spec) -> None:
         raise PluginError(f"model {spec.name!r} is of {spec.domain}, so its name starts with {spec.domain + '/'!r}.")
     if not isinstance(spec.target, str) or not _TARGET.fullmatch(spec.target):
         raise PluginError(f'the target of {spec.kind} {spec.name!r} is "package.module:Name"; got {spec.target!r}.')
-    for field in fields(spec):
-        _check_words(spec, field.name)
-
-
-def _check_words(spec: Spec, field: str) -> None:
-    allowed = _WORDS.get(field)
-    if allowed is None:
-        return
-    value = getattr(spec, field)
-    if isinstance(spec, SamplerSpec) and value == "*":
-        return
-    words = value.values() if isinstance(value, Mapping) else (value,) if isinstance(value, str) else tuple(value)
-    for word in words:
-        if word not in allowed:
-            raise PluginError(
-                f"{field} of {spec.kind} {spec.name!r} is among {', '.join(map(repr, allowed))}; got {word!r}."
-            )
+    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    try:
+        checked(f"{spec.kind} {spec.name!r}", type(spec), values, given=())
+    except OptionError as error:
+        raise PluginError(str(error)) from error
 
 
 def _allowed() -> frozenset[str] | None:
@@ -371,12 +384,6 @@ _PLAIN = r"[a-z0-9]+([-_.][a-z0-9]+)*"
 _NAME = re.compile(rf"{_PLAIN}\+*")
 _MODEL_NAME = re.compile(rf"{_PLAIN}/{_PLAIN}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "space": get_args(Space),
-    "spaces": get_args(Space),
-    "reads": get_args(Reads),
-    "roles": get_args(Role),
-}
 _DECLARES: Mapping[str, type[Spec]] = {
     "register_domains": DomainSpec,
     "register_encoders": EncoderSpec,

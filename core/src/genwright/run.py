@@ -70,7 +70,7 @@ class Run:
     model:    name of the model ("molecules/druglike"); `checkpoint` is its digest
     config:   all else that decides the samples (sampler, condition, rows, guidance) or the weights (the recipe)
     planned:  how many samples were asked for; they have the indices 0 to planned - 1
-    parent:   the run that this one replays or resumes
+    parent:   the run that this one replays or whose samples it measures
     notes:    what went wrong beside the run itself, such as an observer that was detached
     started, finished: nanoseconds since 1970, UTC
     """

@@ -161,9 +161,12 @@ class ModelSpec(Spec):
 
     @property
     def folder(self) -> Path:
-        """Where the checkpoint lies on disk."""
+        """Where the checkpoint lies on disk. Raises PluginError if its package cannot be imported."""
         package, _, folder = self.target.partition(":")
-        return Path(str(importlib.resources.files(package))) / folder
+        try:
+            return Path(str(importlib.resources.files(package))) / folder
+        except (ImportError, TypeError) as error:
+            raise PluginError(self._import_failure(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

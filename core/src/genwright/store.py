@@ -181,11 +181,16 @@ def open_store(where: str | Store | None = None) -> Store:
     where: "sqlite:///path", "memory:" or the URL of any store that is installed; None for $GENWRIGHT_STORE, else one
            file in the user's data folder
 
-    Raises UnknownName for a scheme that no plugin serves, StoreError if the store cannot be opened.
+    Raises UsageError for what is no URL, UnknownName for a scheme that no plugin serves, StoreError if the store cannot
+    be opened.
     """
     if where is not None and not isinstance(where, str):
-        return where
+        if hasattr(where, "put_samples"):
+            return where
+        raise UsageError(f"a store is named by a URL; got {where!r}. For a file write sqlite:///PATH.")
     url = store_url() if where is None else where
+    if _SURROGATE.search(url):
+        raise UsageError(f"a store's URL is plain text; got {url!r}, with a lone surrogate in it. Name another place.")
     scheme, colon, _ = url.partition(":")
     if not colon:
         raise UsageError(f"a store is named by a URL; got {url!r}. For a file write sqlite:///{url or 'store.sqlite'}.")
@@ -445,7 +450,8 @@ class MemoryStore:
 def split_id(id: str) -> tuple[str, int]:
     """Return the run, or its prefix, and the index that a sample's id names. Raises UnknownName if it is none."""
     run, slash, index = id.rpartition("/")
-    if not slash or not (index.isascii() and index.isdecimal()):
+    # The length first: beyond a few thousand digits, Python refuses to read a number.
+    if not slash or not re.fullmatch("[0-9]{1,19}", index) or int(index) >= 1 << 63:
         raise UnknownName("sample", id, [], "A sample's id is its run and its index, such as LAST/0.")
     return run, int(index)
 
@@ -464,7 +470,7 @@ def check_same_run(stored: Run, run: Run) -> None:
 def _holds(record: Record, text: str) -> bool:
     if record.canonical is not None and text in record.canonical:
         return True
-    return is_text(record.media_type) and text.encode() in record.payload
+    return is_text(record.media_type) and text.encode("utf-8", "surrogatepass") in record.payload
 
 
 def _check_texts(record: Record) -> None:

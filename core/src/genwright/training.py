@@ -5,25 +5,26 @@ from __future__ import annotations
 import platform
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from jaxtyping import Bool, Float64
 from numpy import ndarray
 from torch import Tensor
 
 from genwright import library
-from genwright.checkpoint import check_new
-from genwright.datasets import digest, locate
+from genwright.checkpoint import Checkpoint, check_new
+from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
-from genwright.errors import DataError, RecipeError, UnknownName, UsageError
-from genwright.model import Model, load_weights, new_encoder
+from genwright.errors import DataError, RecipeError, TrainingError, UnknownName, UsageError
+from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
 from genwright.readings import Condition
 from genwright.recipe import Component, Recipe
@@ -32,9 +33,10 @@ from genwright.registry import Registry
 from genwright.run import Run, new_run_id
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens, spelled
+from genwright.store import Score
 from genwright.trainer import Examples, Progress, Trainer, chosen_device
 
-__all__ = ["trained"]
+__all__ = ["prepared", "trained"]
 
 
 def trained(
@@ -48,12 +50,14 @@ def trained(
     log_every: int,
     tensorboard: Path | None,
     on_report: Callable[[Progress], None],
+    strict: bool = False,
 ) -> Model[Any]:
     """Train a recipe's model, save and record its checkpoint, and return it loaded from there."""
     recipe = _resolved(recipe, registry)
-    check_new(folder)
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
     _check_conditions(recipe, domain)
+    path = locate(recipe.data)
+    recipe = _stating(recipe, path)
     run = Run(
         id=new_run_id(),
         kind="train",
@@ -63,20 +67,54 @@ def trained(
         config={"recipe": recipe.to_json()},
         seed=recipe.seed,
     )
-    with recording.running(run), closing(_Reports(run, recording, tensorboard, on_report)) as reports:
-        path = locate(recipe.data)
-        model, examples = prepared(recipe, domain, list(domain.read(path)), registry)
-        state = folder.with_name(f".{folder.name}.training.safetensors")
+    with (
+        _alone(folder) as state,
+        recording.running(run),
+        closing(_Reports(run, recording, tensorboard, on_report)) as reports,
+    ):
+        model, examples = prepared(recipe, domain, list(reader(recipe.data, domain)(path, strict=strict)), registry)
         trainer = Trainer(
             recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
         )
         trainer.run()
+        # The loss on the card is of the weights beside it, taken where the batches go.
+        model.family.load_state_dict(halved(model.family))
+        facts = _facts(trainer, reports, len(examples))
         model.family.cpu()
-        checkpoint = model.save(folder, name=name, training=_facts(trainer, reports, path, len(examples)))
+        checkpoint = model.save(folder, name=name, training=facts)
         if recording.store is not None:
             recording.store.put_checkpoint(stored(checkpoint))
+            recording.store.put_scores(run.id, _scores(facts, checkpoint))
         state.unlink()
     return Model.load(checkpoint, registry)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[Path]:
+    """Keep other processes from training into a new folder; give the file for where training stands.
+
+    Raises CheckpointError if the folder is taken, TrainingError if it cannot be written or another trains into it.
+    """
+    state = folder.with_name(f".{folder.name}.training.safetensors")
+    lock = FileLock(state.with_suffix(".lock"), timeout=0)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"a folder is trained into by one process at a time; another trains into {folder}. Wait for it, or choose "
+            "another folder."
+        ) from None
+    except OSError as error:
+        raise TrainingError(
+            f"a model is written to a new folder; {folder} cannot be made: {error.strerror}. Choose another."
+        ) from error
+    try:
+        check_new(folder)
+        yield state
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def prepared(
@@ -191,6 +229,20 @@ def _resolved(recipe: Recipe, registry: Registry) -> Recipe:
     return replace(recipe, encoder=encoder)
 
 
+def _stating(recipe: Recipe, path: Path) -> Recipe:
+    """Return the recipe with the digest of its data. Raises DataError if it states another."""
+    try:
+        found = digest(path)
+    except OSError as error:
+        raise DataError(f"data are a file or folder that can be read; {path} cannot: {error.strerror}.") from error
+    if recipe.data_sha256 not in ("", found):
+        raise DataError(
+            f"the recipe is for data with the SHA-256 {recipe.data_sha256[:12]}; {path} has {found[:12]}. "
+            "Bring the data that it states, or leave data_sha256 out of it."
+        )
+    return replace(recipe, data_sha256=found)
+
+
 def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:
     for name in recipe.conditions:
         if name not in domain.conditions:
@@ -240,10 +292,16 @@ def _summary_writer(folder: Path) -> Any:
     return SummaryWriter(folder)
 
 
-def _facts(trainer: Trainer, reports: _Reports, path: Path, examples: int) -> dict[str, Any]:
+def _scores(facts: Mapping[str, Any], checkpoint: Checkpoint) -> list[Score]:
+    """Return what the run's record says of its end: the losses of the model, and which checkpoint it is."""
+    losses = {**facts["losses"], "held out": facts["held_out_loss"]}
+    made = f"checkpoint {checkpoint.digest}"
+    return [Score(metric=f"train/{n}", value=loss, detail=made) for n, loss in losses.items() if loss is not None]
+
+
+def _facts(trainer: Trainer, reports: _Reports, examples: int) -> dict[str, Any]:
     """Return what the card says of the training."""
     return {
-        "data_sha256": digest(path) if path.is_file() else "",
         "examples": examples,
         "steps": trainer.step,
         "seconds": round(trainer.seconds),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, Literal
 
 from genwright.domain import Domain
-from genwright.errors import GenwrightError
+from genwright.errors import GenwrightError, StoreReadOnly
 from genwright.generation import Generation
 from genwright.recording import Recording, environment, generation_of, new_run
 from genwright.registry import Registry
@@ -43,6 +44,7 @@ class Verdict:
 def replayed(store: Store, registry: Registry, records: Iterable[Record]) -> Iterator[Verdict]:
     """Yield the verdict on each sample, run by run; each run's replay is recorded as a run of its own.
 
+    Where the store can only be read, a warning says that it is not recorded.
     Go through all of them: a replay that is left early is recorded as interrupted.
     """
     for id, some in groupby(records, key=lambda record: record.run):
@@ -52,22 +54,31 @@ def replayed(store: Store, registry: Registry, records: Iterable[Record]) -> Ite
         except GenwrightError as error:
             yield from (Verdict(sample=r.id, outcome="not repeatable", reason=str(error)) for r in some)
             continue
-        yield from _replayed_run(run, generation, some, Recording(store, registry, owned=False))
+        yield from _replayed_run(run, generation, some, store)
 
 
-def _replayed_run(
-    run: Run, generation: Generation[Any], records: Iterator[Record], recording: Recording
-) -> Iterator[Verdict]:
+def _replayed_run(run: Run, generation: Generation[Any], records: Iterator[Record], store: Store) -> Iterator[Verdict]:
     drift = tuple(run.environment.drift(environment(generation.registry, generation.device, generation.threads)))
     replay = new_run("replay", generation.model, generation, planned=0, parent=run.id)
     outcomes: dict[Outcome, int] = {}
+    recording = Recording(store if _takes(store, replay) else None, generation.registry, owned=False)
     with recording.running(replay):
         while some := list(islice(records, _AT_ONCE)):
             for verdict in _compared(generation, some, drift):
                 outcomes[verdict.outcome] = outcomes.get(verdict.outcome, 0) + 1
                 yield verdict
-        assert recording.store is not None
-        recording.store.put_scores(replay.id, [Score(metric=f"replay/{o}", value=n) for o, n in outcomes.items()])
+        if recording.store is not None:
+            recording.store.put_scores(replay.id, [Score(metric=f"replay/{o}", value=n) for o, n in outcomes.items()])
+
+
+def _takes(store: Store, replay: Run) -> bool:
+    """Whether a replay can be recorded in a store; warn where that can only be read."""
+    try:
+        store.put_run(replay)
+    except StoreReadOnly:
+        warnings.warn(f"{store.url} can only be read, so this replay is not recorded", stacklevel=2)
+        return False
+    return True
 
 
 def _compared(generation: Generation[Any], records: Sequence[Record], drift: tuple[str, ...]) -> Iterator[Verdict]:

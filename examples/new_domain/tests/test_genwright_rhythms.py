@@ -9,7 +9,7 @@ import pytest
 from genwright.errors import ConditionError, DataError
 from genwright.testing.domains import check_domain
 from genwright.testing.encoders import check_encoder
-from genwright_rhythms.domain import Rhythms, read
+from genwright_rhythms.domain import RhythmsDomain, read
 from genwright_rhythms.encoder import Pulses
 
 TRESILLO, CINQUILLO = "x..x..x.", "x.xx.xx."
@@ -17,24 +17,25 @@ ITEMS = [TRESILLO, CINQUILLO, "x..x..x...x.x...", "xx", "x"]
 
 
 def test_the_domain_keeps_the_contract() -> None:
-    assert [check for check in check_domain(Rhythms(), ITEMS, ending=".txt") if check.trouble] == []
+    assert [check for check in check_domain(RhythmsDomain(), ITEMS, ending=".txt") if check.trouble] == []
 
 
 @pytest.mark.parametrize("rotate", [True, False])
 def test_the_encoder_keeps_the_contract(rotate: bool) -> None:
-    assert [check for check in check_encoder(Pulses(rotate=rotate), ITEMS, domain=Rhythms()) if check.trouble] == []
+    checks = check_encoder(Pulses(rotate=rotate), ITEMS, domain=RhythmsDomain())
+    assert [check for check in checks if check.trouble] == []
 
 
 def test_a_rhythm_is_the_same_wherever_it_begins() -> None:
-    assert Rhythms().canonical("..x.x..x") == Rhythms().canonical(TRESILLO)
-    assert Rhythms().canonical(TRESILLO) != Rhythms().canonical(CINQUILLO)
+    assert RhythmsDomain().canonical("..x.x..x") == RhythmsDomain().canonical(TRESILLO)
+    assert RhythmsDomain().canonical(TRESILLO) != RhythmsDomain().canonical(CINQUILLO)
 
 
 @pytest.mark.parametrize(
     ("item", "flaw"), [("....", "It has no stroke."), ("x" * 17, "It has 17 pulses"), ("x-x", "It holds '-'")]
 )
 def test_a_flaw_is_told(item: str, flaw: str) -> None:
-    assert str(Rhythms().check(item)).startswith(flaw)
+    assert str(RhythmsDomain().check(item)).startswith(flaw)
     with pytest.raises(DataError, match="has no tokens"):
         Pulses().encode([item])
 
@@ -57,9 +58,9 @@ def test_a_file_without_rhythms_is_refused(tmp_path: Path) -> None:
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"written as \.txt; got a\.csv"):
-        Rhythms().write(ITEMS, tmp_path / "a.csv")
+        RhythmsDomain().write(ITEMS, tmp_path / "a.csv")
     with pytest.raises(DataError, match=r"drawn as \.svg; got a\.png"):
-        Rhythms().render(ITEMS, tmp_path / "a.png")
+        RhythmsDomain().render(ITEMS, tmp_path / "a.png")
 
 
 def test_a_start_that_no_rhythm_has_is_refused() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from genwright.errors import StoreReadOnly, UsageError
+from genwright.errors import StoreError, StoreReadOnly
+from genwright.folders import store_file
 from genwright_storage import ledger
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.migrations import HEAD, REVISIONS
@@ -98,6 +98,11 @@ class Database:
         """Make sure that the file is ours and up to date. Nothing is changed in one that is not ours."""
         if self.is_writable:
             make_private(self.path.parent)
+        elif not self.path.exists():
+            raise StoreError(
+                f"the store {self.url} is to be read; there is no such file. Name another with --store or "
+                "GENWRIGHT_STORE; one is made by the first command that records, such as genwright generate."
+            )
         with closing(self._open()) as probe:
             is_new = self._is_new(probe)
         if is_new:
@@ -151,15 +156,14 @@ def make_private(folder: Path) -> None:
 
 def _place(url: str) -> tuple[Path, bool]:
     """Return the file that a URL names, and whether it can be written."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise UsageError(f"a store in SQLite is sqlite:///path; got {url!r}. Write three slashes.") from None
-    if parsed.database in (None, "", ":memory:"):
-        raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. In memory it is memory:.")
-    path = Path(str(parsed.database)).expanduser().absolute()
-    nearest = next(place for place in (path, *path.parents) if place.exists())
-    return path, parsed.query.get("mode") != "ro" and os.access(nearest, os.W_OK)
+    path, is_only_read = store_file(url)
+    return path, not is_only_read and _can_be_written(path)
+
+
+def _can_be_written(path: Path) -> bool:
+    """Whether a file can be made or written, and its write-ahead log beside it."""
+    nearest = next(folder for folder in path.parents if folder.exists())
+    return os.access(nearest, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 def _read_only(path: Path) -> str:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
+from genwright.errors import StoreError
 from genwright_storage import merkle
 from genwright_storage.encoding import entry_leaf
 from genwright_storage.tables import log_entry, log_frontier, log_tile
 
-__all__ = ["TILE", "append", "frontier", "start"]
+__all__ = ["TILE", "append", "frontier", "split", "start"]
 
 _FRONTIER = select(log_frontier.c.size, log_frontier.c.hashes)
 _INSERT, _MOVE = insert(log_entry), update(log_frontier)
@@ -48,8 +49,13 @@ def append(connection: Connection, kind: str, ref: str, content: bytes) -> int:
 
 
 def frontier(connection: Connection) -> merkle.Frontier:
-    """Return the right edge of the tree, which knows its size and root."""
-    size, hashes = connection.execute(_FRONTIER).one()
+    """Return the right edge of the tree, which knows its size and root. Raises StoreError if it is gone or damaged."""
+    size, hashes = connection.execute(_FRONTIER).first() or (-1, b"")
+    if size < 0 or len(hashes) != 32 * size.bit_count():
+        raise StoreError(
+            "the ledger keeps the right edge of its tree in one row; that is gone or damaged. "
+            "Restore a backup, or name all that is wrong with: genwright audit verify."
+        )
     return merkle.Frontier(size, split(hashes))
 
 

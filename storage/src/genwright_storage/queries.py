@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, insert, or_, select
 
 from genwright.errors import UnknownName
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
@@ -109,11 +109,18 @@ def sample_row(connection: Connection, run_id: int, index: int) -> Any | None:
 
 def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a column begins with a prefix, in the form that an index serves."""
-    return and_(column >= prefix, column < prefix + "\U0010ffff")
+    return and_(column >= prefix, column < prefix + "\U0010ffff") if _is_findable(prefix) else false()
+
+
+def _is_findable(text: str) -> bool:
+    """Whether a text can be in a store: one with a lone surrogate is in none, and cannot be asked for."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:
     """Return the conditions on samples that `Store.samples` takes."""
+    if not _is_findable((text or "") + (identity or "")):
+        return [false()]
     conditions: list[ColumnElement[bool]] = []
     if identity is not None:
         conditions.append(sample.c.identity == identity)
@@ -130,6 +137,8 @@ def runs_with(connection: Connection, identity: str | None) -> Sequence[int]:
     """Return the keys of the runs to look for samples in, newest first."""
     if identity is None:
         return connection.execute(select(run.c.id).order_by(run.c.id.desc())).scalars().all()
+    if not _is_findable(identity):
+        return []
     found = select(sample.c.run_id).where(sample.c.identity == identity).distinct()
     return connection.execute(found.order_by(sample.c.run_id.desc())).scalars().all()
 

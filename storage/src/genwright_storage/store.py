@@ -112,7 +112,6 @@ class SQLStore:
             new = self._without_stored(connection, run_id, batch, new)
             if new:
                 _insert_batch(connection, run_id, batch[0], new)
-                _insert_blobs(connection, large, batch[0].media_type)
 
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
@@ -315,13 +314,6 @@ def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequ
     }
     key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
     connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
-
-
-def _insert_blobs(connection: Connection, blobs: Mapping[bytes, bytes], media_type: str) -> None:
-    for digest, data in blobs.items():
-        if connection.execute(select(tables.blob.c.digest).where(tables.blob.c.digest == digest)).first() is None:
-            values = {"digest": digest, "size": len(data), "media_type": media_type, "storage": "file"}
-            connection.execute(insert(tables.blob), values | {"created_ns": time.time_ns()})
 
 
 def _number(value: float | None) -> float | None:

@@ -118,25 +118,6 @@ environment = _table(
     UniqueConstraint("digest"),
 )
 
-plugin = _table(
-    "plugin",
-    _id(),
-    _some("distribution"),
-    _some("version"),
-    _some("entry_point"),
-    *_hash("record_digest"),
-    _maybe("origin"),
-    *_one_of("trust", "pinned", "allowed", "unknown", "blocked"),
-    UniqueConstraint("distribution", "version", "record_digest"),
-)
-
-environment_plugin = _table(
-    "environment_plugin",
-    _to("environment_id", "environment.id", key=True),
-    _to("plugin_id", "plugin.id", key=True),
-)
-
-
 log_entry = _table(
     "log_entry",
     Column("seq", Number, primary_key=True, autoincrement=False),
@@ -178,20 +159,6 @@ note_witness = _table(
 outbox = _table("outbox", _id(), _some("kind"), _some("ref"), *_hash("digest"), _some("created_ns", Number))
 
 
-dataset = _table(
-    "dataset",
-    _id(),
-    _some("uid"),
-    _some("name"),
-    _some("version"),
-    *_hash("digest"),
-    _some("records", Number),
-    _some("licence"),
-    _maybe("card"),
-    UniqueConstraint("uid"),
-    UniqueConstraint("name", "version"),
-)
-
 checkpoint = _table(
     "checkpoint",
     _id(),
@@ -211,14 +178,6 @@ checkpoint_file = _table(
     _some("digest"),
     _some("size", Number),
 )
-
-checkpoint_dataset = _table(
-    "checkpoint_dataset",
-    _to("checkpoint_id", "checkpoint.id", key=True),
-    _to("dataset_id", "dataset.id", key=True),
-    _key("role"),
-)
-
 
 run = _table(
     "run",
@@ -263,7 +222,6 @@ run_input = _table(
     _id(),
     _to("run_id", "run.id"),
     _some("role"),
-    _to("dataset_id", "dataset.id", optional=True),
     _maybe("digest", Bytes),
     _maybe("sample"),
 )
@@ -280,21 +238,6 @@ work_item = _table(
     _some("attempts", Number),
 )
 
-
-blob = _table(
-    "blob",
-    *_hash("digest", key=True),
-    _some("size", Number),
-    _some("media_type"),
-    *_one_of("storage", "inline", "file", "pack", "erased"),
-    _maybe("data", Bytes),
-    _maybe("uri"),
-    _maybe("pack", Number),
-    _maybe("position", Number),
-    _maybe("blake3", Bytes),
-    _some("created_ns", Number),
-    CheckConstraint("(storage = 'inline') = (data IS NOT NULL)", name="data"),
-)
 
 batch = _table(
     "batch",
@@ -345,7 +288,7 @@ sample_artifact = _table(
     _to("sample_id", "sample.id", key=True),
     _key("role"),
     _key("ordinal", Number),
-    Column("digest", Bytes, ForeignKey("blob.digest"), nullable=False, index=True),
+    Column("digest", Bytes, nullable=False, index=True),
 )
 
 image_meta = _table(
@@ -397,8 +340,6 @@ fingerprint = _table(
 )
 
 
-metric = _table("metric", _key("name"), _key("version", Number), _some("unit"), _some("better"))
-
 score = _table(
     "score",
     _id(),
@@ -413,22 +354,6 @@ score = _table(
     Index(None, "metric", "value"),
     Index(None, "seq"),
 )
-
-review = _table(
-    "review",
-    _id(),
-    _to("sample_id", "sample.id"),
-    _to("actor_id", "actor.id"),
-    _some("verdict"),
-    _some("reason"),
-    _some("meaning"),
-    _maybe("signature", Bytes),
-    _to("supersedes", "review.id", optional=True),
-    _some("created_ns", Number),
-    _to("seq", "log_entry.seq", optional=True),
-    Index(None, "sample_id"),
-)
-
 
 tombstone = _table(
     "tombstone",
@@ -462,9 +387,8 @@ alembic_version = Table(
 alembic_version.primary_key.name = "alembic_version_pkc"
 
 EVIDENCE = (
-    *("batch", "checkpoint", "checkpoint_dataset", "checkpoint_file", "dataset", "environment", "environment_plugin"),
-    *("log_entry", "log_tile", "note", "note_witness", "plugin", "review", "run", "run_end", "run_input"),
-    *("sample_artifact", "sample_parent", "score", "tombstone"),
+    *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note", "note_witness", "run"),
+    *("run_end", "run_input", "sample_artifact", "sample_parent", "score", "tombstone"),
 )
 
 _ERASED = "EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id AND leaf = OLD.leaf)"
@@ -479,14 +403,10 @@ def _guard(table: str, verb: str, when: str = "") -> DDL:
     )
 
 
-_SEARCH = DDL("CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, content='sample', content_rowid='id')")  # type: ignore[no-untyped-call]
-
 for _statement in (
     *(_guard(name, verb) for name in EVIDENCE for verb in ("UPDATE", "DELETE")),
+    _guard("log_frontier", "DELETE"),
     _guard("sample", "DELETE"),
     _guard("sample", "UPDATE", f"NOT ({_ERASED} AND {_SAME})"),
-    _guard("blob", "DELETE"),
-    _guard("blob", "UPDATE OF digest, size"),
-    _SEARCH,
 ):
     event.listen(metadata, "after_create", _statement.execute_if(dialect="sqlite"))

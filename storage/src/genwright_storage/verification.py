@@ -49,7 +49,7 @@ def findings(database: Database, blobs: Blobs, progress: Progress) -> Iterator[F
     """
     try:
         with database.reading() as connection:
-            yield from _log(connection, ledger.frontier(connection))
+            yield from _log(connection)
             yield from _things(connection)
             yield from _gone(connection)
             last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
@@ -59,7 +59,7 @@ def findings(database: Database, blobs: Blobs, progress: Progress) -> Iterator[F
         yield Finding(where="the file of the store", trouble=f"it cannot be read to its end: {error}")
 
 
-def _log(connection: Connection, head: merkle.Frontier) -> Iterator[Finding]:
+def _log(connection: Connection) -> Iterator[Finding]:
     """Check each entry, that none is missing, and the root and tiles over them."""
     edge, due = merkle.Frontier(), 0
     for entry in connection.execute(select(log_entry).order_by(log_entry.c.seq)):
@@ -69,10 +69,20 @@ def _log(connection: Connection, head: merkle.Frontier) -> Iterator[Finding]:
             yield Finding(where=f"ledger, entry {entry.seq}", trouble=_CHANGED)
         edge.append(entry.leaf)
         due = entry.seq + 1
+    yield from _root(connection, edge)
+    yield from _tiles(connection, edge.size)
+
+
+def _root(connection: Connection, edge: merkle.Frontier) -> Iterator[Finding]:
+    """Check that the root that is kept is that over the entries."""
+    try:
+        head = ledger.frontier(connection)
+    except StoreError:
+        yield Finding(where="ledger, the right edge of its tree", trouble="it is gone or was changed")
+        return
     if (edge.size, edge.root) != (head.size, head.root):
         trouble = f"its root is not that of its entries: it is of {head.size} entries, {edge.size} are there"
         yield Finding(where="ledger", trouble=trouble)
-    yield from _tiles(connection, edge.size)
 
 
 def _tiles(connection: Connection, size: int) -> Iterator[Finding]:

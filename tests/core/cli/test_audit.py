@@ -1,11 +1,14 @@
 import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from genwright.cli import main
-from genwright.store import MemoryStore
+from genwright.store import MemoryStore, open_store
 from genwright.testing.stores import make_record, make_run
 from genwright.verdict import Verdict
 
@@ -44,6 +47,33 @@ def test_findings_are_one_object_a_line(store: MemoryStore, capsys: pytest.Captu
     assert [finding["where"] for finding in found] == [f"sample {'5f' * 16}/{index}" for index in (1, 2)]
 
 
+@pytest.mark.parametrize("where", ["memory:", "empty", "mistyped"])
+def test_a_store_with_nothing_in_it_does_not_pass(
+    where: str, tmp_path: Path, install: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped name once passed: its store was made, and found sound."""
+    url = where if where == "memory:" else f"sqlite:///{tmp_path / where}"
+    if where == "empty":
+        open_store(url).close()
+    assert main(["audit", "verify", "--store", url]) == 1
+    assert ("there is no such file" if where == "mistyped" else "nothing to verify in") in capsys.readouterr().err
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_store_too_damaged_to_describe_itself_is_still_verified(
+    tmp_path: Path, install: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(open_store(f"sqlite:///{tmp_path / 'store'}")) as store:
+        store.put_run(make_run())
+    with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER log_frontier_delete")
+        connection.execute("DELETE FROM log_frontier")
+    assert main(["audit", "verify", "--store", f"sqlite:///{tmp_path / 'store'}"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "ledger, the right edge of its tree: it is gone or was changed\n"
+    assert captured.err.endswith(": 1 finding.\n")
+
+
 def test_a_run_is_replayed_to_the_same_samples(
     rhythms: Path, rhythms_model: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,7 +87,8 @@ def test_a_run_is_replayed_to_the_same_samples(
     assert main(["audit", "replay", "LAST/3", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "identical"
     assert main(["runs", "list", "--kind", "replay", "--json"]) == 0
-    assert {json.loads(line)["state"] for line in capsys.readouterr().out.splitlines()} == {"finished"}
+    replays = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [replay["state"] for replay in replays] == ["finished"] * 3
 
 
 def test_what_is_not_identical_is_told_and_fails(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -70,6 +71,22 @@ def test_an_error_is_a_sentence_on_stderr_or_json_where_that_was_asked(
     assert capsys.readouterr() == ("", f"Error: {error}\n")
     assert main(["doctor", "--json"]) == code
     assert json.loads(capsys.readouterr().err) == {"error": {"code": word, "message": str(error)}}
+
+
+def test_what_the_system_refuses_is_a_sentence(calls: Callable[..., None], capsys: Capture) -> None:
+    calls(raising(PermissionError(13, "Permission denied", "/etc/models")))
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().err.startswith("Error: the system refused /etc/models: Permission denied. Check that")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a device that is always full")
+def test_output_that_cannot_be_written_is_a_sentence() -> None:
+    code = "import sys; from genwright.cli import main; sys.exit(main(['plugins', 'list']))"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: the system refused to write: No space left on device.")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_wrong_option_is_a_usage_error_also_as_json(capsys: Capture) -> None:

@@ -15,6 +15,7 @@ import pytest
 from genwright.cli import main
 from genwright.cli.devices import devices
 from genwright.cli.doctor import Findings, _devices
+from genwright_storage.database import APPLICATION
 
 Install = Callable[..., None]
 Capture = pytest.CaptureFixture[str]
@@ -107,6 +108,15 @@ def test_a_store_without_its_plugin_is_what_is_wrong(capsys: Capture, monkeypatc
     assert trouble.startswith("the store tape:///dev/st0 needs a plugin for 'tape'; there are ")
 
 
+def test_a_store_whose_url_names_no_file_is_what_is_wrong(
+    install: Install, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_sqlite(install, monkeypatch, tmp_path / "s.sqlite")
+    monkeypatch.setenv("GENWRIGHT_STORE", "sqlite://tmp/s.sqlite")
+    (trouble,) = examined(capsys, wrong=True)["troubles"]
+    assert trouble.endswith("got 'sqlite://tmp/s.sqlite'. Write three slashes.")
+
+
 def test_a_store_that_is_not_made_yet_is_fine(
     install: Install, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -123,11 +133,27 @@ def test_a_store_is_sized_and_not_changed(
     path = tmp_path / "my store.sqlite"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE t (a)")
+        connection.execute(f"PRAGMA application_id={APPLICATION}")
     connection.close()
     before = path.read_bytes()
     with_sqlite(install, monkeypatch, path)
     assert examined(capsys, wrong=False)["store"]["size"] == len(before)
     assert path.read_bytes() == before
+
+
+def test_a_database_of_another_program_is_what_is_wrong(
+    install: Install, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It was once found fine, and refused by every command."""
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    connection.close()
+    with_sqlite(install, monkeypatch, path)
+    (trouble,) = examined(capsys, wrong=True)["troubles"]
+    assert trouble == (
+        f"the store {path} cannot be used: it is a database of another program. Name another file in GENWRIGHT_STORE."
+    )
 
 
 def test_a_file_that_is_no_database_is_what_is_wrong(

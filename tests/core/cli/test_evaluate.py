@@ -12,6 +12,7 @@ import genwright as gw
 from genwright.cli import main
 from genwright.metrics import Report, Value
 from genwright.samples import Samples
+from genwright.store import open_store
 
 Capture = pytest.CaptureFixture[str]
 
@@ -50,6 +51,7 @@ def test_the_samples_of_a_run_are_measured_with_their_origin(
         "reference": "rhythms",
         "metrics": ["novelty"],
         "baseline": False,
+        "strict": False,
         "store": None,
     }
 
@@ -62,7 +64,7 @@ def test_a_report_is_json_where_that_was_asked(rhythms: Path, asked: Asked, caps
     assert shown == {"reference": None, "metrics": {"novelty": {"value": 0.5, "error": 0.1, "count": 2}}}
     assert asked[0] == (
         ["x..x", "x.x."],
-        {"domain": "rhythms", "reference": None, "metrics": None, "baseline": True, "store": None},
+        {"domain": "rhythms", "reference": None, "metrics": None, "baseline": True, "strict": False, "store": None},
     )
 
 
@@ -80,6 +82,40 @@ def test_a_file_of_unknown_items_exits_with_2(tmp_path: Path, capsys: Capture) -
     assert "mine.txt does not say what its items are. Name the domain: --domain molecules." in capsys.readouterr().err
 
 
+def test_a_name_that_is_too_long_for_a_path_is_no_file(home: Path, capsys: Capture) -> None:
+    open_store().close()
+    assert main(["evaluate", "x" * 300]) == 2
+    assert "there is no run named 'xxx" in capsys.readouterr().err
+
+
 def test_a_run_that_is_not_there_exits_with_2(home: Path, capsys: Capture) -> None:
+    open_store().close()
     assert main(["evaluate", "5f5f"]) == 2
     assert "there is no run named '5f5f'" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_malformed_item_is_passed_over_unless_strict(
+    rhythms: Path, asked: Asked, tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\nxyz\n")
+    assert main(["evaluate", str(file), "--domain", "rhythms"]) == 0
+    assert "line 2 was passed over" in capsys.readouterr().err
+    assert main(["evaluate", str(file), "--domain", "rhythms", "--strict"]) == 1
+    assert "mine.txt, line 2: " in capsys.readouterr().err
+    assert [options["strict"] for _, options in asked] == [False]
+
+
+def test_a_metric_that_needs_a_reference_is_told_so(
+    rhythms: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    """An empty table was once printed, and all was said to be well."""
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\n")
+    monkeypatch.setattr("genwright.api.evaluate", lambda *_, **__: Report(title="1 sample", values={}))
+    assert main(["evaluate", str(file), "--domain", "rhythms", "--metric", "novelty"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE.\n",
+    )

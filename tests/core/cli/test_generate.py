@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import genwright as gw
 from genwright.cli import main
 from genwright.cli.generate import Tally
+from genwright.errors import StorageFull
 
 Capture = pytest.CaptureFixture[str]
 Generate = Callable[..., int]
@@ -77,12 +79,14 @@ def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(gene
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-n", "0"], "n is a whole number of 1 or more; got 0"),
-        (["-n", "-5"], "n is a whole number of 1 or more; got -5"),
+        (["-n", "0"], "n is a whole number from 1 to 2^63 - 1; got 0"),
+        (["-n", "-5"], "n is a whole number from 1 to 2^63 - 1; got -5"),
         (["--sampler", "top-pp"], "there is no sampler named 'top-pp'. Did you mean 'top-p'"),
         (["-o", "temprature=2"], "sampler 'temperature' has no option 'temprature'. Did you mean 'temperature'?"),
         (["-o", "temperature=hot"], "option 'temperature' of sampler 'temperature' takes a number; got 'hot'"),
         (["-o", "temperature"], "it is written name=value, such as temperature=0.8; got 'temperature'."),
+        (["--where", "strokes=4", "--where", "strokes=5"], "strokes is given once; got '4' and '5'. Leave one of"),
+        (["-o", "temperature=2", "-o", "temperature=1"], "temperature is given once; got '2' and '1'."),
         (["--where", "stroke=4"], "there is no condition of rhythms named 'stroke'. Did you mean 'strokes'"),
         (["--where", "strokes=40"], "condition 'strokes' takes 1 to 16; got 40.0"),
         (["--where", "strokes=many"], "condition 'strokes' takes a number; got 'many'"),
@@ -107,14 +111,30 @@ def test_an_unknown_model_is_met_with_near_ones(rhythms: Path, home: Path, capsy
 
 
 def test_a_picture_of_another_kind_is_refused(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
+    """It was once refused only after everything had been drawn."""
     assert generate("--grid", tmp_path / "new.png", "-n", 2) == 1
     assert "rhythms are drawn as .svg; got new.png" in capsys.readouterr().err
+    with closing(gw.open_store()) as store:
+        assert list(store.runs()) == []
+
+
+@pytest.mark.parametrize("option", ["--output", "--grid"])
+def test_a_file_that_cannot_be_made_is_refused_before_anything_is_drawn(
+    generate: Generate, capsys: Capture, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "old.svg").touch()
+    assert generate(option, tmp_path / "none" / "new.svg") == 1
+    assert f"there is no folder {tmp_path / 'none'}. Make it first." in capsys.readouterr().err
+    assert generate(option, tmp_path / "old.svg") == 1
+    assert "old.svg exists already, and files are not overwritten." in capsys.readouterr().err
+    with closing(gw.open_store()) as store:
+        assert list(store.runs()) == []
 
 
 def test_a_model_that_gives_nothing_valid_fails(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr("genwright_rhythms.domain.Rhythms.check", lambda self, item: "It is out of tune.")
+    monkeypatch.setattr("genwright_rhythms.domain.RhythmsDomain.check", lambda self, item: "It is out of tune.")
     assert generate("-n", 3, "--no-store") == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -139,7 +159,11 @@ def test_an_interrupt_says_how_to_go_on(generate: Generate, monkeypatch: pytest.
     assert main(["runs", "resume"]) == 0
     assert f"Drew the 4 samples that were missing of 12, run {run.id}." in capsys.readouterr().err
     assert main(["runs", "resume", run.id]) == 0
-    assert "has all of its 12 samples" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "has all of its 12 samples" in err
+    assert main(["runs", "resume", run.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"run": run.id, "planned": 12, "drawn": 0}
 
 
 def test_an_interrupt_before_anything_is_recorded_says_so(
@@ -152,6 +176,50 @@ def test_an_interrupt_before_anything_is_recorded_says_so(
     monkeypatch.setattr("genwright.api.stream", interrupted)
     assert generate("-n", 12) == 130
     assert "Stopped. Nothing that was drawn is recorded." in capsys.readouterr().err
+
+
+@contextmanager
+def nobody_reading() -> Iterator[None]:
+    """Have stdout be a pipe that nobody reads from any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as stdout, redirect_stdout(stdout):
+        yield
+
+
+def test_a_reader_that_has_enough_leaves_a_run_that_can_go_on(generate: Generate, capsys: Capture) -> None:
+    """A pipe to `head` once ended a run early, with 0 and without a word."""
+    with nobody_reading():
+        assert generate("-n", 12, "--batch-size", 4, "--json") == 0
+    with closing(gw.open_store()) as store:
+        run = next(iter(store.runs()))
+    assert run.state == "interrupted"
+    assert f"4 of 12 samples are recorded. Go on with: genwright runs resume {run.id}\n" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_at_the_last_batch_leaves_a_finished_run(generate: Generate, capsys: Capture) -> None:
+    with nobody_reading():
+        assert generate("-n", 4, "--batch-size", 4, "--json") == 0
+    with closing(gw.open_store()) as store:
+        assert [run.state for run in store.runs()] == ["finished"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_says_how_to_go_on(generate: Generate, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    from genwright_storage.store import SQLStore
+
+    put = SQLStore.put_samples
+
+    def full(store: SQLStore, records: Sequence[Any]) -> None:
+        if records[0].index == 8:
+            raise StorageFull("no space is left to write to it")
+        put(store, records)
+
+    monkeypatch.setattr(SQLStore, "put_samples", full)
+    assert generate("-n", 12, "--batch-size", 4) == 1
+    err = capsys.readouterr().err
+    assert "8 of 12 samples are recorded. Go on with: genwright runs resume " in err
+    assert "Error: no space is left" in err
 
 
 def test_the_store_that_was_named_is_in_the_advice(generate: Generate, capsys: Capture, tmp_path: Path) -> None:

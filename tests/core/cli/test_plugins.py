@@ -70,7 +70,10 @@ def test_the_list_as_json_has_the_components(install: Install, capsys: Capture) 
     ("arguments", "command"),
     [
         (["molecules"], "install genwright-molecules"),
-        (["genwright-audio", "./x", "molecules==0.2"], "install genwright-audio ./x molecules==0.2"),
+        (["genwright-audio", "./x", "molecules==0.2"], "install genwright-audio ./x genwright-molecules==0.2"),
+        (["molecules[all]"], "install 'genwright-molecules[all]'"),
+        (["Molecules >= 0.2"], "install 'genwright-molecules >= 0.2'"),
+        (["x-1.0-py3-none-any.whl"], "install x-1.0-py3-none-any.whl"),
         (["-U", "molecules"], "install --upgrade genwright-molecules"),
         (["-e", "./a", "./b"], "install --editable ./a --editable ./b"),
         (["git+https://example.org/x.git"], "install git+https://example.org/x.git"),
@@ -87,6 +90,19 @@ def test_install_runs_pip_and_then_lists_what_there_is(commands: list[list[str]]
         [sys.executable, "-m", "pip", "install", "genwright-molecules"],
         [sys.executable, "-m", "genwright", "plugins", "list"],
     ]
+
+
+def test_what_pip_is_asked_and_what_there_is_afterwards_are_json_where_that_was_asked(
+    install: Install, commands: list[list[str]], capsys: Capture
+) -> None:
+    install("tape", STORE)
+    assert main(["plugins", "install", "--dry-run", "--json", "molecules"]) == 0
+    pip = [sys.executable, "-m", "pip"]
+    assert json.loads(capsys.readouterr().out) == {"command": [*pip, "install", "genwright-molecules"]}
+    assert main(["plugins", "install", "--json", "molecules"]) == 0
+    assert commands[-1][-2:] == ["list", "--json"]
+    assert main(["plugins", "uninstall", "--yes", "--json", "tape"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"uninstalled": "genwright-tape"}
 
 
 def test_an_option_is_no_name_of_a_plugin(capsys: Capture) -> None:
@@ -132,6 +148,8 @@ def test_new_writes_a_plugin_and_says_what_next(tmp_path: Path, capsys: Capture)
     out, err = capsys.readouterr()
     assert str(tmp_path / "mine" / "src" / "genwright_my_domain" / "plugin.py") in out.splitlines()
     assert err == f"Next: genwright plugins install -e {tmp_path / 'mine'}\n"
+    assert main(["plugins", "new", "my-domain", "--folder", str(tmp_path / "other"), "--json"]) == 0
+    assert str(tmp_path / "other" / "README.md") in json.loads(capsys.readouterr().out)
 
 
 def test_check_of_a_refused_plugin_fails_with_the_reason(install: Install, capsys: Capture) -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,26 @@ def test_a_cut_list_says_so(store: MemoryStore, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
     assert main(["samples", "list", "--limit", "0"]) == 0
     assert len(lines(capsys.readouterr().out)) == 3
+
+
+@pytest.mark.parametrize(
+    "command", [["samples", "list"], ["runs", "list"], ["store", "info"], ["samples", "show", "LAST/0"]]
+)
+def test_a_command_that_only_reads_makes_no_store(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--store", f"sqlite:///{tmp_path / 'deep' / 'store'}"]) == 1
+    assert "is to be read; there is no such file. Name another" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["samples", "runs"])
+@pytest.mark.parametrize("limit", [2**63 - 1, 10**20])
+def test_a_limit_that_is_too_large_is_a_wrong_call(
+    command: str, limit: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "list", "--limit", str(limit)]) == 2
+    assert f"{limit} is not in the range 0<=x<={2**63 - 2}" in capsys.readouterr().err
 
 
 def test_nothing_found_fails(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:

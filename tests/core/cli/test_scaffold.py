@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -39,6 +40,16 @@ def test_a_new_plugin_passes_its_own_tests_under_any_name(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["true", "data-error", "path"])
+def test_a_name_is_not_taken_for_another_thing_of_the_same_name(name: str, tmp_path: Path) -> None:
+    """What was written for these once could not be imported, or hid what it used."""
+    write_plugin(name, tmp_path)
+    module = ast.parse((tmp_path / "src" / f"genwright_{name.replace('-', '_')}" / "domain.py").read_text())
+    imported = {alias.name for node in ast.walk(module) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    (made,) = [node.name for node in module.body if isinstance(node, ast.ClassDef)]
+    assert made not in imported
 
 
 @pytest.mark.parametrize("name", ["", "Audio", "my_domain", "-x", "a--b", "3d", "class", "../x"])

@@ -12,12 +12,25 @@ def test_the_path_of_the_default_store_is_printed(
     monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{tmp_path / 'a.sqlite'}?mode=ro")
     assert main(["store", "path"]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'a.sqlite'}\n"
+    assert main(["store", "path", "--json"]) == 0
+    url, path = f"sqlite:///{tmp_path / 'a.sqlite'}?mode=ro", str(tmp_path / "a.sqlite")
+    assert json.loads(capsys.readouterr().out) == {"url": url, "path": path}
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_url_of_a_store_without_a_path_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "path", "--store", "memory:"]) == 0
     assert capsys.readouterr().out == "memory:\n"
+    assert main(["store", "path", "--store", "memory:", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"url": "memory:", "path": None}
+
+
+@pytest.mark.parametrize(("url", "path"), [("a%20b.db", "a b.db"), ("a#b.db?mode=ro", "a#b.db")])
+def test_the_path_of_a_store_is_that_of_its_file(
+    url: str, path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "path", "--store", f"sqlite:///{tmp_path}/{url}"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/{path}\n"
 
 
 def test_info_says_how_much_there_is(capsys: pytest.CaptureFixture[str]) -> None:

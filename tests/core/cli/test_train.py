@@ -65,6 +65,7 @@ def test_fields_of_the_recipe_are_overridden(asked: list[Recipe], capsys: Captur
     ("arguments", "message"),
     [
         (["-o", "stpes=7"], "a recipe has no option 'stpes'. Did you mean 'steps'?"),
+        (["-o", "steps=7", "-o", "steps=8"], "steps is given once; got '7' and '8'. Leave one of them out."),
         (["-o", "steps=many"], "option 'steps' of a recipe takes a whole number; got 'many'"),
         (["-o", "steps=0"], "a recipe's steps is from 1 to 1e+09; got 0"),
         (["-o", "optimizer=adam"], "there is no value of a recipe's optimizer named 'adam'. Did you mean 'adamw'"),
@@ -79,8 +80,21 @@ def test_what_no_recipe_has_exits_with_2(
     assert asked == []
 
 
+@pytest.mark.parametrize("steps", ["0", "-3"])
+def test_reports_come_every_step_or_less_often(home: Path, capsys: Capture, steps: str) -> None:
+    assert main(["train", "--recipe", str(RECIPE), "--log-every", steps]) == 2
+    assert f"log_every is a whole number from 1 to 2^63 - 1; got {steps}." in capsys.readouterr().err
+
+
 def test_a_recipe_that_cannot_be_read_exits_with_2(tmp_path: Path, capsys: Capture) -> None:
     assert main(["train", "--recipe", str(tmp_path / "none.toml")]) == 2
     assert "a recipe is a TOML file; " in capsys.readouterr().err
     assert main(["train"]) == 2
     assert "Missing option '--recipe'" in capsys.readouterr().err
+
+
+def test_a_malformed_item_ends_a_strict_training(rhythms: Path, home: Path, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\nxyz\n")
+    assert main(["train", "--recipe", str(RECIPE), "-o", f"data={file}", "--no-store", "--strict", *SMALL]) == 1
+    assert "mine.txt, line 2: " in capsys.readouterr().err

@@ -268,12 +268,13 @@ def test_a_prefix_of_full_length_is_all_of_the_row() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Temperature(temperature=0.0), "temperature is above 0; got 0.0.*use the sampler 'greedy'"),
-        (lambda: Temperature(temperature=-1.0), "temperature is above 0; got -1.0"),
-        (lambda: Temperature(temperature=INF), "temperature is above 0; got inf"),
-        (lambda: Temperature(temperature=math.nan), "temperature is above 0; got nan"),
+        (lambda: Temperature(temperature=0.0), "temperature is 0.001 or more; got 0.0.*use the sampler 'greedy'"),
+        (lambda: Temperature(temperature=1e-40), "temperature is 0.001 or more; got 1e-40.*use the sampler 'greedy'"),
+        (lambda: Temperature(temperature=-1.0), "temperature is 0.001 or more; got -1.0"),
+        (lambda: Temperature(temperature=INF), "temperature is 0.001 or more; got inf"),
+        (lambda: Temperature(temperature=math.nan), "temperature is 0.001 or more; got nan"),
         (lambda: TopK(k=0), "top-k takes k of 1 or more; got 0"),
-        (lambda: TopK(temperature=0.0), "temperature is above 0"),
+        (lambda: TopK(temperature=0.0), "temperature is 0.001 or more"),
         (lambda: TopP(p=0.0), "p is above 0 and at most 1; got 0.0"),
         (lambda: TopP(p=1.5), "p is above 0 and at most 1; got 1.5"),
         (lambda: TopP(p=math.nan), "p is above 0 and at most 1; got nan"),

@@ -17,7 +17,7 @@ ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]
 def domain(rhythms: Path) -> Any:
     import genwright_rhythms.domain
 
-    return genwright_rhythms.domain.Rhythms()
+    return genwright_rhythms.domain.RhythmsDomain()
 
 
 def troubles(domain: object, items: Sequence[str] = ITEMS) -> dict[str, str]:
@@ -72,13 +72,13 @@ def test_a_domain_that_breaks_the_contract_is_told_how(domain: Any, method: str,
 
 
 def test_a_domain_that_draws_nothing_is_told(domain: Any) -> None:
-    from genwright.errors import DataError
+    domain.pictures = ()
+    assert "items are drawn to .svg or .png; got ()" in troubles(domain).values()
 
-    def refuse(*_: object, **__: object) -> None:
-        raise DataError("no drawing")
 
-    domain.render = refuse
-    assert "render refuses both .svg and .png" in troubles(domain).values()
+def test_a_domain_that_does_not_draw_what_it_says_is_told(domain: Any) -> None:
+    domain.pictures = (".svg", ".png")
+    assert any("rhythms are drawn as .svg" in str(trouble) for trouble in troubles(domain).values())
 
 
 def test_without_items_nothing_can_be_checked(domain: Any) -> None:

@@ -20,7 +20,7 @@ def parts(rhythms: Path) -> tuple[Any, Any]:
     import genwright_rhythms.domain
     import genwright_rhythms.encoder
 
-    return genwright_rhythms.encoder.Pulses, genwright_rhythms.domain.Rhythms()
+    return genwright_rhythms.encoder.Pulses, genwright_rhythms.domain.RhythmsDomain()
 
 
 def troubles(encoder: Any, domain: Any) -> list[str]:
@@ -60,8 +60,10 @@ BROKEN: list[tuple[Callable[..., Any], str]] = [
     (changed("decode", lambda items: [item[1:] for item in items]), "'x..x..x.' is encoded, '..x..x.' decoded"),
     (changed("decode", lambda items: items[:1]), "rows were decoded to 1 items"),
     (changed("state", lambda state: {"learned": object()}), "it raised TypeError: Object of type object is not JSON"),
-    (changed("prefix", lambda tokens: [9]), "has tokens out of range: [9]"),
-    (changed("prefix", lambda tokens: [1] * 17), "has 17 tokens"),
+    (changed("prefix", lambda cuts: [[9]]), "has tokens out of range: [9]"),
+    (changed("prefix", lambda cuts: [[1] * 17]), "has 17 tokens"),
+    (changed("prefix", lambda cuts: [[1]]), "'x..x..x.' starts with 'x', but with 0 of its cuts, not 1: [[1]]"),
+    (changed("prefix", lambda cuts: [*cuts, cuts[0][:1]]), "starts with 'x', but with 2 of its cuts, not 1"),
     (with_property("augments", False), "it spells items differently, but `augments` is false"),
     (with_property("space", Tokens(vocab_size=2, shape=(16,))), "2 tokens; encode gives"),
 ]
@@ -116,7 +118,7 @@ def test_an_encoder_of_numbers_has_no_prefix_and_decodes_what_is_not_finite(part
         def decode(self, tensors: Any) -> list[str]:
             return super().decode((tensors.nan_to_num() * 2).clamp(0, 2).round().long())  # type: ignore[no-any-return]
 
-        def prefix(self, text: str) -> Sequence[int]:
+        def prefix(self, text: str) -> Sequence[Sequence[int]]:
             raise ConditionError("numbers have no prefix")
 
     assert troubles(Levels(), domain) == []

@@ -91,7 +91,8 @@ def test_an_entry_point_that_imports_something_heavy_is_told(install: Install, s
         ),
         (
             "domains",
-            "DomainSpec(name='s', target='genwright_rhythms.domain:Rhythms', summary='', encoder='e', media_type='')",
+            "DomainSpec(name='s', target='genwright_rhythms.domain:RhythmsDomain', summary='', encoder='e', "
+            "media_type='')",
             "it calls itself 'rhythms'",
         ),
     ],

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
+import weakref
 
 import numpy as np
 import pytest
+import torch
 from fcd_torch import FCD
 from rdkit.Chem import MolFromSmiles, MolToSmiles
 
 from genwright.errors import UsageError
+from genwright.generation import threads
 from genwright_molecules import frechet
 from genwright_molecules.frechet import Gaussian, activations, frechet_distance
 
@@ -49,10 +51,9 @@ def test_one_molecule_has_no_gaussian() -> None:
         Gaussian.fit(np.zeros((1, 4)))
 
 
-def test_a_saved_gaussian_is_loaded_as_it_was(rows: np.ndarray, tmp_path: Path) -> None:
+def test_a_gaussian_comes_back_from_its_arrays(rows: np.ndarray) -> None:
     gaussian = Gaussian.fit(rows)
-    gaussian.save(tmp_path / "gaussian.npz")
-    loaded = Gaussian.load(tmp_path / "gaussian.npz")
+    loaded = Gaussian.of_arrays(gaussian.to_arrays())
     np.testing.assert_array_equal(loaded.covariance, gaussian.covariance)
     np.testing.assert_array_equal(loaded.mean, gaussian.mean)
     assert loaded.count == gaussian.count
@@ -65,6 +66,41 @@ def test_activations_are_those_of_fcd_torch(nci: list[str], monkeypatch: pytest.
         warnings.simplefilter("ignore")
         expected = FCD(batch_size=40).get_predictions(smiles)
     np.testing.assert_allclose(activations(smiles), expected, atol=1e-5)
+
+
+class Counting:
+    """A network that gives a view of its whole work, as ChemNet does, and counts how much of that is still held."""
+
+    def __init__(self) -> None:
+        self.work: list[weakref.ref[object]] = []
+        self.held: list[int] = []
+        self.threads: list[int] = []
+
+    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+        self.held.append(sum(whole() is not None for whole in self.work))
+        self.threads.append(torch.get_num_threads())
+        whole = torch.zeros(len(batch), 350, 512)
+        self.work.append(weakref.ref(whole.untyped_storage()))
+        return whole[:, -1]
+
+
+def test_nothing_of_a_batch_but_its_activations_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Counting()
+    monkeypatch.setattr(frechet, "_chemnet", lambda device: network)
+    monkeypatch.setattr(frechet, "_BATCH", 2)
+    found = activations(["C"] * 7)
+    assert found.shape == (7, 512)
+    assert found.base is None
+    assert network.held == [0, 0, 0, 0]
+
+
+def test_activations_take_one_thread_and_leave_the_number_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Counting()
+    monkeypatch.setattr(frechet, "_chemnet", lambda device: network)
+    with threads(3):
+        activations(["C"])
+        assert torch.get_num_threads() == 3
+    assert network.threads == [1]
 
 
 def test_the_distance_is_that_of_fcd_torch(nci: list[str]) -> None:

@@ -58,6 +58,16 @@ def test_nothing_valid_has_no_value_and_is_no_error(name: str) -> None:
     assert value.count == 0
 
 
+@pytest.mark.parametrize(
+    ("smiles", "without"),
+    [([], {"novel", "SNN", "Frag", "Scaf", "FCD", "logP", "SA", "QED", "weight"}), (["CCO"], {"FCD", "Scaf"})],
+)
+def test_a_reference_too_small_has_no_value_and_is_no_error(smiles: list[str], without: set[str]) -> None:
+    reference = Reference([*smiles, "C1CC"])
+    samples = Molecules(["CCO", "CCN", "CCC"])
+    assert {name for name in COMPARING if math.isnan(measured(name, samples, reference).value)} == without
+
+
 def test_validity_counts_all_samples() -> None:
     value = valid(Molecules(["CCO", "C1CC", "", "CCN"]))
     assert (value.value, value.count) == (0.5, 4)

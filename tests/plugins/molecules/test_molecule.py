@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genwright_molecules.molecule import LONGEST, flaw, parse
+from genwright_molecules.domain import Molecules
+from genwright_molecules.molecule import LONGEST, flaw, parse, refusal
 
 
 @pytest.mark.parametrize("smiles", ["C", "c1ccccc1", "[Na+].[Cl-]", "C[C@H](N)C(=O)O", "F/C=C/F", "[2H]O", "*C"])
@@ -30,6 +31,7 @@ def test_a_molecule_has_no_flaw(smiles: str) -> None:
         ("CC>>CC", "RDKit cannot read it as SMILES."),
         ("c1cccc1", "Can't kekulize mol. Unkekulized atoms: 0 1 2 3 4."),
         ("C(C)(C)(C)(C)C", "Explicit valence for atom # 0 C, 5, is greater than permitted."),
+        ("C" + "(C)" * 130, "An atom has more bonds than RDKit can count."),
         ("Cc", "non-ring atom 1 marked aromatic."),
     ],
 )
@@ -57,3 +59,17 @@ def test_the_log_of_rdkit_is_left_as_it_was(capfd: pytest.CaptureFixture[str]) -
     flaw("C(C")
     Chem.MolFromSmiles("C(C")
     assert "SMILES Parse Error" in capfd.readouterr().err
+
+
+def test_every_start_of_a_molecule_is_let_through(nci: list[str]) -> None:
+    """On RDKit's spellings of common elements, for which partialsmiles has the valences."""
+    common = [s for s in map(Molecules().canonical, nci[:250]) if s and set(s) <= set("CNOFcno()=#123456[H]SlBrs")]
+    assert len(common) > 100
+    assert [s[:end] for s in common for end in range(1, len(s)) if refusal(s[:end])] == []
+
+
+@pytest.mark.parametrize("text", ["C)", "C(C)(C)(C)(C)C", "c1cccc1C", "FC(F)(F)F(", "C==", "[Xx", "%", "\0", "é"])
+def test_what_starts_no_molecule_is_refused_with_a_reason(text: str) -> None:
+    reason = refusal(text)
+    assert reason is not None
+    assert reason.endswith(".")

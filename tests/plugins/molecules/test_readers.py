@@ -74,6 +74,37 @@ def test_strict_reading_stops_at_the_first_malformed_part(tmp_path: Path) -> Non
         next(items)
 
 
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_with_another_separator_is_refused(separator: str, name: str, tmp_path: Path) -> None:
+    path = laid(tmp_path, "a.csv", f"id{separator}SMILES\n1{separator}CCO\n")
+    with pytest.raises(DataError, match=f"has columns separated by {name}; wanted are commas. Write it anew"):
+        list(read(path))
+
+
+def test_lines_after_a_refused_one_keep_their_numbers(tmp_path: Path) -> None:
+    path = laid(tmp_path, "a.csv", b"smiles,x\n\xff\nCCO,1\n\xc3\xa9,1\nCC\n")
+    with pytest.warns(Unreadable, match=r"line 2: It is not UTF-8 text\. line 4: 'é' is no SMILES\. line 5: It has 1"):
+        assert list(read(path)) == ["CCO"]
+
+
+def test_the_lines_that_a_stray_quote_swallows_are_counted(tmp_path: Path) -> None:
+    path = laid(tmp_path, "a.csv", 'smiles\nC\n"CC\n' + "N\n" * 99)
+    with pytest.warns(Unreadable, match=r"read 1 molecules and passed over 100 lines or records\. line 3: 'CC\\nN"):
+        assert list(read(path)) == ["C"]
+
+
+def test_what_is_not_named_is_counted_by_its_lines(tmp_path: Path) -> None:
+    path = laid(tmp_path, "a.csv", 'smiles\nC\né\né\né\n"CC\n' + "N\n" * 9)
+    with pytest.warns(Unreadable, match=r"passed over 13 lines or records\. .* And 10 more\."):
+        assert list(read(path)) == ["C"]
+
+
+def test_an_sdf_title_need_not_be_utf_8(tmp_path: Path) -> None:
+    write(["CCO"], tmp_path / "good.sdf")
+    text = (tmp_path / "good.sdf").read_bytes()
+    assert list(read(laid(tmp_path, "a.sdf", b"M\xfcller" + text + text), strict=True)) == ["CCO", "CCO"]
+
+
 def test_a_csv_row_of_another_width_is_named(tmp_path: Path) -> None:
     path = laid(tmp_path, "a.csv", "smiles,x\nCCO,1\nCC\nC,2\n")
     with pytest.warns(Unreadable, match="line 3: It has 1 columns in place of 2"):
@@ -90,7 +121,7 @@ def test_a_stray_quote_in_a_csv_costs_no_more_than_its_limit(tmp_path: Path) -> 
 
 def test_a_csv_cell_with_a_line_break_is_no_smiles(tmp_path: Path) -> None:
     path = laid(tmp_path, "a.csv", 'smiles\nC\n"C\nC"\n')
-    with pytest.warns(Unreadable, match=r"line 4: 'C\\nC' is no SMILES"):
+    with pytest.warns(Unreadable, match=r"passed over 2 lines.*line 3: 'C\\nC' is no SMILES"):
         assert list(read(path)) == ["C"]
 
 
@@ -159,6 +190,14 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
 def test_a_folder_without_molecules_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no file that ends in \.smi, .*Name another folder or a file"):
         list(read(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("a" * 300 + ".smi", "File name too long"), ("a\0b.smi", "embedded null byte")]
+)
+def test_a_name_that_no_file_can_have_is_refused(name: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"cannot be opened: {reason}. Check the name"):
+        list(read(tmp_path / name))
 
 
 def test_an_absent_file_is_refused(tmp_path: Path) -> None:

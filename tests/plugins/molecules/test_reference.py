@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -79,6 +81,21 @@ def test_a_damaged_file_is_computed_again_with_a_warning(cache: Path, damage: st
 def test_no_half_written_file_is_left(cache: Path) -> None:
     assert Reference(SMILES).scaffolds
     assert [file.name for file in cache.rglob("*") if file.is_file()] == ["scaffolds.npz"]
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_finished(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(file: IO[bytes], **_: object) -> None:
+        file.write(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", fill)
+    with pytest.warns(RuntimeWarning, match="a part of a reference is not kept: .*No space left on device"):
+        assert Reference(SMILES).scaffolds
+    assert [file.name for file in cache.rglob("*") if file.is_file()] == []
+
+
+def test_a_text_with_a_lone_surrogate_is_left_out() -> None:
+    assert Reference([*SMILES, "\ud800"]).canonical == Reference(SMILES).canonical
 
 
 def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path: Path) -> None:

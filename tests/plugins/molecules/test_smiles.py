@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -41,7 +43,7 @@ def test_frequent_bracket_atoms_are_tokens_and_rare_ones_are_spelled() -> None:
     encoder = fitted(["C[N+](C)(C)C"] * 10 + ["C[Si](C)(C)C"])
     assert "[N+]" in encoder.texts
     assert "[Si]" not in encoder.texts
-    assert [encoder.texts[t] for t in encoder.prefix("[Si][N+]")] == ["[", "S", "i", "]", "[N+]"]
+    assert [encoder.texts[t] for t in encoder.prefix("[Si][N+]")[0]] == ["[", "S", "i", "]", "[N+]"]
 
 
 def test_an_unseen_bracket_atom_is_spelled_from_seen_characters() -> None:
@@ -85,8 +87,44 @@ def test_what_rdkit_cannot_read_keeps_its_spelling() -> None:
 
 def test_a_prefix_becomes_its_tokens() -> None:
     encoder = fitted(["c1ccccc1C(=O)O"])
-    assert "".join(encoder.texts[t] for t in encoder.prefix("c1ccccc1C(=O)")) == "c1ccccc1C(=O)"
-    assert encoder.prefix("") == []
+    (cut,) = encoder.prefix("c1ccccc1C(=O)")
+    assert "".join(encoder.texts[t] for t in cut) == "c1ccccc1C(=O)"
+    assert encoder.prefix("") == [[]]
+
+
+@pytest.mark.parametrize("merges", [0, 100])
+def test_every_molecule_starts_with_one_of_the_cuts_of_each_of_its_starts(nci: list[str], merges: int) -> None:
+    """With merges, a start cut on its own was no start of what was cut together with what follows."""
+    encoder = fitted(nci, length=200, merges=merges)
+    common = [s for s in nci if set(s) <= set("CNOFcno()=#123456[H]SlBrs")][:60]
+    several = 0
+    for item, row in zip(common, encoder.encode(common).tolist(), strict=True):
+        for end in _ends(item):
+            cuts = encoder.prefix(item[:end])
+            assert sum(row[: len(cut)] == cut for cut in cuts) == 1, item[:end]
+            several += len(cuts) > 1
+    assert (several > 0) == (merges > 0)
+
+
+def _ends(item: str) -> list[int]:
+    """Return where the atoms and marks of a SMILES end."""
+    return [match.end() for match in re.finditer(r"\[[^\]]*\]|Br|Cl|.", item)]
+
+
+def test_a_cut_does_not_end_the_last_atom_otherwise(nci: list[str]) -> None:
+    encoder = fitted(nci, merges=100)
+    beyond = {"".join(encoder.texts[t] for t in cut) for cut in encoder.prefix("CC")}
+    assert "CC" in beyond
+    assert len(beyond) > 3
+    assert not {text for text in beyond if text.startswith("CCl")}
+
+
+def test_a_cut_that_starts_no_molecule_is_left_out_unless_the_text_is_such() -> None:
+    encoder = Smiles()
+    encoder.restore({"tokens": ["(", ")", "C", "C)", "CC"]})
+    assert encoder.prefix("C") == [[3], [5]]
+    assert encoder.prefix("C(C") == [[3, 1, 3], [3, 1, 4], [3, 1, 5]]
+    assert encoder.prefix("C)") == [[4]]
 
 
 @pytest.mark.parametrize("text", ["C[N", "C%", "C%1", "["])

@@ -60,6 +60,19 @@ def test_a_prefix_that_leaves_no_room_is_refused() -> None:
         VOCABULARY.prefix("ccc", 3)
 
 
+def test_a_prefix_has_a_cut_for_each_piece_that_may_hold_its_end() -> None:
+    cuts = Vocabulary(["(", "C", "CC", "CC(", "c", "Cc"]).prefix("CCC", 9)
+    # Not C and CC(, since CC comes first; nor CC and CC, which goes beyond by a letter, and not CC and Cc.
+    assert cuts == [[3, 2], [3, 3], [3, 4], [3, 6]]
+
+
+def test_a_cut_that_leaves_no_room_is_left_out() -> None:
+    vocabulary = Vocabulary(["C", "CC", "Cl"])
+    assert vocabulary.prefix("CC", 3) == [[2], [1, 3]]
+    assert vocabulary.prefix("CC", 2) == [[2]]
+    assert vocabulary.prefix("", 3) == [[]]
+
+
 def test_a_prefix_with_a_strange_piece_is_refused() -> None:
     with pytest.raises(ConditionError, match="prefix 'cX' holds 'X'"):
         VOCABULARY.prefix("cX", 9)

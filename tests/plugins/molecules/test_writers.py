@@ -50,11 +50,25 @@ def test_an_absent_folder_is_named(tmp_path: Path) -> None:
         write(["C"], tmp_path / "absent" / "a.smi")
 
 
-@pytest.mark.parametrize("item", ["C C", "C\n", "é", "\ud800"])
+@pytest.mark.parametrize("item", ["", "C C", "C\n", "é", "\ud800"])
 def test_a_smi_file_takes_no_white_space_or_strange_letters(item: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a .smi file holds one SMILES a line; got .* Write a .csv file"):
         write(["C", item], tmp_path / "a.smi")
     assert not (tmp_path / "a.smi").exists()
+
+
+def test_a_table_takes_no_lone_surrogates(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a .csv file holds text in UTF-8; got .*, a lone surrogate. Leave it out"):
+        write(["C", "C\ud800"], tmp_path / "a.csv")
+    assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("a" * 300 + ".smi", "File name too long"), ("a\0b.smi", "embedded null byte")]
+)
+def test_a_name_that_no_file_can_have_is_refused(name: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"cannot be written: {reason}. Check the folder"):
+        write(["C"], tmp_path / name)
 
 
 def test_an_sdf_file_takes_valid_molecules_alone(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
-__all__ = ["Block", "Transformer"]
+__all__ = ["Block", "Transformer", "rotation"]
 
 
 class Transformer(nn.Module):

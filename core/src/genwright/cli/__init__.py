@@ -52,8 +52,7 @@ class Commands(click.Group):
             result = super().invoke(context)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Python flushes once more at its end, which must not fail either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             return 0
         return result
 
@@ -104,7 +103,22 @@ def _run(arguments: list[str]) -> int:
         return _failed(error.format_message(), "usage", error.exit_code, as_json=True)
     except GenwrightError as error:
         return _failed(str(error), error.code, 2 if isinstance(error, UsageError) else 1, as_json="--json" in arguments)
+    except OSError as error:
+        _drop_output()
+        message = (
+            f"the system refused {error.filename or 'to write'}: {error.strerror or error}. "
+            "Check that the place is there, may be written and has space left."
+        )
+        return _failed(message, GenwrightError.code, 1, as_json="--json" in arguments)
     return result if isinstance(result, int) else 0
+
+
+def _drop_output() -> None:
+    """Let go of output that cannot be written, since Python would try once more at its end and fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(message: str, code: str, exit_code: int, *, as_json: bool) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
@@ -15,7 +15,8 @@ from tqdm import tqdm
 import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
-from genwright.errors import UsageError
+from genwright.errors import StoreError, UsageError
+from genwright.registry import registry
 from genwright.store import Store
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def audit() -> None:
 def verify(where: str | None, as_json: bool) -> int:
     """Check every row and file against the ledger, and name what is wrong; with --json, one object a line."""
     with opened(where) as store:
-        info, count = store.info(), 0
+        info, count = _facts(store), 0
         # None: only on a terminal.
-        with tqdm(total=info["samples"], unit=" samples", unit_scale=True, disable=None) as bar:
+        with tqdm(total=info.get("samples"), unit=" samples", unit_scale=True, disable=None) as bar:
             for finding in store.verify(progress=lambda checked: bar.update(checked - bar.n)):
                 count += 1
                 bar.clear()
@@ -46,6 +47,9 @@ def verify(where: str | None, as_json: bool) -> int:
         say(f"Verified {store.url}: {count:,} {'finding' if count == 1 else 'findings'}.")
         return 1
     head = info["head"]
+    if not head["size"]:
+        say(f"There is nothing to verify in {store.url}.")
+        return 1
     say(f"Verified {store.url}: {info['samples']:,} samples are as they were put.")
     say(f"The ledger has {head['size']:,} entries and the root {head['root']}.")
     return 0
@@ -65,8 +69,8 @@ def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json
     if whole == bool(ids):
         raise UsageError("a replay takes ids of samples, or --all for a run. Example: genwright audit replay LAST/0.")
     outcomes: Counter[str] = Counter()
-    with opened(where) as store:
-        verdicts = _replayed_run(run, store) if whole else (gw.audit(id, store=store) for id in ids)
+    with opened(where, writing=True) as store:
+        verdicts = _replayed_run(run, store) if whole else _replayed(ids, store)
         with closing(verdicts):
             for verdict in verdicts:
                 outcomes[verdict.outcome] += 1
@@ -81,8 +85,23 @@ def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json
     return 0 if total and outcomes["identical"] == total else 1
 
 
+def _facts(store: Store) -> Mapping[str, Any]:
+    """Return what the store says of itself: nothing where it is too damaged, as its findings will say."""
+    try:
+        return store.info()
+    except StoreError:
+        return {}
+
+
+def _replayed(ids: Sequence[str], store: Store) -> Generator[Verdict, None, None]:
+    from genwright.verdict import replayed
+
+    # By run, so that each model is loaded once and each run has one replay.
+    records = sorted((store.sample(id) for id in ids), key=lambda record: record.run)
+    yield from replayed(store, registry(), records)
+
+
 def _replayed_run(id: str, store: Store) -> Generator[Verdict, None, None]:
-    # A run has as many samples as were planned, or a few more where valid ones were wanted.
     with tqdm(total=store.run(id).planned, unit=" samples", leave=False, disable=None) as bar:
         for verdict in gw.replay(id, store=store):
             bar.update()

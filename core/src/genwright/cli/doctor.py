@@ -13,13 +13,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import click
 
 from genwright.cli.output import json_option, print_json
 from genwright.datasets import MIRROR
-from genwright.folders import cache_folder, store_url
+from genwright.errors import UsageError
+from genwright.folders import cache_folder, store_file, store_url
 from genwright.registry import Plugin, registry
 
 __all__ = ["doctor"]
@@ -40,6 +41,8 @@ _LIBRARIES = (
 # Up to 3.51.2, a write-ahead log that one process resets while others write can be damaged.
 _SAFE_SQLITE = (3, 51, 3)
 _PATIENCE = 120.0
+# By this number genwright-storage marks its files; it may not be installed here.
+_APPLICATION = 0x476E7772
 
 
 @dataclass(kw_only=True)
@@ -128,7 +131,11 @@ def _store(findings: Findings) -> None:
             f"Install one (genwright-storage has sqlite), or name another store in GENWRIGHT_STORE."
         )
     if scheme == "sqlite":
-        path = Path(unquote(urlsplit(url).path)[1:])
+        try:
+            path, _ = store_file(url)
+        except UsageError as error:
+            findings.troubles.append(str(error))
+            return
         trouble = _sqlite_trouble(path)
         findings.facts["store"] |= {"size": path.stat().st_size if path.is_file() else None, "free": _free(path)}
         if trouble is not None:
@@ -144,9 +151,12 @@ def _sqlite_trouble(path: Path) -> str | None:
 
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
     except sqlite3.Error as error:
         return f"{error}. Restore a backup, or name another in GENWRIGHT_STORE."
+    if application != _APPLICATION and (application or tables):
+        return "it is a database of another program. Name another file in GENWRIGHT_STORE."
     return None
 
 

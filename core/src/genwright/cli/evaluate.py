@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import click
 
 import genwright as gw
 from genwright.cli.output import json_option, print_json, say
+from genwright.cli.parameters import strict_option
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError
 from genwright.folders import store_url
@@ -30,6 +32,7 @@ __all__ = ["evaluate"]
 @click.option("--reference", metavar="NAME_OR_FILE", help="A named data set, or a file, to compare with.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this one; may be given several times.")
 @click.option("--no-baseline", is_flag=True, help="Do not measure the reference itself beside it.")
+@strict_option
 @store_option
 @json_option
 def evaluate(
@@ -38,6 +41,7 @@ def evaluate(
     reference: str | None,
     metrics: Sequence[str],
     no_baseline: bool,
+    strict: bool,
     where: str | None,
     as_json: bool,
 ) -> int:
@@ -45,7 +49,7 @@ def evaluate(
 
     The values for a run are recorded with it. Without a reference, metrics that need one are left out.
     """
-    items = _items(Path(source), domain, reference) if Path(source).exists() else _samples(source, where)
+    items = _items(Path(source), domain, reference, strict) if os.path.exists(source) else _samples(source, where)
     if not len(items):
         say(f"There is nothing to measure in {source}.")
         return 1
@@ -55,8 +59,12 @@ def evaluate(
         reference=reference,
         metrics=list(metrics) or None,
         baseline=not no_baseline,
+        strict=strict,
         store=where,
     )
+    if not report.values:
+        say("None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE.")
+        return 1
     if as_json:
         print_json({"reference": report.reference or None, "metrics": report.to_json()})
     else:
@@ -85,12 +93,12 @@ def _sample(record: Record, domain: Domain[Any]) -> Sample[Any]:
     )
 
 
-def _items(path: Path, domain: str | None, reference: str | None) -> list[Any]:
+def _items(path: Path, domain: str | None, reference: str | None, strict: bool) -> list[Any]:
     name = _domain_name(domain, reference)
     if name is None:
         raise UsageError(f"{path} does not say what its items are. Name the domain: --domain molecules.")
     made: Domain[Any] = make(registry().get("domain", name), {})
-    return list(made.read(path))
+    return list(made.read(path, strict=strict))
 
 
 def _domain_name(domain: str | None, reference: str | None) -> str | None:

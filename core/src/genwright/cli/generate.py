@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shlex
 import sys
 from collections import deque
@@ -18,8 +19,9 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, say
-from genwright.cli.parameters import PAIR, recording_options
-from genwright.domain import Offer, Scalar
+from genwright.cli.parameters import PAIR, recording_options, values
+from genwright.domain import Domain, Offer, Scalar
+from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
 from genwright.options import GIVEN, parse
 from genwright.recipe import Component
@@ -100,11 +102,12 @@ def generate(
     from genwright.generation import ROWS
 
     loaded = _load(model, device)
+    _check_files(output, grid, loaded.domain)
     batches = gw.stream(
         loaded,
         n,
-        where=_asked(dict(asked), loaded.domain.conditions),
-        sampler=_chosen(loaded, sampler, dict(options)),
+        where=_asked(values(asked), loaded.domain.conditions),
+        sampler=_chosen(loaded, sampler, values(options)),
         store=False if no_store else where,
         engine=gw.use("local", workers=workers),
         rows=ROWS if rows is None else rows,
@@ -116,8 +119,9 @@ def generate(
     kept = _kept(batches, tally, flawed=as_json, to_text=to_text)
     try:
         deque(kept, maxlen=0) if output is None else loaded.domain.write(kept, output)
-    except KeyboardInterrupt:
-        say(_resumption(tally, url))
+    except (KeyboardInterrupt, BrokenPipeError, StoreError):
+        if tally.samples < n:
+            say(_resumption(tally, url))
         raise
     if grid is not None and tally.first:
         loaded.domain.render(tally.first, grid)
@@ -130,6 +134,17 @@ def _load(name: str, device: str) -> Model[Any]:
     from genwright.model import Model
 
     return Model.load(library.find(name, registry()), registry(), device=device)
+
+
+def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) -> None:
+    """Raise what would otherwise be raised only once everything is drawn."""
+    for path in (path for path in (output, grid) if path is not None):
+        if os.path.exists(path):
+            raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.")
+        if not path.parent.is_dir():
+            raise DataError(f"{path} is to be a new file; there is no folder {path.parent}. Make it first.")
+    if grid is not None and grid.suffix.lower() not in domain.pictures:
+        raise DataError(f"{domain.name} are drawn as {', '.join(domain.pictures)}; got {grid.name}. Name it so.")
 
 
 def _asked(texts: Mapping[str, str], offers: Mapping[str, Offer]) -> dict[str, Any]:
@@ -170,13 +185,7 @@ def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_te
             tally.add(batch, kept)
             bar.update(len(batch))
             if to_text is not None and kept:
-                try:
-                    click.echo("\n".join(map(to_text, kept.rows())))
-                except BrokenPipeError:
-                    # Whoever reads has enough. A run whose last sample is recorded is finished all the same.
-                    if tally.samples >= tally.wanted:
-                        next(batches, None)
-                    raise
+                click.echo("\n".join(map(to_text, kept.rows())))
             yield from kept.items
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genwright.cli.output import json_option, print_json, print_table, say
-from genwright.errors import CheckpointError, UsageError
-from genwright.registry import registry
+from genwright.errors import CheckpointError, PluginError, UsageError
+from genwright.registry import check_model_name, registry
 
 if TYPE_CHECKING:
     from genwright.checkpoint import Checkpoint
+    from genwright.library import Opening
 
 __all__ = ["models"]
 
@@ -74,7 +75,8 @@ def show(name: str, as_json: bool) -> None:
 @models.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", help="domain/something; the name on its card if not given.")
-def import_model(folder: Path, name: str | None) -> None:
+@json_option
+def import_model(folder: Path, name: str | None, as_json: bool) -> None:
     """Copy the model in FOLDER among those that are found by name."""
     from genwright import library
     from genwright.checkpoint import Checkpoint
@@ -82,28 +84,25 @@ def import_model(folder: Path, name: str | None) -> None:
     checkpoint = Checkpoint.open(folder)
     checkpoint.weights()
     name = checkpoint.name if name is None else name
-    domain, slash, own = name.partition("/")
-    if domain != checkpoint.domain or not slash or not own or not own.replace("-", "").replace("_", "").isalnum():
-        raise UsageError(
-            f"a model of {checkpoint.domain} is named {checkpoint.domain}/something, in letters, digits, - and _; "
-            f"got {name!r}. Give another: --name."
-        )
+    check_model_name(name, checkpoint.domain)
     if name in {spec.name for spec in registry().specs("model")}:
         raise UsageError(f"{name!r} is the name of a model that came with a plugin. Give another: --name.")
     target = library.models_folder() / name
     _copy(checkpoint, target)
-    click.echo(target)
+    _tell(checkpoint, target, as_json)
 
 
 @models.command()
 @click.argument("name")
 @click.argument("folder", type=click.Path(path_type=Path))
-def export(name: str, folder: Path) -> None:
+@json_option
+def export(name: str, folder: Path, as_json: bool) -> None:
     """Copy the model NAME to a new FOLDER, to be taken elsewhere."""
     from genwright import library
 
-    _copy(library.find(name, registry()), folder)
-    click.echo(folder)
+    checkpoint = library.find(name, registry())
+    _copy(checkpoint, folder)
+    _tell(checkpoint, folder, as_json)
 
 
 def _copy(checkpoint: Checkpoint, target: Path) -> None:
@@ -122,16 +121,22 @@ def _copy(checkpoint: Checkpoint, target: Path) -> None:
         raise
 
 
-def _listed(name: str, folder: Path, origin: str) -> dict[str, Any]:
-    from genwright.checkpoint import Checkpoint
+def _tell(checkpoint: Checkpoint, folder: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(folder), "digest": checkpoint.digest})
+    else:
+        click.echo(folder)
 
-    facts: dict[str, Any] = {"name": name, "origin": origin, "folder": str(folder), "trouble": None}
+
+def _listed(name: str, opening: Opening, origin: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": name, "origin": origin, "trouble": None}
     try:
-        checkpoint = Checkpoint.open(folder)
-    except CheckpointError as error:
+        checkpoint = opening()
+    except (CheckpointError, PluginError) as error:
         return facts | {"trouble": str(error)}
     card = checkpoint.card
     return facts | {
+        "folder": str(checkpoint.folder),
         "domain": checkpoint.domain,
         "parameters": card.get("parameters", 0),
         "bytes": _bytes(checkpoint),

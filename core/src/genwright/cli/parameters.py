@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from genwright.cli.store import store_option
+from genwright.errors import UsageError
 
-__all__ = ["PAIR", "Pair", "recording_options"]
+__all__ = ["PAIR", "Pair", "limit_option", "recording_options", "strict_option", "values"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +32,27 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
 
 
 PAIR = Pair()
+
+
+def limit_option(command: Command) -> Command:
+    """Give a command --limit, passed to it as `limit`."""
+    kind = click.IntRange(0, sys.maxsize - 1)
+    return click.option("--limit", type=kind, default=20, show_default=True, help="How many; 0 for all.")(command)
+
+
+def strict_option(command: Command) -> Command:
+    """Give a command the flag --strict, passed to it as `strict`."""
+    return click.option("--strict", is_flag=True, help="Stop at a malformed item; do not pass it over.")(command)
+
+
+def values(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by name. Raises UsageError for a name that is given twice."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise UsageError(f"{name} is given once; got {found[name]!r} and {value!r}. Leave one of them out.")
+        found[name] = value
+    return found
 
 
 def recording_options(command: Command) -> Command:

@@ -47,7 +47,8 @@ def list_plugins(as_json: bool = False) -> None:
 @click.option("-U", "--upgrade", is_flag=True, help="Take the newest release also where one is installed.")
 @click.option("-e", "--editable", is_flag=True, help="Install a folder so that changes in it take effect.")
 @click.option("--dry-run", is_flag=True, help="Print the command and run nothing.")
-def install(names: tuple[str, ...], upgrade: bool, editable: bool, dry_run: bool) -> int:
+@json_option
+def install(names: tuple[str, ...], upgrade: bool, editable: bool, dry_run: bool, as_json: bool) -> int:
     """Install plugins into this environment, with pip.
 
     NAME is a plugin's short name ("molecules" for genwright-molecules), or anything that pip takes: a distribution
@@ -56,10 +57,11 @@ def install(names: tuple[str, ...], upgrade: bool, editable: bool, dry_run: bool
     command = ["install", *(["--upgrade"] if upgrade else [])]
     for name in names:
         command += ["--editable", _requirement(name)] if editable else [_requirement(name)]
-    code = _run_pip(command, dry_run=dry_run)
+    code = _run_pip(command, dry_run=dry_run, as_json=as_json)
     if code == 0 and not dry_run:
         # A new process, since one that is running sees neither editable installs nor new versions of what it imported.
-        code = subprocess.run([sys.executable, "-m", "genwright", "plugins", "list"], check=False).returncode
+        listing = [sys.executable, "-m", "genwright", "plugins", "list", *(["--json"] if as_json else [])]
+        code = subprocess.run(listing, check=False).returncode
     return code
 
 
@@ -67,7 +69,8 @@ def install(names: tuple[str, ...], upgrade: bool, editable: bool, dry_run: bool
 @click.argument("name")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Print the command and run nothing.")
-def uninstall(name: str, yes: bool, dry_run: bool) -> int:
+@json_option
+def uninstall(name: str, yes: bool, dry_run: bool, as_json: bool) -> int:
     """Uninstall a plugin, also one that is broken."""
     # Nothing is loaded to find out which distribution it is from.
     installed = {plugin.name: plugin.distribution for plugin in discover(only=()).plugins if plugin.name != "core"}
@@ -76,19 +79,26 @@ def uninstall(name: str, yes: bool, dry_run: bool) -> int:
         raise UnknownName("plugin", name, installed)
     if not (yes or dry_run):
         click.confirm(f"Uninstall {distribution}?", abort=True, err=True)
-    return _run_pip(["uninstall", "--yes", distribution], dry_run=dry_run)
+    code = _run_pip(["uninstall", "--yes", distribution], dry_run=dry_run, as_json=as_json)
+    if as_json and code == 0 and not dry_run:
+        print_json({"uninstalled": distribution})
+    return code
 
 
 @plugins.command()
 @click.argument("name")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to write it; genwright-NAME if not given.")
-def new(name: str, folder: Path | None) -> None:
+@json_option
+def new(name: str, folder: Path | None, as_json: bool) -> None:
     """Begin a plugin: a small domain that works, with its test, to be made your own."""
     from genwright.cli.scaffold import write_plugin
 
     folder = Path(f"genwright-{name}") if folder is None else folder
-    for path in write_plugin(name, folder):
-        click.echo(path)
+    written = [str(path) for path in write_plugin(name, folder)]
+    if as_json:
+        print_json(written)
+    else:
+        click.echo("\n".join(written))
     say(f"Next: genwright plugins install -e {folder if folder.is_absolute() else f'./{folder}'}")
 
 
@@ -137,18 +147,19 @@ def _to_json(plugin: Plugin) -> dict[str, Any]:
 
 
 def _requirement(name: str) -> str:
-    """Return what pip is to install: a bare word is the short name of a plugin, all else is taken as it is."""
+    """Return what pip is to install: of a plugin's short name, its distribution; all else is taken as it is."""
     if name.startswith("-"):
         raise UsageError(f"a plugin is named, or given as a folder or URL; got the option {name!r}. Leave it out.")
-    if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and "genwright" not in name:
-        return f"genwright-{name}"
-    return name
+    short = re.fullmatch(r"([a-z0-9]+(?:-[a-z0-9]+)*)(\s*[\[=<>!~].*)?", name, re.IGNORECASE)
+    if short is None or "genwright" in short[1].lower():
+        return name
+    return f"genwright-{short[1].lower()}{short[2] or ''}"
 
 
-def _run_pip(arguments: list[str], *, dry_run: bool) -> int:
+def _run_pip(arguments: list[str], *, dry_run: bool, as_json: bool) -> int:
     command = [sys.executable, "-m", "pip", *arguments]
     if dry_run:
-        click.echo(shlex.join(command))
+        print_json({"command": command}) if as_json else click.echo(shlex.join(command))
         return 0
     if importlib.util.find_spec("pip") is None:
         raise UsageError(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
 from genwright.run import Kind, Run
 from genwright.store import Score
+
+if TYPE_CHECKING:
+    from genwright.samples import Samples
 
 __all__ = ["runs"]
 
@@ -28,7 +33,7 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="Only those of this kind.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@limit_option
 @store_option
 @json_option
 def list_runs(kind: str | None, limit: int, where: str | None, as_json: bool) -> int:
@@ -80,22 +85,29 @@ def show(id: str, where: str | None, as_json: bool) -> None:
 @click.argument("id", default="LAST")
 @click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
 @store_option
-def resume(id: str, batch_size: int, where: str | None) -> None:
+@json_option
+def resume(id: str, batch_size: int, where: str | None, as_json: bool) -> None:
     """Draw the samples that a run planned and did not come to record, under the same run.
 
     ID may be a prefix, or LAST for the newest run that generates.
     """
-    with opened(where) as store:
+    with opened(where, writing=True) as store:
         run = store.run(id)
         missing = sum(1 for _ in store.missing(run.id))
-        if not missing:
-            say(f"Run {run.id} has all of its {run.planned:,} samples.")
-            return
-        batches = gw.resume(run.id, store=store, batch_size=batch_size)
-        with closing(batches), tqdm(total=missing, unit=" samples", leave=False, disable=None) as bar:
-            for batch in batches:
-                bar.update(len(batch))
-    say(f"Drew the {missing:,} samples that were missing of {run.planned:,}, run {run.id}.")
+        if missing:
+            _draw(gw.resume(run.id, store=store, batch_size=batch_size), missing)
+    if as_json:
+        print_json({"run": run.id, "planned": run.planned, "drawn": missing})
+    elif missing:
+        say(f"Drew the {missing:,} samples that were missing of {run.planned:,}, run {run.id}.")
+    else:
+        say(f"Run {run.id} has all of its {run.planned:,} samples.")
+
+
+def _draw(batches: Generator[Samples[Any]], count: int) -> None:
+    with closing(batches), tqdm(total=count, unit=" samples", leave=False, disable=None) as bar:
+        for batch in batches:
+            bar.update(len(batch))
 
 
 def to_json(run: Run) -> dict[str, Any]:

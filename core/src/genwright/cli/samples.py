@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError
 from genwright.store import Record, is_text
@@ -27,7 +28,7 @@ def _filters(command: Command) -> Command:
     options = (
         click.option("--run", metavar="ID", help="Only those of this run; a prefix of its id, or LAST."),
         click.option("--valid/--invalid", default=None, help="Only those without a flaw, or with one."),
-        click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all."),
+        limit_option,
     )
     for option in reversed(options):
         command = option(command)

@@ -42,7 +42,8 @@ def _words(name: str, *, data: bytes) -> dict[str, str]:
     return {
         "name": name,
         "module": f"genwright_{name.replace('-', '_')}",
-        "title": "".join(word.capitalize() for word in name.split("-")),
+        # With an ending, since a word alone may be Python's (True) or one that the module imports (Path).
+        "title": "".join(word.capitalize() for word in name.split("-")) + "Domain",
         "sha256": hashlib.sha256(data).hexdigest(),
         "rows": str(sum(not line.startswith(b"#") for line in data.splitlines())),
     }

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from genwright.cli.output import json_option, print_json
-from genwright.folders import store_url
+from genwright.folders import store_file, store_url
 from genwright.store import Store, open_store
 
 __all__ = ["opened", "store", "store_option"]
@@ -24,9 +24,12 @@ def store_option(command: Command) -> Command:
 
 
 @contextmanager
-def opened(where: str | None) -> Iterator[Store]:
-    """Open the store at a URL, or the default store, and close it at the end."""
-    with closing(open_store(where)) as store:
+def opened(where: str | None, *, writing: bool = False) -> Iterator[Store]:
+    """Open the store at a URL, or the default store, and close it at the end. It is made only where it is written."""
+    url = store_url() if where is None else where
+    if not writing and url.startswith("sqlite:") and "?" not in url:
+        url = f"{url}?mode=ro"
+    with closing(open_store(url)) as store:
         yield store
 
 
@@ -37,10 +40,15 @@ def store() -> None:
 
 @store.command()
 @store_option
-def path(where: str | None) -> None:
+@json_option
+def path(where: str | None, as_json: bool) -> None:
     """Print where the store is, without opening it: the path of its file, or its URL."""
     url = store_url() if where is None else where
-    click.echo(url.removeprefix("sqlite:///").partition("?")[0] if url.startswith("sqlite:///") else url)
+    place = str(store_file(url)[0]) if url.startswith("sqlite:") else None
+    if as_json:
+        print_json({"url": url, "path": place})
+    else:
+        click.echo(url if place is None else place)
 
 
 @store.command()

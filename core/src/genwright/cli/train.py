@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, print_json, say
-from genwright.cli.parameters import PAIR, recording_options
+from genwright.cli.parameters import PAIR, recording_options, strict_option, values
 from genwright.options import parse
 from genwright.recipe import Recipe
 
@@ -32,6 +32,7 @@ _PARTS = frozenset({"encoder", "family", "backbone"})
 @click.option("--device", default="auto", show_default=True, help="What computes: auto, cpu or cuda.")
 @click.option("--log-every", type=int, default=50, show_default=True, help="Steps between reports.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write losses for TensorBoard.")
+@strict_option
 @recording_options
 @json_option
 def train(
@@ -46,7 +47,7 @@ def train(
 
     Training that was stopped goes on where it last saved its state, when the same command is given again.
     """
-    recipe = _changed(Recipe.read(path), dict(options))
+    recipe = _changed(Recipe.read(path), values(options))
     try:
         model = gw.train(recipe, store=False if no_store else where, on_report=_reporter(recipe.steps), **choices)
     except KeyboardInterrupt:

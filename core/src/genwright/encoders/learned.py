@@ -94,7 +94,7 @@ class Learned(Encoder[Item], Generic[Item]):
         return self._wrapped.encoder.decode(decoded_tensors(self._wrapped, latents))
 
     @final
-    def prefix(self, text: str) -> Sequence[int]:
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text begins a latent."""
         raise ConditionError(
             f"a sample starts with a text where its tokens are those of a text; here they are latents of "

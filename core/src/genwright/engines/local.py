@@ -7,9 +7,10 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, final
 
-from genwright.errors import OptionError, UsageError
+from genwright.errors import GenwrightError, OptionError, UsageError
 from genwright.generation import Generation
 from genwright.model import Model
 from genwright.recipe import Component
@@ -44,6 +45,11 @@ class Local:
         ) as pool:
             try:
                 yield from self._drawn(pool, run, indices)
+            except BrokenProcessPool as error:
+                raise GenwrightError(
+                    f"engine 'local' draws with {self.workers} processes; one of them was ended from outside, "
+                    "as happens where memory runs out. Take fewer workers; what was recorded is safe."
+                ) from error
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -85,7 +91,6 @@ def _begin(plan: Mapping[str, Any]) -> None:
         seed=plan["seed"],
         rows=plan["rows"],
         registry=registry(),
-        device=plan["device"],
         threads=plan["threads"],
     )
 

@@ -167,10 +167,14 @@ class _Draw:
         return torch.where(ended, self.reading.start, tokens)
 
 
+_LEAST = 0.001
+
+
 def _positive(name: str, value: float) -> float:
-    if not 0 < value < math.inf:
+    # Below, logits divided by it outgrow the noise that is added to them, or become infinite.
+    if not _LEAST <= value < math.inf:
         raise OptionError(
-            f"{name} is above 0; got {value}. For the likeliest token each time, use the sampler 'greedy'."
+            f"{name} is {_LEAST} or more; got {value}. For the likeliest token each time, use the sampler 'greedy'."
         )
     return value
 

@@ -85,16 +85,36 @@ def _total(encoder: Encoder[Item], items: Sequence[Item], domain: Domain[Item], 
 def _prefixed(encoder: Encoder[Item], items: Sequence[Item], domain: Domain[Item], fresh: Encoder[Item]) -> None:
     text = items[0] if isinstance(items[0], str) else ""
     try:
-        tokens = list(encoder.prefix(text))
+        cuts = encoder.prefix(text)
     except ConditionError:
         return
     if not isinstance(encoder.space, Tokens):
         require(False, "only tokens have a prefix; it should raise ConditionError")
         return
-    require(len(tokens) <= encoder.space.size, f"the prefix {text!r} has {len(tokens)} tokens")
-    require(
-        all(0 <= token < encoder.space.vocab_size for token in tokens), f"{text!r} has tokens out of range: {tokens}"
-    )
+    for cut in map(list, cuts):
+        require(len(cut) <= encoder.space.size, f"the prefix {text!r} has {len(cut)} tokens")
+        require(all(0 <= token < encoder.space.vocab_size for token in cut), f"{text!r} has tokens out of range: {cut}")
+    for item, row in zip(items[:_ROWS], encoder.encode(items[:_ROWS]).tolist(), strict=True):
+        for start in _starts(encoder, row):
+            _check_cuts(encoder, start, item, row)
+
+
+def _starts(encoder: Encoder[Any], row: list[int]) -> list[str]:
+    """Return the text of an item up to each of its tokens, for encoders of texts."""
+    stop = encoder.space.stop if isinstance(encoder.space, Tokens) else None
+    if stop is None or stop not in row:
+        return []
+    rows = [row[:end] + [stop] * (len(row) - end) for end in range(1, row.index(stop) + 1)]
+    return [start for start in encoder.decode(torch.tensor(rows).reshape(-1, len(row))) if isinstance(start, str)]
+
+
+def _check_cuts(encoder: Encoder[Any], start: str, item: object, row: list[int]) -> None:
+    try:
+        cuts = [list(cut) for cut in encoder.prefix(start)]
+    except ConditionError:
+        return
+    found = sum(row[: len(cut)] == cut for cut in cuts)
+    require(found == 1, f"{item!r} starts with {start!r}, but with {found} of its cuts, not 1: {cuts}")
 
 
 def _check_tensor(tensors: Tensor, encoder: Encoder[Item], rows: int) -> None:

@@ -335,6 +335,23 @@ class StoreTests:
         assert [record.index for record in store.samples(text="%")] == [0]
         assert [record.index for record in store.samples(text="c1_c")] == []
 
+    def test_text_that_no_store_keeps_is_not_found(self, store: Store, run: Run) -> None:
+        """A lone surrogate comes from an argument of the command line that is no UTF-8."""
+        store.put_samples([make_record(run, 0)])
+        assert list(store.samples(text="\udcff")) == []
+        assert list(store.samples(identity="\udcff")) == []
+        for find in (store.run, store.checkpoint, store.scores):
+            with pytest.raises(UnknownName, match=r"named '\\udcff'"):
+                find("\udcff")
+        with pytest.raises(UnknownName):
+            store.sample("\udcff/0")
+
+    @pytest.mark.parametrize("index", ["9" * 19, "1" + "0" * 19, "9" * 5000])
+    def test_an_index_that_is_too_large_is_unknown(self, store: Store, run: Run, index: str) -> None:
+        store.put_samples([make_record(run, 0)])
+        with pytest.raises(UnknownName, match="there is no sample named"):
+            store.sample(f"{run.id}/{index}")
+
     def test_planned_indices_without_a_sample_are_missing(self, store: Store) -> None:
         run = make_run(planned=3000)
         store.put_run(run)

@@ -49,6 +49,7 @@ class Rounds(Domain[str]):
         "first": Label(summary="its first letter", values=tuple(_LETTERS)),
         "start": Prefix(summary="the letters it starts with"),
     }
+    pictures = (".svg",)
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
         """Yield the lines of a text file; one that is no round is passed over, or raises if `strict`."""
@@ -160,13 +161,13 @@ class Letters(Encoder[str]):
         rows = [row[: row.index(0)] if 0 in row else row for row in tensors.tolist()]
         return ["".join(self._alphabet[token - 1] for token in row) for row in rows]
 
-    def prefix(self, text: str) -> Sequence[int]:
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Return the tokens of the text."""
         if len(text) > self.length or set(text) - set(self._alphabet):
             raise ConditionError(
                 f"a round starts with up to {self.length} letters of {self._alphabet}; got {text[:40]!r}. Write such."
             )
-        return [1 + self._alphabet.index(letter) for letter in text]
+        return [[1 + self._alphabet.index(letter) for letter in text]]
 
     def _row(self, item: str) -> list[int]:
         if len(item) > self.length or set(item) - set(self._alphabet):

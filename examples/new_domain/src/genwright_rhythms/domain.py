@@ -11,14 +11,14 @@ import numpy as np
 from genwright.domain import Domain, Offer, Prefix, Scalar
 from genwright.errors import DataError
 
-__all__ = ["LONGEST", "REST", "STROKE", "Rhythms", "read"]
+__all__ = ["LONGEST", "REST", "STROKE", "RhythmsDomain", "read"]
 
 STROKE, REST = "x", "."
 LONGEST = 16
 _DOT, _GAP = 8, 20
 
 
-class Rhythms(Domain[str]):
+class RhythmsDomain(Domain[str]):
     """Rhythms of up to 16 pulses. Those that differ only in where they begin are one."""
 
     name = "rhythms"
@@ -26,6 +26,7 @@ class Rhythms(Domain[str]):
         "strokes": Scalar(summary="how many pulses are struck", low=1, high=LONGEST),
         "prefix": Prefix(summary="the pulses that it starts with", longest=LONGEST),
     }
+    pictures = (".svg",)
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
         """Yield the rhythms of a text file, one a line."""

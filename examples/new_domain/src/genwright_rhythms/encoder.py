@@ -65,13 +65,13 @@ class Pulses(Encoder[str]):
         """Return the pulses of each row up to its first stop."""
         return [_text(row) for row in tensors.tolist()]
 
-    def prefix(self, text: str) -> Sequence[int]:
-        """Return the tokens of the pulses that a rhythm is to start with."""
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
+        """Return the one cut of the pulses that a rhythm is to start with."""
         if len(text) > LONGEST or set(text) - set(_PULSES):
             raise ConditionError(
                 f"a rhythm starts with up to {LONGEST} pulses, each {STROKE!r} or {REST!r}; got {text!r}. Write such."
             )
-        return _tokens(text)
+        return [_tokens(text)]
 
 
 def _begun_at_a_stroke(item: str, turn: float) -> str:

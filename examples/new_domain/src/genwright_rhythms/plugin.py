@@ -13,7 +13,7 @@ def register_domains() -> Iterable[DomainSpec]:
     """Return the domain."""
     yield DomainSpec(
         name="rhythms",
-        target="genwright_rhythms.domain:Rhythms",
+        target="genwright_rhythms.domain:RhythmsDomain",
         summary="drum rhythms of up to 16 pulses",
         encoder="rhythms-pulses",
         media_type="text/plain",

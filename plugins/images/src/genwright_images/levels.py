@@ -81,6 +81,6 @@ class Levels(Encoder[Image.Image]):
         tokens = tensors.clamp(0, self.levels - 1).view(-1, canvas.height, canvas.width, canvas.channels)
         return canvas.images(self._values[tokens.numpy()])
 
-    def prefix(self, text: str) -> Sequence[int]:
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text starts an image."""
         raise ConditionError("encoder 'levels' has a token a pixel, so no text starts an image. Ask for a class.")

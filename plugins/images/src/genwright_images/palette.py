@@ -87,7 +87,7 @@ class Palette(Encoder[Image.Image]):
         pixels = self._palette[tokens.numpy()]
         return self.canvas.images(pixels[..., : self.canvas.channels])
 
-    def prefix(self, text: str) -> Sequence[int]:
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text starts an image."""
         raise ConditionError("encoder 'palette' has a token a pixel, so no text starts an image. Ask for a class.")
 

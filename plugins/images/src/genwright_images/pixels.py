@@ -74,6 +74,6 @@ class Pixels(Encoder[Image.Image]):
         levels = ((tensors.float().nan_to_num(0.0) + 1) * _HALF).round().clamp(0, 255)
         return self.canvas.images(levels.permute(0, 2, 3, 1).numpy().astype(np.uint8))
 
-    def prefix(self, text: str) -> Sequence[int]:
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text starts an image."""
         raise ConditionError("encoder 'pixels' gives no tokens, so no text starts an image. Ask for class or caption.")

@@ -24,7 +24,9 @@ _CONDITIONS: Mapping[str, Offer] = MappingProxyType(
         "TPSA": Scalar(summary="Topological polar surface area.", low=0.0, high=500.0, unit="Å²"),
         "SA": Scalar(summary="Synthetic accessibility; 1 is easy to make, 10 hard.", low=1.0, high=10.0),
         "weight": Scalar(summary="Molecular weight, averaged over isotopes.", low=1.0, high=2000.0, unit="g/mol"),
-        "prefix": Prefix(summary="The start of the SMILES; the rest is generated."),
+        "prefix": Prefix(
+            summary="The start of the text that the model writes, SMILES or SELFIES; the rest is generated."
+        ),
     }
 )
 
@@ -35,6 +37,7 @@ class Molecules(Domain[str]):
 
     name = "molecules"
     conditions = _CONDITIONS
+    pictures = (".svg", ".png", ".html")
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[str]:
         """Yield the SMILES of .smi, .csv and .sdf files, compressed or not; see `readers.read`."""

@@ -10,13 +10,12 @@ Source of the rules for starts of SMILES: the package partialsmiles, by O'Boyle.
 
 from __future__ import annotations
 
-import functools
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
-import partialsmiles
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -27,33 +26,20 @@ from genwright.readings import Condition, NextToken
 from genwright.sampler import Sampler
 from genwright.samplers.tokens import TokenSampler
 from genwright.seeds import Noise
-from genwright_molecules.molecule import parse
+from genwright_molecules.molecule import parse, refusal
 from genwright_molecules.smiles import Smiles
 from genwright_molecules.vocabulary import STOP, quote
 
-__all__ = ["Grammar", "fewest_to_end", "refusal"]
+__all__ = ["Grammar", "fewest_to_end"]
 
 _ATTEMPTS = 100
-"""How often a sample is drawn anew, with fresh noise, before it is given up."""
+"""How often a sample is drawn, with fresh noise each time, before it is given up."""
 
 _TRIES = 8
 """How many tokens are tried in a place. Any after them are so unlikely that they lead to odd ends, such as "[Os-3"."""
 
 _BRACKETED = re.compile(r"\[[^\]]*(\]|$)")
 _RING = re.compile(r"%\d\d|\d")
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def refusal(text: str) -> str | None:
-    """Return why no molecule starts with a text, or None if one may. The last 65,536 answers are kept."""
-    try:
-        partialsmiles.ParseSmiles(text, partial=True)
-    except partialsmiles.Error as error:
-        return f"{error.message}, at character {error.idx + 1}."
-    except (IndexError, KeyError):
-        # What partialsmiles 2.0 raises on some texts that no writer of SMILES makes.
-        return "It cannot be read."
-    return None
 
 
 def fewest_to_end(text: str) -> int:
@@ -80,10 +66,10 @@ class Grammar(Sampler[NextToken]):
     inner: the sampler whose rule reshapes the logits
 
     A sample that the inner sampler would draw valid is drawn the same from the same seed. One that comes to where no
-    token is allowed is drawn anew with fresh noise.
+    token is allowed is drawn anew with fresh noise; one for which a hundred attempts find no end is left empty.
     """
 
-    def __init__(self, *, encoder: Encoder[Any], inner: Any = "temperature") -> None:
+    def __init__(self, *, encoder: Encoder[Any], inner: Sampler[Any]) -> None:
         if not isinstance(encoder, Smiles):
             raise MismatchError(
                 "sampler 'grammar' draws SMILES, from models with encoder 'smiles'; this model's is "
@@ -91,7 +77,8 @@ class Grammar(Sampler[NextToken]):
             )
         if not isinstance(inner, TokenSampler):
             raise MismatchError(
-                f"sampler 'grammar' takes inner=, a sampler that draws token by token, such as 'top-p'; got {inner!r}."
+                "sampler 'grammar' takes inner=, a sampler that draws token by token, such as 'top-p'; got "
+                f"{type(inner).__name__}. To guide it, use 'guided' with inner='grammar'."
             )
         self.texts = encoder.texts
         self.inner = inner
@@ -100,7 +87,8 @@ class Grammar(Sampler[NextToken]):
     def sample(self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int) -> Int64[Tensor, "B T"]:
         """Return one valid molecule a row of noise, filled with the stop token after its end.
 
-        Raises ConditionError if no molecule starts with a prefix, or if a hundred attempts find none.
+        A row for which none is found is empty, and a warning counts such rows. Raises ConditionError if no molecule
+        starts with a prefix.
         """
         prefixes = [[token for token in row if token >= 0] for row in condition.prefix.tolist()]
         for text in {"".join([self.texts[token] for token in prefix]) for prefix in prefixes}:
@@ -124,11 +112,16 @@ class Grammar(Sampler[NextToken]):
 
 @dataclass(kw_only=True)
 class _Row:
-    """A sample being drawn; `attempt` counts how often it was begun anew."""
+    """A sample being drawn.
+
+    attempt: how often it was begun anew
+    chosen:  whether more than one token could ever be tried, so that another attempt may go another way
+    """
 
     sample: int
     prefix: Sequence[int]
     attempt: int = 0
+    chosen: bool = False
     tokens: list[int] = field(default_factory=list)
     text: str = ""
 
@@ -152,6 +145,7 @@ class _Draw:
     ) -> None:
         self.grammar, self.reading, self.noise, self.condition = grammar, reading, noise, condition
         self.waiting = waiting
+        self.given_up: list[_Row] = []
         self.places = [next(waiting, None) for _ in range(rows)]
         self.drawn = torch.full((len(noise), reading.length), STOP, dtype=torch.int64)
         self.stream = reading.open(condition[self._samples()])
@@ -162,6 +156,8 @@ class _Draw:
             ranked = self._ranked(self.stream.step(torch.tensor(tokens, device=self.noise.samples.device)))
             tokens = [self._advance(row, order) for row, order in zip(self.places, ranked, strict=True)]
             self._refill(tokens)
+        if self.given_up:
+            self._warn()
         return self.drawn.to(self.noise.samples.device)
 
     def _samples(self) -> Tensor:
@@ -181,13 +177,12 @@ class _Draw:
         return [order[:count] for order, count in zip(orders, counts, strict=True)]
 
     def _advance(self, row: _Row | None, order: Sequence[int]) -> int:
-        """Give a row its next token and return it; the start if the row is to begin anew."""
+        """Give a row its next token and return it; the start if the row begins anew, the stop if it is given up."""
         if row is None:
             return self.reading.start
         token = row.forced if row.forced is not None else self._first_allowed(row, order)
         if token is None:
-            self._begin_anew(row)
-            return self.reading.start
+            return self._begin_anew(row)
         self.drawn[row.sample, len(row.tokens)] = token
         row.tokens.append(token)
         row.text += self.grammar.texts[token]
@@ -195,17 +190,25 @@ class _Draw:
 
     def _first_allowed(self, row: _Row, order: Sequence[int]) -> int | None:
         left = self.reading.length - len(row.tokens)
+        row.chosen |= len(order) > 1
         return next((token for token in order[:_TRIES] if self.grammar.is_allowed(token, row.text, left)), None)
 
-    def _begin_anew(self, row: _Row) -> None:
-        if row.attempt + 1 == _ATTEMPTS:
-            raise ConditionError(
-                f"sample {row.sample} was to be a valid molecule of up to {self.reading.length - 1} tokens, but "
-                f"{_ATTEMPTS} attempts broke off, the last one after {quote(row.text)}. "
-                "Shorten the prefix, train the model longer, or use another sampler."
-            )
-        row.attempt, row.tokens, row.text = row.attempt + 1, [], ""
+    def _begin_anew(self, row: _Row) -> int:
         self.drawn[row.sample] = STOP
+        if row.attempt + 1 == _ATTEMPTS or not row.chosen:
+            self.given_up.append(row)
+            return STOP
+        row.attempt, row.tokens, row.text = row.attempt + 1, [], ""
+        return self.reading.start
+
+    def _warn(self) -> None:
+        warnings.warn(
+            f"{len(self.given_up):,} of {len(self.noise):,} samples are empty: no attempt came to a valid molecule of "
+            f"up to {self.reading.length - 1} tokens; one broke off after {quote(self.given_up[0].text)}. "
+            "Shorten the prefix, guide less, train the model longer, or use another sampler.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
     def _refill(self, tokens: list[int]) -> None:
         """Give the places of ended samples to waiting ones, and restart the stream where a row begins."""

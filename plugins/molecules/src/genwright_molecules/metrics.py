@@ -2,8 +2,8 @@
 
 Every metric takes the samples and a reference, and returns a value with its standard error; that of a metric which
 compares says how much the value depends on the samples drawn, not on the reference. Where it needs a reference and none
-is given it returns None; where samples are too few for it, its value is NaN. Unless a docstring says otherwise, it is
-computed from the valid samples, repeated ones included, as in MOSES.
+is given it returns None; where samples or the reference are too few for it, its value is NaN. Unless a docstring says
+otherwise, it is computed from the valid samples, repeated ones included, as in MOSES.
 
 Source: Polykovskiy et al. (2020), doi:10.3389/fphar.2020.565644; further ones at each metric.
 """
@@ -76,9 +76,14 @@ class Unique:
 
 
 def novel(samples: Molecules, reference: Reference | None) -> Value | None:
-    """Return the fraction of distinct valid samples that are not in the reference, which should be the training set."""
+    """Return the fraction of distinct valid samples that are not in the reference.
+
+    It is MOSES's novelty only where the reference is the training set; against a test set it says little.
+    """
     if reference is None:
         return None
+    if not reference.canonical:
+        return _nothing()
     distinct = frozenset(samples.canonical)
     return _proportion(len(distinct - reference.canonical), len(distinct))
 
@@ -108,7 +113,7 @@ def similarity_to_nearest(samples: Molecules, reference: Reference | None) -> Va
     """Return the mean Tanimoto similarity of the samples to their nearest neighbour in the reference, in 0 to 1."""
     if reference is None:
         return None
-    if not samples.canonical:
+    if not samples.canonical or not len(reference.fingerprints):
         return _nothing()
     nearest = nearest_similarities(samples.fingerprints, reference.fingerprints)
     return Value(value=float(nearest.mean()), error=mean_error(nearest), count=len(nearest))
@@ -132,7 +137,7 @@ def frechet_chemnet_distance(samples: Molecules, reference: Reference | None) ->
     """
     if reference is None:
         return None
-    if len(samples.canonical) < 2:
+    if min(len(samples.canonical), len(reference.fingerprints)) < 2:
         return _nothing()
     parts, other = samples.gaussians, reference.gaussian
     partial = [frechet_distance(Gaussian.merged(rest), other) for rest in _all_but_one(parts)]

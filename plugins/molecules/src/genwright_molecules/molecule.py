@@ -9,7 +9,7 @@ import partialsmiles
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
-__all__ = ["LONGEST", "flaw", "parse"]
+__all__ = ["LONGEST", "flaw", "parse", "refusal"]
 
 LONGEST = 10_000
 """The longest SMILES that is read; one of 2,000 small rings takes RDKit 1 to 3 s, one of 4,000 takes 17 s."""
@@ -49,7 +49,11 @@ def _chemical_flaw(smiles: str) -> str | None:
     """Return what RDKit finds wrong with atoms and bonds that it could read."""
     with BlockLogs():
         molecule = Chem.MolFromSmiles(smiles, sanitize=False)
-        problems = Chem.DetectChemistryProblems(molecule) if molecule is not None else ()
+        try:
+            problems = Chem.DetectChemistryProblems(molecule) if molecule is not None else ()
+        except RuntimeError:
+            # An invariant of RDKit breaks where an atom has 128 to 255 bonds.
+            return "An atom has more bonds than RDKit can count."
     if molecule is not None and not molecule.GetNumAtoms():
         return "It holds no atom."
     return _sentence(problems[0].Message()) if problems else None
@@ -70,3 +74,16 @@ def _syntax_flaw(smiles: str) -> str:
 def _sentence(message: str) -> str:
     line = " ".join(message.split()).rstrip(".")
     return f"{line}."
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def refusal(text: str) -> str | None:
+    """Return why no molecule starts with a text, or None if one may. The last 65,536 answers are kept."""
+    try:
+        partialsmiles.ParseSmiles(text, partial=True)
+    except partialsmiles.Error as error:
+        return f"{error.message}, at character {error.idx + 1}."
+    except (IndexError, KeyError):
+        # What partialsmiles 2.0 raises on some texts that no writer of SMILES makes.
+        return "It cannot be read."
+    return None

@@ -108,7 +108,7 @@ def register_reviewers() -> list[ReviewerSpec]:
         ReviewerSpec(
             name="alerts",
             target="genwright_molecules.reviewers:StructuralAlerts",
-            summary="Fails molecules with groups that PAINS, BRENK or the NIH advise against, and names the groups.",
+            summary="Fails molecules with groups that PAINS or BRENK advise against, and names the groups.",
             domain="molecules",
         )
     ]

@@ -27,7 +27,7 @@ from genwright_molecules.molecule import parse
 from genwright_molecules.parallel import mapped
 from genwright_molecules.scores import ScoreCache
 
-__all__ = ["PROPERTIES", "Property", "measure"]
+__all__ = ["PROPERTIES", "Measurement", "Property", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,7 @@ class Measurement:
         return tuple(PROPERTIES[name].function(molecule) for name in self.names)
 
     def __call__(self, smiles: str) -> tuple[float, ...]:
+        """Return the properties of a molecule by its SMILES; NaN where it has a flaw."""
         molecule = parse(smiles)
         return self.of(molecule) if molecule is not None else (math.nan,) * len(self.names)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import lzma
+import os
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from genwright.errors import DataError
 __all__ = ["FORMATS", "Unreadable", "read", "split_name"]
 
 FORMATS = (".smi", ".csv", ".sdf")
-COMPRESSIONS = ("", ".gz", ".xz")
+_COMPRESSIONS = ("", ".gz", ".xz")
 
 _LONGEST_LINE = 1 << 20
 _LONGEST_RECORD = 100_000
@@ -33,7 +34,7 @@ class Unreadable(UserWarning):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class _Line:
     """A line of a file, without its end; `flaw` says why it has no text."""
 
     number: int
@@ -42,22 +43,25 @@ class Line:
 
 
 @dataclass(kw_only=True)
-class Tally:
+class _Tally:
     """What became of the parts of one file."""
 
     path: Path
     strict: bool
     read: int = 0
     refused: int = 0
+    unnamed: int = 0
     named: list[str] = field(default_factory=list)
 
-    def refuse(self, number: int, flaw: str) -> None:
-        """Count a part that could not be read. Raises DataError if strict."""
+    def refuse(self, number: int, flaw: str, *, lines: int = 1) -> None:
+        """Count the lines of a part that could not be read, from this number on. Raises DataError if strict."""
         if self.strict:
             raise DataError(f"{self.path}, line {number}: {flaw} Mend the file, or read it without strict.")
-        self.refused += 1
+        self.refused += lines
         if len(self.named) < _NAMED:
             self.named.append(f"line {number}: {flaw}")
+        else:
+            self.unnamed += lines
 
     def close(self) -> None:
         """Warn of what was passed over. Raises DataError if nothing was read."""
@@ -65,7 +69,7 @@ class Tally:
             found = f"the file is empty. {_WANTED}" if not self.refused else " ".join(self.named)
             raise DataError(f"{self.path} holds no molecule that can be read: {found}")
         if self.refused:
-            more = f" And {self.refused - _NAMED:,} more." if self.refused > _NAMED else ""
+            more = f" And {self.unnamed:,} more." if self.unnamed else ""
             warnings.warn(
                 f"{self.path}: read {self.read:,} molecules and passed over {self.refused:,} lines or records. "
                 f"{' '.join(self.named)}{more}",
@@ -87,20 +91,23 @@ def read(path: Path, strict: bool = False) -> Iterator[str]:
     and if `strict`, for the first thing that cannot be read.
     """
     path = Path(path)
-    if path.is_dir():
+    # Not path.is_dir(), which raises for a name that is too long.
+    if os.path.isdir(path):
         yield from _read_folder(path, strict)
         return
     format, compression = split_name(path)
-    tally = Tally(path=path, strict=strict)
+    tally = _Tally(path=path, strict=strict)
     with closing(_open(path, compression)) as stream:
-        for smiles in _PARSERS[format](_lines(stream, path), tally):
+        # Titles in SDF files are often in Latin-1; nothing else there is more than ASCII.
+        lines = _lines(stream, path, errors="replace" if format == ".sdf" else "strict")
+        for smiles in _PARSERS[format](lines, tally):
             tally.read += 1
             yield smiles
     tally.close()
 
 
 def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
-    endings = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
+    endings = tuple(f + c for f in FORMATS for c in _COMPRESSIONS)
     files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.lower().endswith(endings))
     if not files:
         raise DataError(
@@ -112,7 +119,7 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[str]:
 
 def split_name(path: Path) -> tuple[str, str]:
     """Return the format and compression that a file's name ends in: (".smi", ".gz"). Raises DataError if unknown."""
-    compression = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
+    compression = path.suffix.lower() if path.suffix.lower() in _COMPRESSIONS else ""
     format = path.with_suffix("").suffix.lower() if compression else path.suffix.lower()
     if format not in FORMATS:
         raise DataError(
@@ -130,11 +137,13 @@ def _open(path: Path, compression: str) -> BinaryIO:
     }
     try:
         return cast(BinaryIO, openers[compression](path))
-    except OSError as error:
-        raise DataError(f"{path} cannot be opened: {error.strerror}. Check the name and the permissions.") from error
+    except (OSError, ValueError) as error:
+        # A ValueError has no strerror; it comes of a NUL in the name.
+        reason = getattr(error, "strerror", error)
+        raise DataError(f"{path} cannot be opened: {reason}. Check the name and the permissions.") from error
 
 
-def _lines(stream: BinaryIO, path: Path) -> Iterator[Line]:
+def _lines(stream: BinaryIO, path: Path, *, errors: str) -> Iterator[_Line]:
     """Yield the lines of a stream; memory is bounded, however long one of them is."""
     number = 0
     while True:
@@ -151,20 +160,20 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[Line]:
             ) from error
         if not data:
             return
-        yield _text(data, number) if is_whole else Line(number=number, flaw="It is longer than a mebibyte.")
+        yield _text(data, number, errors) if is_whole else _Line(number=number, flaw="It is longer than a mebibyte.")
 
 
-def _text(data: bytes, number: int) -> Line:
+def _text(data: bytes, number: int, errors: str) -> _Line:
     try:
-        text = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        text = data.decode("utf-8-sig" if number == 1 else "utf-8", errors).rstrip("\r\n")
     except UnicodeDecodeError:
-        return Line(number=number, flaw="It is not UTF-8 text.")
+        return _Line(number=number, flaw="It is not UTF-8 text.")
     if "\0" in text:
-        return Line(number=number, flaw="It holds NUL bytes.")
-    return Line(number=number, text=text)
+        return _Line(number=number, flaw="It holds NUL bytes.")
+    return _Line(number=number, text=text)
 
 
-def _texts(lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
+def _texts(lines: Iterator[_Line], tally: _Tally) -> Iterator[_Line]:
     """Yield the lines that have a text."""
     for line in lines:
         if line.flaw is None:
@@ -173,7 +182,7 @@ def _texts(lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
             tally.refuse(line.number, line.flaw)
 
 
-def _read_smi(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+def _read_smi(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the first word of each line; blank lines and a heading "smiles" are no molecules."""
     for line in _texts(lines, tally):
         words = line.text.split(maxsplit=1)
@@ -182,20 +191,21 @@ def _read_smi(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
         yield from _spelled(words[0], line.number, tally)
 
 
-def _spelled(text: str, number: int, tally: Tally) -> Iterator[str]:
+def _spelled(text: str, number: int, tally: _Tally, *, lines: int = 1) -> Iterator[str]:
     """Yield the text if its letters are those of SMILES; whether it is a molecule is for chemistry to say."""
     if text.isascii() and text.isprintable():
         yield text
     else:
-        tally.refuse(number, f"{text[:20]!r} is no SMILES.")
+        tally.refuse(number, f"{text[:20]!r} is no SMILES.", lines=lines)
 
 
-def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+def _read_csv(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the column named smiles, in any case; or the only column, where a heading is told by that name."""
-    rows = csv.reader(f"{line.text}\n" for line in _texts(lines, tally))
+    taken: list[int] = []
+    rows = csv.reader(_noted(_texts(lines, tally), taken))
     column: int | None = None
     width = 0
-    while (row := _next_row(rows, tally)) is not None:
+    while (row := _next_row(rows, tally, taken)) is not None:
         if not row:
             continue
         if column is None:
@@ -203,16 +213,25 @@ def _read_csv(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
             if row[column].strip().lower() == "smiles":
                 continue
         if len(row) == width:
-            yield from _spelled(row[column].strip(), rows.line_num, tally)
+            yield from _spelled(row[column].strip(), taken[0], tally, lines=len(taken))
         else:
-            tally.refuse(rows.line_num, f"It has {len(row)} columns in place of {width}.")
+            tally.refuse(taken[0], f"It has {len(row)} columns in place of {width}.", lines=len(taken))
 
 
-def _next_row(rows: Iterator[list[str]], tally: Tally) -> list[str] | None:
+def _noted(lines: Iterator[_Line], taken: list[int]) -> Iterator[str]:
+    """Yield the texts of lines, each with its end; their numbers go to `taken`."""
+    for line in lines:
+        taken.append(line.number)
+        yield f"{line.text}\n"
+
+
+def _next_row(rows: Iterator[list[str]], tally: _Tally, taken: list[int]) -> list[str] | None:
+    """Return the next row, or an empty one in place of one that is refused; `taken` then holds its lines' numbers."""
+    taken.clear()
     try:
         return next(rows, None)
     except csv.Error as error:
-        tally.refuse(rows.line_num, f"{str(error).capitalize()}.")  # type: ignore[attr-defined]
+        tally.refuse(taken[0], f"{str(error).capitalize()}.", lines=len(taken))
         return []
 
 
@@ -221,12 +240,21 @@ def _smiles_column(heading: list[str], path: Path) -> int:
     if "smiles" in names:
         return names.index("smiles")
     if len(names) == 1:
+        _check_separator(names[0], path)
         return 0
     shown = ", ".join(name[:20] for name in heading[:8])
     raise DataError(f"{path} has no column named smiles; its columns are {shown}. Name one of them smiles.")
 
 
-def _read_sdf(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
+def _check_separator(heading: str, path: Path) -> None:
+    """Raise DataError if an only column is a heading of several, held apart by something else."""
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        parts = [part.strip(" \"'") for part in heading.split(separator)]
+        if len(parts) > 1 and "smiles" in parts:
+            raise DataError(f"{path} has columns separated by {name}; wanted are commas. Write it anew with commas.")
+
+
+def _read_sdf(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the SMILES of each record's structure."""
     for number, block in _records(lines, tally):
         with BlockLogs():
@@ -237,7 +265,7 @@ def _read_sdf(lines: Iterator[Line], tally: Tally) -> Iterator[str]:
             tally.refuse(number, "The record that starts there holds no molecule that RDKit can read.")
 
 
-def _records(lines: Iterator[Line], tally: Tally) -> Iterator[tuple[int, str]]:
+def _records(lines: Iterator[_Line], tally: _Tally) -> Iterator[tuple[int, str]]:
     """Yield the records of an SDF file and the line that each starts in."""
     record: list[str] = []
     start = 1
@@ -251,7 +279,7 @@ def _records(lines: Iterator[Line], tally: Tally) -> Iterator[tuple[int, str]]:
         yield start, "\n".join(record)
 
 
-_PARSERS: dict[str, Callable[[Iterator[Line], Tally], Iterator[str]]] = {
+_PARSERS: dict[str, Callable[[Iterator[_Line], _Tally], Iterator[str]]] = {
     ".smi": _read_smi,
     ".csv": _read_csv,
     ".sdf": _read_sdf,

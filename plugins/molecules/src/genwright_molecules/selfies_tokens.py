@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, final
 
 import selfies
@@ -51,8 +52,12 @@ class Selfies(Encoder[str]):
         return self.randomize
 
     def fit(self, items: Sequence[str]) -> None:
-        """Learn which tokens the training data needs, in alphabetical order."""
-        self._vocabulary = Vocabulary(sorted({token for item in items for token in _TOKEN.findall(_spell(item))}))
+        """Learn which tokens the training data needs, in alphabetical order; what SELFIES cannot spell needs none."""
+        found: set[str] = set()
+        for item in items:
+            with suppress(DataError):
+                found.update(_TOKEN.findall(_spell(item)))
+        self._vocabulary = Vocabulary(sorted(found))
 
     def state(self) -> Mapping[str, Any]:
         """Return the texts of the tokens, from token 1 on."""
@@ -82,8 +87,8 @@ class Selfies(Encoder[str]):
         """Return the SMILES of rows of tokens, each up to its first stop; only a row without an atom is no molecule."""
         return [_molecule(text) for text in self._vocabulary.decode(tensors)]
 
-    def prefix(self, text: str) -> Sequence[int]:
-        """Return the tokens of the start of a SELFIES, such as "[C][=C]".
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
+        """Return the one cut of the start of a SELFIES, such as "[C][=C]".
 
         Raises ConditionError if it is no SELFIES, too long, or holds what was not in the training data.
         """

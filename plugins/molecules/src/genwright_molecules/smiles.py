@@ -17,7 +17,7 @@ from genwright.errors import ConditionError, OptionError
 from genwright.seeds import Noise
 from genwright.space import Tokens
 from genwright_molecules.merges import merged
-from genwright_molecules.molecule import parse
+from genwright_molecules.molecule import parse, refusal
 from genwright_molecules.vocabulary import STOP, Vocabulary, quote
 
 __all__ = ["Smiles", "respell"]
@@ -110,8 +110,11 @@ class Smiles(Encoder[str]):
         """Return the SMILES of rows of tokens, each up to its first stop, valid or not."""
         return self._vocabulary.decode(tensors)
 
-    def prefix(self, text: str) -> Sequence[int]:
-        """Return the tokens of the start of a SMILES.
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
+        """Return the cuts of the start of a SMILES, several if there are merges.
+
+        None ends the last atom of the text otherwise, as "Cl" would "C", and none is a start of no molecule, unless the
+        text itself is.
 
         Raises ConditionError if it is too long, ends inside a token, or holds what was not in the training data.
         """
@@ -119,7 +122,12 @@ class Smiles(Encoder[str]):
             raise ConditionError(
                 f"prefix {quote(text)} ends inside an atom or a ring number. Complete it or leave it out."
             )
-        return self._vocabulary.prefix(text, self.length)
+        cuts = self._vocabulary.prefix(text, self.length)
+        atoms, spelled = _TOKEN.findall(text), ["".join([self.texts[token] for token in cut]) for cut in cuts]
+        whole = [_TOKEN.findall(longer)[: len(atoms)] == atoms for longer in spelled]
+        # A sampler that draws molecules alone cannot go on from a start of none, and takes its cut as it is given.
+        possible = [refusal(longer) is None or refusal(text) is not None for longer in spelled]
+        return [cut for cut, *kept in zip(cuts, whole, possible, strict=True) if all(kept)]
 
 
 def _pieces(counts: Mapping[str, int]) -> Iterator[str]:

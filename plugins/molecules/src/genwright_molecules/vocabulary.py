@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import final
 
 import torch
@@ -75,18 +75,30 @@ class Vocabulary:
         except DataError:
             return False
 
-    def prefix(self, text: str, length: int) -> list[int]:
-        """Return the tokens of the start of a text. Raises ConditionError for one that is too long or not spelled."""
+    def prefix(self, text: str, length: int) -> list[list[int]]:
+        """Return the cuts with which texts start that start with `text`: its own, then those that go beyond it.
+
+        Raises ConditionError for a start that is too long or not spelled.
+        """
         try:
-            tokens = self.numbers(text)
+            own = self.numbers(text)
         except DataError as error:
             raise ConditionError(f"prefix {error}") from error
-        if len(tokens) >= length:
+        if len(own) >= length:
             raise ConditionError(
-                f"prefix {quote(text)} takes {len(tokens):,} tokens, and the model draws at most {length - 1}. "
-                "Shorten it."
+                f"prefix {quote(text)} takes {len(own):,} tokens, and the model draws at most {length - 1}. Shorten it."
             )
-        return tokens
+        return [own, *(cut for cut in self._beyond(text) if cut != own and len(cut) < length)]
+
+    def _beyond(self, text: str) -> Iterator[list[int]]:
+        """Yield the cuts whose last piece holds the end of a text, where all before it is cut so."""
+        longest = max(map(len, self.pieces), default=0)
+        for start in range(max(0, len(text) - longest), len(text)):
+            for piece in self.pieces:
+                if piece.startswith(text[start:]):
+                    cut = self._cut.findall(text[:start] + piece)
+                    if cut[-1] == piece and all(part in self._numbers for part in cut):
+                        yield [self._numbers[part] for part in cut]
 
     def decode(self, tokens: Shaped[Tensor, "B T"]) -> list[str]:
         """Return the text of each row up to its first stop; numbers that are no tokens stop it as well."""

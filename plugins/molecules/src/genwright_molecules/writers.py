@@ -45,8 +45,10 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         stream = path.open("xb")
     except FileExistsError as error:
         raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}. Check the folder and the permissions.") from error
+    except (OSError, ValueError) as error:
+        # A ValueError has no strerror; it comes of a NUL in the name.
+        reason = getattr(error, "strerror", error)
+        raise DataError(f"{path} cannot be written: {reason}. Check the folder and the permissions.") from error
     try:
         with stream:
             yield stream
@@ -65,7 +67,7 @@ def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
 
 def _write_smi(items: Iterable[str], stream: TextIO) -> None:
     for item in items:
-        if not item.isascii() or any(c.isspace() or not c.isprintable() for c in item):
+        if not item or not item.isascii() or any(c.isspace() or not c.isprintable() for c in item):
             raise DataError(
                 f"a .smi file holds one SMILES a line; got {quote(item)}. Write a .csv file, or leave it out."
             )
@@ -75,7 +77,10 @@ def _write_smi(items: Iterable[str], stream: TextIO) -> None:
 def _write_csv(items: Iterable[str], stream: TextIO) -> None:
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(["smiles"])
-    rows.writerows([item] for item in items)
+    for item in items:
+        if any("\ud800" <= c <= "\udfff" for c in item):
+            raise DataError(f"a .csv file holds text in UTF-8; got {quote(item)}, a lone surrogate. Leave it out.")
+        rows.writerow([item])
 
 
 def _write_sdf(items: Iterable[str], stream: TextIO) -> None:

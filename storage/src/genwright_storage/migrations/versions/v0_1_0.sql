@@ -25,21 +25,6 @@ CREATE TABLE environment (
 )
  STRICT;
 
-CREATE TABLE plugin (
-    id INTEGER NOT NULL,
-    distribution TEXT NOT NULL,
-    version TEXT NOT NULL,
-    entry_point TEXT NOT NULL,
-    record_digest BLOB NOT NULL,
-    origin TEXT,
-    trust TEXT NOT NULL,
-    CONSTRAINT pk_plugin PRIMARY KEY (id),
-    CONSTRAINT ck_plugin_record_digest_length CHECK (length(record_digest) = 32),
-    CONSTRAINT ck_plugin_trust CHECK (trust IN ('pinned', 'allowed', 'unknown', 'blocked')),
-    CONSTRAINT uq_plugin_distribution_version_record_digest UNIQUE (distribution, version, record_digest)
-)
- STRICT;
-
 CREATE TABLE log_entry (
     seq INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -94,49 +79,6 @@ CREATE TABLE outbox (
 )
  STRICT;
 
-CREATE TABLE dataset (
-    id INTEGER NOT NULL,
-    uid TEXT NOT NULL,
-    name TEXT NOT NULL,
-    version TEXT NOT NULL,
-    digest BLOB NOT NULL,
-    records INTEGER NOT NULL,
-    licence TEXT NOT NULL,
-    card TEXT,
-    CONSTRAINT pk_dataset PRIMARY KEY (id),
-    CONSTRAINT ck_dataset_digest_length CHECK (length(digest) = 32),
-    CONSTRAINT uq_dataset_uid UNIQUE (uid),
-    CONSTRAINT uq_dataset_name_version UNIQUE (name, version)
-)
- STRICT;
-
-CREATE TABLE blob (
-    digest BLOB NOT NULL,
-    size INTEGER NOT NULL,
-    media_type TEXT NOT NULL,
-    storage TEXT NOT NULL,
-    data BLOB,
-    uri TEXT,
-    pack INTEGER,
-    position INTEGER,
-    blake3 BLOB,
-    created_ns INTEGER NOT NULL,
-    CONSTRAINT pk_blob PRIMARY KEY (digest),
-    CONSTRAINT ck_blob_digest_length CHECK (length(digest) = 32),
-    CONSTRAINT ck_blob_storage CHECK (storage IN ('inline', 'file', 'pack', 'erased')),
-    CONSTRAINT ck_blob_data CHECK ((storage = 'inline') = (data IS NOT NULL))
-)
- STRICT;
-
-CREATE TABLE metric (
-    name TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    unit TEXT NOT NULL,
-    better TEXT NOT NULL,
-    CONSTRAINT pk_metric PRIMARY KEY (name, version)
-)
- STRICT;
-
 CREATE TABLE retention (
     id INTEGER NOT NULL,
     scope TEXT NOT NULL,
@@ -158,15 +100,6 @@ CREATE TABLE role_grant (
     CONSTRAINT ck_role_grant_role CHECK (role IN ('viewer', 'generator', 'reviewer', 'auditor', 'admin')),
     CONSTRAINT fk_role_grant_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
     CONSTRAINT fk_role_grant_granted_by FOREIGN KEY(granted_by) REFERENCES actor (id)
-)
- STRICT;
-
-CREATE TABLE environment_plugin (
-    environment_id INTEGER NOT NULL,
-    plugin_id INTEGER NOT NULL,
-    CONSTRAINT pk_environment_plugin PRIMARY KEY (environment_id, plugin_id),
-    CONSTRAINT fk_environment_plugin_environment_id FOREIGN KEY(environment_id) REFERENCES environment (id),
-    CONSTRAINT fk_environment_plugin_plugin_id FOREIGN KEY(plugin_id) REFERENCES plugin (id)
 )
  STRICT;
 
@@ -261,16 +194,6 @@ CREATE TABLE checkpoint_file (
 )
  STRICT;
 
-CREATE TABLE checkpoint_dataset (
-    checkpoint_id INTEGER NOT NULL,
-    dataset_id INTEGER NOT NULL,
-    role TEXT NOT NULL,
-    CONSTRAINT pk_checkpoint_dataset PRIMARY KEY (checkpoint_id, dataset_id, role),
-    CONSTRAINT fk_checkpoint_dataset_checkpoint_id FOREIGN KEY(checkpoint_id) REFERENCES checkpoint (id),
-    CONSTRAINT fk_checkpoint_dataset_dataset_id FOREIGN KEY(dataset_id) REFERENCES dataset (id)
-)
- STRICT;
-
 CREATE TABLE run_end (
     id INTEGER NOT NULL,
     run_id INTEGER NOT NULL,
@@ -293,12 +216,10 @@ CREATE TABLE run_input (
     id INTEGER NOT NULL,
     run_id INTEGER NOT NULL,
     role TEXT NOT NULL,
-    dataset_id INTEGER,
     digest BLOB,
     sample TEXT,
     CONSTRAINT pk_run_input PRIMARY KEY (id),
-    CONSTRAINT fk_run_input_run_id FOREIGN KEY(run_id) REFERENCES run (id),
-    CONSTRAINT fk_run_input_dataset_id FOREIGN KEY(dataset_id) REFERENCES dataset (id)
+    CONSTRAINT fk_run_input_run_id FOREIGN KEY(run_id) REFERENCES run (id)
 )
  STRICT;
 
@@ -401,8 +322,7 @@ CREATE TABLE sample_artifact (
     ordinal INTEGER NOT NULL,
     digest BLOB NOT NULL,
     CONSTRAINT pk_sample_artifact PRIMARY KEY (sample_id, role, ordinal),
-    CONSTRAINT fk_sample_artifact_sample_id FOREIGN KEY(sample_id) REFERENCES sample (id),
-    CONSTRAINT fk_sample_artifact_digest FOREIGN KEY(digest) REFERENCES blob (digest)
+    CONSTRAINT fk_sample_artifact_sample_id FOREIGN KEY(sample_id) REFERENCES sample (id)
 )
  STRICT;
 
@@ -469,27 +389,6 @@ CREATE TABLE fingerprint (
 
 CREATE INDEX ix_fingerprint_kind_fingerprint_bits ON fingerprint (kind, bits);
 
-CREATE TABLE review (
-    id INTEGER NOT NULL,
-    sample_id INTEGER NOT NULL,
-    actor_id INTEGER NOT NULL,
-    verdict TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    meaning TEXT NOT NULL,
-    signature BLOB,
-    supersedes INTEGER,
-    created_ns INTEGER NOT NULL,
-    seq INTEGER,
-    CONSTRAINT pk_review PRIMARY KEY (id),
-    CONSTRAINT fk_review_sample_id FOREIGN KEY(sample_id) REFERENCES sample (id),
-    CONSTRAINT fk_review_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
-    CONSTRAINT fk_review_supersedes FOREIGN KEY(supersedes) REFERENCES review (id),
-    CONSTRAINT fk_review_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
-)
- STRICT;
-
-CREATE INDEX ix_review_sample_id ON review (sample_id);
-
 CREATE TRIGGER batch_update BEFORE UPDATE ON batch BEGIN SELECT RAISE(ABORT, 'evidence is not changed: batch'); END;
 
 CREATE TRIGGER batch_delete BEFORE DELETE ON batch BEGIN SELECT RAISE(ABORT, 'evidence is not changed: batch'); END;
@@ -498,25 +397,13 @@ CREATE TRIGGER checkpoint_update BEFORE UPDATE ON checkpoint BEGIN SELECT RAISE(
 
 CREATE TRIGGER checkpoint_delete BEFORE DELETE ON checkpoint BEGIN SELECT RAISE(ABORT, 'evidence is not changed: checkpoint'); END;
 
-CREATE TRIGGER checkpoint_dataset_update BEFORE UPDATE ON checkpoint_dataset BEGIN SELECT RAISE(ABORT, 'evidence is not changed: checkpoint_dataset'); END;
-
-CREATE TRIGGER checkpoint_dataset_delete BEFORE DELETE ON checkpoint_dataset BEGIN SELECT RAISE(ABORT, 'evidence is not changed: checkpoint_dataset'); END;
-
 CREATE TRIGGER checkpoint_file_update BEFORE UPDATE ON checkpoint_file BEGIN SELECT RAISE(ABORT, 'evidence is not changed: checkpoint_file'); END;
 
 CREATE TRIGGER checkpoint_file_delete BEFORE DELETE ON checkpoint_file BEGIN SELECT RAISE(ABORT, 'evidence is not changed: checkpoint_file'); END;
 
-CREATE TRIGGER dataset_update BEFORE UPDATE ON dataset BEGIN SELECT RAISE(ABORT, 'evidence is not changed: dataset'); END;
-
-CREATE TRIGGER dataset_delete BEFORE DELETE ON dataset BEGIN SELECT RAISE(ABORT, 'evidence is not changed: dataset'); END;
-
 CREATE TRIGGER environment_update BEFORE UPDATE ON environment BEGIN SELECT RAISE(ABORT, 'evidence is not changed: environment'); END;
 
 CREATE TRIGGER environment_delete BEFORE DELETE ON environment BEGIN SELECT RAISE(ABORT, 'evidence is not changed: environment'); END;
-
-CREATE TRIGGER environment_plugin_update BEFORE UPDATE ON environment_plugin BEGIN SELECT RAISE(ABORT, 'evidence is not changed: environment_plugin'); END;
-
-CREATE TRIGGER environment_plugin_delete BEFORE DELETE ON environment_plugin BEGIN SELECT RAISE(ABORT, 'evidence is not changed: environment_plugin'); END;
 
 CREATE TRIGGER log_entry_update BEFORE UPDATE ON log_entry BEGIN SELECT RAISE(ABORT, 'evidence is not changed: log_entry'); END;
 
@@ -533,14 +420,6 @@ CREATE TRIGGER note_delete BEFORE DELETE ON note BEGIN SELECT RAISE(ABORT, 'evid
 CREATE TRIGGER note_witness_update BEFORE UPDATE ON note_witness BEGIN SELECT RAISE(ABORT, 'evidence is not changed: note_witness'); END;
 
 CREATE TRIGGER note_witness_delete BEFORE DELETE ON note_witness BEGIN SELECT RAISE(ABORT, 'evidence is not changed: note_witness'); END;
-
-CREATE TRIGGER plugin_update BEFORE UPDATE ON plugin BEGIN SELECT RAISE(ABORT, 'evidence is not changed: plugin'); END;
-
-CREATE TRIGGER plugin_delete BEFORE DELETE ON plugin BEGIN SELECT RAISE(ABORT, 'evidence is not changed: plugin'); END;
-
-CREATE TRIGGER review_update BEFORE UPDATE ON review BEGIN SELECT RAISE(ABORT, 'evidence is not changed: review'); END;
-
-CREATE TRIGGER review_delete BEFORE DELETE ON review BEGIN SELECT RAISE(ABORT, 'evidence is not changed: review'); END;
 
 CREATE TRIGGER run_update BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'evidence is not changed: run'); END;
 
@@ -570,12 +449,8 @@ CREATE TRIGGER tombstone_update BEFORE UPDATE ON tombstone BEGIN SELECT RAISE(AB
 
 CREATE TRIGGER tombstone_delete BEFORE DELETE ON tombstone BEGIN SELECT RAISE(ABORT, 'evidence is not changed: tombstone'); END;
 
+CREATE TRIGGER log_frontier_delete BEFORE DELETE ON log_frontier BEGIN SELECT RAISE(ABORT, 'evidence is not changed: log_frontier'); END;
+
 CREATE TRIGGER sample_delete BEFORE DELETE ON sample BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
 
 CREATE TRIGGER sample_update BEFORE UPDATE ON sample WHEN NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id AND leaf = OLD.leaf) AND NEW.id = OLD.id AND NEW.run_id = OLD.run_id AND NEW.idx = OLD.idx AND NEW.batch_id = OLD.batch_id AND NEW.leaf = OLD.leaf) BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
-
-CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT RAISE(ABORT, 'evidence is not changed: blob'); END;
-
-CREATE TRIGGER blob_update BEFORE UPDATE OF digest, size ON blob BEGIN SELECT RAISE(ABORT, 'evidence is not changed: blob'); END;
-
-CREATE VIRTUAL TABLE sample_text USING fts5(canonical, prompt, content='sample', content_rowid='id');
