@@ -171,7 +171,7 @@ def test_a_sample_that_finds_no_end_is_left_empty_and_the_others_are_drawn(items
 def test_a_sample_without_a_choice_is_attempted_once(items: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Smiles(length=12)
     encoder.fit(items)
-    opened, other = encoder.prefix("C(")
+    ((opened, other),) = encoder.prefix("C(")
     model = NGram(encoder, [], order=1)
     model.counts[(model.start,)][opened] = model.counts[(opened,)][other] = model.counts[(other,)][other] = 1
     steps: list[Tensor] = []
