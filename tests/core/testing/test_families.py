@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genwright.backbones.transformer import Transformer
+from genwright.families.autoregressive import Autoregressive
+from genwright.family import Batch, Family, Phase
+from genwright.readings import Reading
+from genwright.registry import discover
+from genwright.seeds import seeded_torch
+from genwright.space import ConditionSpace
+from genwright.testing.families import check_family
+from genwright.testing.readings import Linear
+from genwright.testing.toys import ROUNDS, Letters
+
+SPECS = {spec.name: spec for spec in discover(only=[]).specs("family")}
+
+
+def rounds() -> tuple[Letters, Tensor]:
+    encoder = Letters()
+    encoder.fit(ROUNDS)
+    return encoder, encoder.encode(ROUNDS)
+
+
+def autoregressive() -> Family:
+    def build(part: str, **given: object) -> nn.Module:
+        return Transformer(**given, width=16, depth=1, heads=2)  # type: ignore[arg-type]
+
+    with seeded_torch(0):
+        return Autoregressive(space=rounds()[0].space, conditions=ConditionSpace(), build=build)
+
+
+def test_a_family_that_keeps_the_contract_has_no_troubles() -> None:
+    found = check_family(autoregressive, SPECS["autoregressive"], rounds()[1])
+    assert [check for check in found if check.trouble] == []
+
+
+class Broken(Family):
+    """A line through the origin, with one thing wrong."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.slope = how, nn.Parameter(torch.ones(1))
+        self.idle = nn.Parameter(torch.ones(1)) if how == "idle" else None
+
+    def phases(self) -> Sequence[Phase]:
+        return (Phase(name="loss", loss=self._loss, parameters=(self.slope,)),)
+
+    def reading(self) -> Reading:
+        return Linear(matrix=torch.ones(1, 1)) if self.how != "reading" else None  # type: ignore[return-value]
+
+    def _loss(self, batch: Batch) -> Tensor:
+        loss = (self.slope * batch.x - 1).square()
+        return loss.sum() if self.how == "sum" else loss.mean() / (0 if self.how == "finite" else 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "trouble"),
+    [
+        ("sum", "and the mean of those of its halves"),
+        ("finite", "the loss 'loss' is inf"),
+        ("idle", "idle is moved in no phase"),
+        ("reading", "it is read as decoder; got None"),
+    ],
+)
+def test_a_family_that_breaks_it_is_told_how(how: str, trouble: str) -> None:
+    x = torch.tensor([[2.0], [3.0], [4.0], [5.0]])
+    found = [check.trouble or "" for check in check_family(lambda: Broken(how), SPECS["gan"], x)]
+    assert any(trouble in text for text in found)
+    assert not any(check.trouble for check in check_family(lambda: Broken(""), SPECS["gan"], x))
