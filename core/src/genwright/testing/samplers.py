@@ -52,10 +52,7 @@ def _drawn(sampler: Sampler[Any], reading: Any, samples: list[int], *, seed: int
 
 
 def _shaped(sampler: Sampler[Any], reading: Callable[[], Any]) -> None:
-    drawn, made = _drawn(sampler, reading(), list(range(_COUNT))), reading()
-    shape = tuple(
-        getattr(made, "shape", None) or made.decode(torch.zeros(1, *made.latent), Condition.none(1)).shape[1:]
-    )
+    drawn, shape = _drawn(sampler, reading(), list(range(_COUNT))), _shape(reading())
     require(drawn.shape == (_COUNT, *shape), f"samples have the shape {shape}; got {tuple(drawn.shape[1:])}")
     require(bool(drawn.isfinite().all()), "samples hold numbers that are not finite")
 

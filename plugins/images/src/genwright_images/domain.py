@@ -29,6 +29,7 @@ class Images(Domain[Image.Image]):
     """Pictures in grey or RGB of 8 bits; an item is a PIL image, and says of itself what its `info` holds."""
 
     name = "images"
+    pictures = (".png",)
     conditions = _CONDITIONS
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[Image.Image]:
