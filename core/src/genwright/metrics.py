@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Metric", "Report", "Value"]
+__all__ = ["NOTHING", "Metric", "Report", "Value"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,10 @@ class Value:
 
     def __str__(self) -> str:
         return format(self, "")
+
+
+NOTHING = Value(value=math.nan)
+"""The value of a metric for which there are too few samples."""
 
 
 class Metric(Protocol):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from genwright.gaussian import Gaussian
 from genwright_images import gathered
 from genwright_images.features import features
 from genwright_images.gathered import Gathered
-from genwright_images.gaussian import Gaussian
 
 Pictures = Callable[..., list[Image.Image]]
 

@@ -13,11 +13,6 @@ from genwright_images.kernel import mean_of_pairs
 from genwright_images.reference import Reference
 
 Pictures = Callable[..., list[Image.Image]]
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "emptied": lambda content: b"",
-    "replaced": lambda content: b"no archive",
-    "cut": lambda content: content[: len(content) // 2],
-}
 
 
 @pytest.fixture(autouse=True)
@@ -82,18 +77,3 @@ def test_without_two_classes_there_is_no_classifier(pictures: Pictures) -> None:
     found = Reference(pictures(8)[::2])
     assert found.classifier is None
     assert found.ceiling is None
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_computed_again_with_a_warning(cache: Path, damage: str, pictures: Pictures) -> None:
-    expected = Reference(pictures(10)).compared
-    (file,) = cache.rglob("compared.npz")
-    file.write_bytes(DAMAGES[damage](file.read_bytes()))
-    with pytest.warns(RuntimeWarning, match=r"a damaged file is computed again: .*compared\.npz"):
-        np.testing.assert_array_equal(Reference(pictures(10)).compared, expected)
-
-
-def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path: Path, pictures: Pictures) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.warns(RuntimeWarning, match=r"a part of a reference is not kept"):
-        assert Reference(pictures(10), folder=tmp_path / "file").gaussian.count == 10

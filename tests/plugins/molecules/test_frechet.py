@@ -9,54 +9,10 @@ import torch
 from fcd_torch import FCD
 from rdkit.Chem import MolFromSmiles, MolToSmiles
 
-from genwright.errors import UsageError
+from genwright.gaussian import Gaussian, frechet_distance
 from genwright.generation import threads
 from genwright_molecules import frechet
-from genwright_molecules.frechet import Gaussian, activations, frechet_distance
-
-
-@pytest.fixture
-def rows() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(50, 4)) @ np.diag([1.0, 2.0, 0.5, 0.0]) + 3.0
-
-
-def test_the_distance_of_diagonal_gaussians_is_that_in_closed_form() -> None:
-    first = Gaussian(mean=np.array([0.0, 1.0]), covariance=np.diag([4.0, 1.0]), count=9)
-    second = Gaussian(mean=np.array([3.0, 1.0]), covariance=np.diag([1.0, 9.0]), count=9)
-    assert frechet_distance(first, second) == pytest.approx(9.0 + (2 - 1) ** 2 + (1 - 3) ** 2)
-    assert frechet_distance(second, first) == pytest.approx(frechet_distance(first, second))
-
-
-def test_a_gaussian_is_at_no_distance_from_itself(rows: np.ndarray) -> None:
-    gaussian = Gaussian.fit(rows)
-    assert frechet_distance(gaussian, gaussian) == pytest.approx(0.0, abs=1e-9)
-
-
-def test_a_fit_is_the_mean_and_the_unbiased_covariance(rows: np.ndarray) -> None:
-    gaussian = Gaussian.fit(rows)
-    np.testing.assert_allclose(gaussian.mean, rows.mean(axis=0))
-    np.testing.assert_allclose(gaussian.covariance, np.cov(rows.T), atol=1e-12)
-    assert gaussian.count == 50
-
-
-def test_parts_merge_to_the_fit_of_the_whole(rows: np.ndarray) -> None:
-    merged, whole = Gaussian.merged([Gaussian.fit(rows[:7]), Gaussian.fit(rows[7:])]), Gaussian.fit(rows)
-    np.testing.assert_allclose(merged.mean, whole.mean)
-    np.testing.assert_allclose(merged.covariance, whole.covariance, atol=1e-12)
-    assert merged.count == whole.count
-
-
-def test_one_molecule_has_no_gaussian() -> None:
-    with pytest.raises(UsageError, match=r"at least 2 molecules; got 1\. Draw more samples"):
-        Gaussian.fit(np.zeros((1, 4)))
-
-
-def test_a_gaussian_comes_back_from_its_arrays(rows: np.ndarray) -> None:
-    gaussian = Gaussian.fit(rows)
-    loaded = Gaussian.of_arrays(gaussian.to_arrays())
-    np.testing.assert_array_equal(loaded.covariance, gaussian.covariance)
-    np.testing.assert_array_equal(loaded.mean, gaussian.mean)
-    assert loaded.count == gaussian.count
+from genwright_molecules.frechet import activations
 
 
 def test_activations_are_those_of_fcd_torch(nci: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genwright_molecules.frechet import Gaussian, activations
+from genwright.gaussian import Gaussian
+from genwright_molecules.frechet import activations
 from genwright_molecules.molecules import COMPARED, Molecules
 from genwright_molecules.properties import measure
 

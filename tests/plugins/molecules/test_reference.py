@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import errno
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pytest
@@ -13,12 +10,6 @@ from genwright_molecules.molecules import Molecules
 from genwright_molecules.reference import Reference
 
 SMILES = ("CC(=O)NC", "OCC", "C1CC", "CCO", "c1ccc2ccccc2c1")
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "emptied": lambda content: b"",
-    "replaced": lambda content: b"no archive",
-    "cut": lambda content: content[: len(content) // 2],
-    "one bit": lambda content: content.replace(b"CCO", b"CCN"),
-}
 PARTS = ("gaussian", "fingerprints", "fragments", "scaffolds", "properties", "canonical")
 
 
@@ -67,41 +58,8 @@ def test_another_set_or_another_rdkit_has_another_digest(monkeypatch: pytest.Mon
     assert len(digests | {Reference(SMILES).digest}) == 4
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_computed_again_with_a_warning(cache: Path, damage: str) -> None:
-    expected = Reference(SMILES).fragments
-    (file,) = cache.rglob("fragments.npz")
-    content = file.read_bytes()
-    file.write_bytes(DAMAGES[damage](content))
-    with pytest.warns(RuntimeWarning, match=r"a damaged file is computed again: .*fragments\.npz"):
-        assert Reference(SMILES).fragments == expected
-    assert file.read_bytes() == content
-
-
-def test_no_half_written_file_is_left(cache: Path) -> None:
-    assert Reference(SMILES).scaffolds
-    assert [file.name for file in cache.rglob("*") if file.is_file()] == ["scaffolds.npz"]
-
-
-def test_nothing_is_left_of_a_file_that_cannot_be_finished(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(file: IO[bytes], **_: object) -> None:
-        file.write(b"PK")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", fill)
-    with pytest.warns(RuntimeWarning, match="a part of a reference is not kept: .*No space left on device"):
-        assert Reference(SMILES).scaffolds
-    assert [file.name for file in cache.rglob("*") if file.is_file()] == []
-
-
 def test_a_text_with_a_lone_surrogate_is_left_out() -> None:
     assert Reference([*SMILES, "\ud800"]).canonical == Reference(SMILES).canonical
-
-
-def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.warns(RuntimeWarning, match="a part of a reference is not kept"):
-        assert Reference(SMILES, folder=tmp_path / "file").scaffolds
 
 
 def test_a_set_without_scaffolds_comes_back_empty() -> None:

@@ -11,9 +11,9 @@ from jaxtyping import Float32, Int64
 from numpy import ndarray
 from PIL import Image
 
+from genwright.gaussian import Gaussian
 from genwright.seeds import permutation
 from genwright_images.features import features
-from genwright_images.gaussian import Gaussian
 from genwright_images.image import facts, flaw
 
 __all__ = ["COMPARED", "Gathered"]

@@ -9,17 +9,16 @@ Distances are between features that `features` defines, scaled by the reference:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from genwright.metrics import Metric, Value
+from genwright.gaussian import frechet_value
+from genwright.metrics import NOTHING, Metric, Value
+from genwright.uncertainty import jackknife_error, proportion
 from genwright_images.gathered import Gathered
-from genwright_images.gaussian import Gaussian, frechet_distance
 from genwright_images.kernel import distances
 from genwright_images.reference import Reference
 from genwright_images.thumbnails import thumbnails
-from genwright_images.uncertainty import jackknife_error, proportion_error
 
 __all__ = ["METRICS", "class_agreement", "class_ceiling", "frechet", "kernel"]
 
@@ -34,7 +33,7 @@ def kernel(samples: Gathered, reference: Reference | None) -> Value | None:
     if reference is None:
         return None
     if len(samples.images) < 2 or len(reference) < 2:
-        return _nothing()
+        return NOTHING
     found, partial = distances(reference.scaled(samples.compared), reference.compared, reference.within)
     error = jackknife_error(partial)
     return Value(value=1_000 * found, error=None if error is None else 1_000 * error, count=len(samples.compared))
@@ -49,13 +48,9 @@ def frechet(samples: Gathered, reference: Reference | None) -> Value | None:
     if reference is None:
         return None
     if len(samples.images) < 2 or len(reference) < 2:
-        return _nothing()
+        return NOTHING
     parts = [part.scaled(reference.mean, reference.deviation) for part in samples.gaussians]
-    # Ten roots of matrices; with fewer than two rows left there is none.
-    left = [[*parts[:i], *parts[i + 1 :]] for i in range(len(parts))] if len(samples.images) >= 2 * len(parts) else []
-    partial = [frechet_distance(Gaussian.merged(rest), reference.gaussian) for rest in left if rest]
-    value = frechet_distance(Gaussian.merged(parts), reference.gaussian)
-    return Value(value=value, error=jackknife_error(partial), count=len(samples.images))
+    return frechet_value(parts, reference.gaussian)
 
 
 def class_agreement(samples: Gathered, reference: Reference | None) -> Value | None:
@@ -69,7 +64,7 @@ def class_agreement(samples: Gathered, reference: Reference | None) -> Value | N
     known = reference.classifier.classes
     judged = [(i, name) for i, name in zip(samples.images, samples.classes, strict=True) if name in known]
     predicted = reference.classifier.predicted(thumbnails([image for image, _ in judged]))
-    return _proportion(sum(one == name for one, (_, name) in zip(predicted, judged, strict=True)), len(judged))
+    return proportion(sum(one == name for one, (_, name) in zip(predicted, judged, strict=True)), len(judged))
 
 
 def class_ceiling(samples: Gathered, reference: Reference | None) -> Value | None:
@@ -79,7 +74,7 @@ def class_ceiling(samples: Gathered, reference: Reference | None) -> Value | Non
     """
     if reference is None or reference.ceiling is None:
         return None
-    return _proportion(*reference.ceiling)
+    return proportion(*reference.ceiling)
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -91,13 +86,3 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """All metrics by name."""
-
-
-def _nothing() -> Value:
-    return Value(value=math.nan, error=None, count=0)
-
-
-def _proportion(successes: int, count: int) -> Value:
-    if not count:
-        return _nothing()
-    return Value(value=successes / count, error=proportion_error(successes, count), count=count)

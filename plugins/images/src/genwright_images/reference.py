@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Float32, Float64
 from numpy import ndarray
 from PIL import Image
 
-from genwright.folders import cache_folder
+from genwright.gaussian import Gaussian
+from genwright.parts import Arrays, Parts
 from genwright_images.classifier import Classifier, held_out
 from genwright_images.features import FLOOR, identity
 from genwright_images.gathered import Gathered
-from genwright_images.gaussian import Gaussian
 from genwright_images.image import digest
 from genwright_images.kernel import mean_of_pairs
 from genwright_images.thumbnails import thumbnails
 
 __all__ = ["Reference"]
-
-_Arrays = Mapping[str, Any]
 
 # Raised when a part would come out otherwise from the same images.
 _FORMAT = 1
@@ -47,7 +40,7 @@ class Reference:
 
     def __init__(self, images: Sequence[Image.Image], *, folder: Path | None = None) -> None:
         self._gathered = Gathered(images)
-        self._folder = (cache_folder() / "images" / "references" if folder is None else folder) / self.digest
+        self._parts = Parts(domain="images", digest=self.digest, folder=folder)
 
     @cached_property
     def digest(self) -> str:
@@ -78,19 +71,19 @@ class Reference:
     @cached_property
     def compared(self) -> Float32[ndarray, "M F"]:
         """The scaled features that the kernel distance compares with."""
-        return self.scaled(self._part("compared", lambda: {"rows": self._gathered.compared})["rows"])
+        return self.scaled(self._parts.get("compared", lambda: {"rows": self._gathered.compared})["rows"])
 
     @cached_property
     def within(self) -> float:
         """The mean of the kernel over all pairs of `compared`."""
-        return float(self._part("within", lambda: {"mean": np.array(mean_of_pairs(self.compared))})["mean"])
+        return float(self._parts.get("within", lambda: {"mean": np.array(mean_of_pairs(self.compared))})["mean"])
 
     @cached_property
     def classifier(self) -> Classifier | None:
         """A classifier trained on nine tenths of the images that say their class; None for fewer than two classes."""
         if len({name for name in self._gathered.classes if name is not None}) < 2:
             return None
-        return Classifier.of_arrays(self._part("classifier", self._trained))
+        return Classifier.of_arrays(self._parts.get("classifier", self._trained))
 
     @cached_property
     def ceiling(self) -> tuple[int, int] | None:
@@ -107,9 +100,11 @@ class Reference:
 
     @cached_property
     def _moments(self) -> Gaussian:
-        return Gaussian.of_arrays(self._part("moments", lambda: Gaussian.merged(self._gathered.gaussians).to_arrays()))
+        return Gaussian.of_arrays(
+            self._parts.get("moments", lambda: Gaussian.merged(self._gathered.gaussians).to_arrays())
+        )
 
-    def _trained(self) -> _Arrays:
+    def _trained(self) -> Arrays:
         known = set(held_out(self._gathered.classes))
         rest = [p for p, name in enumerate(self._gathered.classes) if name is not None and p not in known]
         images, classes = self._labelled(rest)
@@ -119,34 +114,3 @@ class Reference:
         pairs = ((self._gathered.images[place], self._gathered.classes[place]) for place in places)
         known = [(image, name) for image, name in pairs if name is not None]
         return [image for image, _ in known], [name for _, name in known]
-
-    def _part(self, name: str, compute: Callable[[], _Arrays]) -> _Arrays:
-        path = self._folder / f"{name}.npz"
-        kept = _load(path)
-        if kept is not None:
-            return kept
-        arrays = compute()
-        _save(path, arrays)
-        return arrays
-
-
-def _load(path: Path) -> _Arrays | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        warnings.warn(f"a damaged file is computed again: {path}: {error}", RuntimeWarning, stacklevel=2)
-        return None
-
-
-def _save(path: Path, arrays: _Arrays) -> None:
-    """Write the file whole or not at all; where that is not possible, the part is computed again next time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(file.name, path)
-    except OSError as error:
-        warnings.warn(f"a part of a reference is not kept: {path}: {error}", RuntimeWarning, stacklevel=2)

@@ -22,13 +22,13 @@ from jaxtyping import Float64
 from numpy import ndarray
 from scipy.stats import wasserstein_distance
 
-from genwright.metrics import Metric, Value
+from genwright.gaussian import frechet_value
+from genwright.metrics import NOTHING, Metric, Value
+from genwright.uncertainty import jackknife_error, mean_error, proportion
 from genwright_molecules.fingerprints import nearest_similarities
 from genwright_molecules.fragments import cosine, cosine_gradient
-from genwright_molecules.frechet import Gaussian, frechet_distance
 from genwright_molecules.molecules import COMPARED, Molecules
 from genwright_molecules.reference import Reference
-from genwright_molecules.uncertainty import jackknife_error, mean_error, proportion_error
 
 __all__ = [
     "METRICS",
@@ -56,7 +56,7 @@ _GROUPS = 20
 
 def valid(samples: Molecules, reference: Reference | None = None) -> Value:
     """Return the fraction of all samples that RDKit reads as a molecule."""
-    return _proportion(len(samples.canonical), len(samples.smiles))
+    return proportion(len(samples.canonical), len(samples.smiles))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Unique:
         """Return the fraction."""
         # Each repeated molecule is a rare event of its own, so their number varies like that of failures.
         spellings = samples.canonical[: self.first]
-        return _proportion(len(set(spellings)), len(spellings))
+        return proportion(len(set(spellings)), len(spellings))
 
 
 def novel(samples: Molecules, reference: Reference | None) -> Value | None:
@@ -83,14 +83,14 @@ def novel(samples: Molecules, reference: Reference | None) -> Value | None:
     if reference is None:
         return None
     if not reference.canonical:
-        return _nothing()
+        return NOTHING
     distinct = frozenset(samples.canonical)
-    return _proportion(len(distinct - reference.canonical), len(distinct))
+    return proportion(len(distinct - reference.canonical), len(distinct))
 
 
 def filters(samples: Molecules, reference: Reference | None = None) -> Value:
     """Return the fraction that passes MOSES's medicinal chemistry filters."""
-    return _proportion(int(samples.passing.sum()), len(samples.passing))
+    return proportion(int(samples.passing.sum()), len(samples.passing))
 
 
 def internal_diversity(samples: Molecules, reference: Reference | None = None) -> Value:
@@ -114,7 +114,7 @@ def similarity_to_nearest(samples: Molecules, reference: Reference | None) -> Va
     if reference is None:
         return None
     if not samples.canonical or not len(reference.fingerprints):
-        return _nothing()
+        return NOTHING
     nearest = nearest_similarities(samples.fingerprints, reference.fingerprints)
     return Value(value=float(nearest.mean()), error=mean_error(nearest), count=len(nearest))
 
@@ -138,11 +138,8 @@ def frechet_chemnet_distance(samples: Molecules, reference: Reference | None) ->
     if reference is None:
         return None
     if min(len(samples.canonical), len(reference.fingerprints)) < 2:
-        return _nothing()
-    parts, other = samples.gaussians, reference.gaussian
-    partial = [frechet_distance(Gaussian.merged(rest), other) for rest in _all_but_one(parts)]
-    distance = frechet_distance(samples.gaussian, other)
-    return Value(value=distance, error=jackknife_error(partial), count=samples.gaussian.count)
+        return NOTHING
+    return frechet_value(samples.gaussians, reference.gaussian)
 
 
 @dataclass(frozen=True)
@@ -157,7 +154,7 @@ class Wasserstein:
             return None
         values, others = samples.properties[self.name], np.sort(reference.properties[self.name])
         if not len(values) or not len(others):
-            return _nothing()
+            return NOTHING
         error = jackknife_error(_without_groups(values, others)) if len(values) >= 2 * _GROUPS else None
         return Value(value=float(wasserstein_distance(values, others)), error=error, count=len(values))
 
@@ -187,19 +184,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 """All metrics by name."""
 
 
-def _nothing() -> Value:
-    return Value(value=math.nan, error=None, count=0)
-
-
-def _proportion(successes: int, count: int) -> Value:
-    if count == 0:
-        return _nothing()
-    return Value(value=successes / count, error=proportion_error(successes, count), count=count)
-
-
 def _diversity(means: Float64[ndarray, " N"], *, power: int) -> Value:
     if not len(means):
-        return _nothing()
+        return NOTHING
     roots = means ** (1 / power)
     # A sample takes part as a row and, to first order alike, as a neighbour of every row.
     influence = roots + means / (power * means.mean() ** (1 - 1 / power))
@@ -218,7 +205,3 @@ def _cosine(pieces: Sequence[Sequence[str]], reference: Counter[str]) -> Value:
 def _without_groups(values: Float64[ndarray, " N"], others: Float64[ndarray, " M"]) -> list[float]:
     groups = np.arange(len(values)) % _GROUPS
     return [float(wasserstein_distance(values[groups != group], others)) for group in range(_GROUPS)]
-
-
-def _all_but_one(parts: Sequence[Gaussian]) -> list[Sequence[Gaussian]]:
-    return [[*parts[:index], *parts[index + 1 :]] for index in range(len(parts))] if len(parts) > 1 else []

@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float64, UInt8
 from numpy import ndarray
 from rdkit.Chem import Mol, MolToSmiles
 
+from genwright.gaussian import Gaussian
 from genwright_molecules.filters import passes
 from genwright_molecules.fingerprints import BITS, fingerprint, mean_similarities
 from genwright_molecules.fragments import brics_fragments, murcko_scaffold
-from genwright_molecules.frechet import Gaussian, activations
+from genwright_molecules.frechet import activations
 from genwright_molecules.molecule import parse
 from genwright_molecules.parallel import mapped
 from genwright_molecules.properties import Measurement

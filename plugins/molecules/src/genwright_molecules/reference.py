@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-import warnings
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Float64, UInt8
 from numpy import ndarray
 from rdkit import rdBase
 
-from genwright.folders import cache_folder
-from genwright_molecules.frechet import Gaussian
+from genwright.gaussian import Gaussian
+from genwright.parts import Arrays, Parts
 from genwright_molecules.molecules import Molecules
 
 __all__ = ["Reference"]
-
-_Arrays = Mapping[str, Any]
 
 # Raised when a part would come out otherwise from the same SMILES and the same RDKit.
 _FORMAT = 1
@@ -45,7 +38,7 @@ class Reference:
 
     def __init__(self, smiles: Sequence[str], *, workers: int | None = None, folder: Path | None = None) -> None:
         self._molecules = Molecules(smiles, workers=workers)
-        self._folder = (cache_folder() / "molecules" / "references" if folder is None else folder) / self.digest
+        self._parts = Parts(domain="molecules", digest=self.digest, folder=folder)
 
     @cached_property
     def digest(self) -> str:
@@ -56,12 +49,12 @@ class Reference:
     @cached_property
     def gaussian(self) -> Gaussian:
         """ChemNet's view of the set."""
-        return Gaussian.of_arrays(self._part("gaussian", lambda: self._molecules.gaussian.to_arrays()))
+        return Gaussian.of_arrays(self._parts.get("moments", lambda: self._molecules.gaussian.to_arrays()))
 
     @cached_property
     def fingerprints(self) -> UInt8[ndarray, "N 128"]:
         """The Morgan fingerprint of each molecule, eight bits to a byte."""
-        bits: UInt8[ndarray, "N 128"] = self._part("fingerprints", lambda: {"bits": self._molecules.fingerprints})[
+        bits: UInt8[ndarray, "N 128"] = self._parts.get("fingerprints", lambda: {"bits": self._molecules.fingerprints})[
             "bits"
         ]
         return bits
@@ -69,65 +62,32 @@ class Reference:
     @cached_property
     def fragments(self) -> Counter[str]:
         """How often each BRICS fragment occurs."""
-        return _counts(self._part("fragments", lambda: _from_counts(self._molecules.fragments)))
+        return _counts(self._parts.get("fragments", lambda: _from_counts(self._molecules.fragments)))
 
     @cached_property
     def scaffolds(self) -> Counter[str]:
         """How many molecules have each Murcko scaffold."""
-        return _counts(self._part("scaffolds", lambda: _from_counts(self._molecules.scaffolds)))
+        return _counts(self._parts.get("scaffolds", lambda: _from_counts(self._molecules.scaffolds)))
 
     @cached_property
     def properties(self) -> Mapping[str, Float64[ndarray, " N"]]:
         """The compared properties of each molecule, by name."""
-        return self._part("properties", lambda: self._molecules.properties)
+        return self._parts.get("properties", lambda: self._molecules.properties)
 
     @cached_property
     def canonical(self) -> frozenset[str]:
         """RDKit's spelling of each molecule."""
-        return frozenset(_texts(self._part("canonical", lambda: {"texts": _from_texts(self._molecules.canonical)})))
-
-    def _part(self, name: str, compute: Callable[[], _Arrays]) -> _Arrays:
-        path = self._folder / f"{name}.npz"
-        kept = _load(path)
-        if kept is not None:
-            return kept
-        arrays = compute()
-        _save(path, arrays)
-        return arrays
+        return frozenset(
+            _texts(self._parts.get("canonical", lambda: {"texts": _from_texts(self._molecules.canonical)}))
+        )
 
 
-def _load(path: Path) -> _Arrays | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        warnings.warn(f"a damaged file is computed again: {path}: {error}", RuntimeWarning, stacklevel=2)
-        return None
-
-
-def _save(path: Path, arrays: _Arrays) -> None:
-    """Write the file whole or not at all; where that is not possible, the part is computed again next time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            try:
-                np.savez(file, allow_pickle=False, **arrays)
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        warnings.warn(f"a part of a reference is not kept: {path}: {error}", RuntimeWarning, stacklevel=2)
-
-
-def _from_counts(pieces: Sequence[Sequence[str]]) -> _Arrays:
+def _from_counts(pieces: Sequence[Sequence[str]]) -> Arrays:
     counter = Counter(chain.from_iterable(pieces))
     return {"texts": _from_texts(tuple(counter)), "counts": np.array(list(counter.values()), dtype=np.int64)}
 
 
-def _counts(arrays: _Arrays) -> Counter[str]:
+def _counts(arrays: Arrays) -> Counter[str]:
     return Counter(dict(zip(_texts(arrays), arrays["counts"].tolist(), strict=True)))
 
 
@@ -136,5 +96,5 @@ def _from_texts(texts: Sequence[str]) -> UInt8[ndarray, " L"]:
     return np.frombuffer("\n".join(texts).encode(), dtype=np.uint8)
 
 
-def _texts(arrays: _Arrays) -> list[str]:
+def _texts(arrays: Arrays) -> list[str]:
     return bytes(arrays["texts"]).decode().splitlines()

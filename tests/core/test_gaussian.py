@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numpy import ndarray
+from scipy.linalg import sqrtm
 
-from genwright_images.gaussian import Gaussian, frechet_distance
+from genwright.errors import UsageError
+from genwright.gaussian import Gaussian, frechet_distance, frechet_value
 
 
 def normal(mean: list[float], covariance: list[list[float]]) -> Gaussian:
@@ -28,6 +32,11 @@ def test_parts_merge_to_the_whole() -> None:
     np.testing.assert_allclose(merged.covariance, np.cov(data.T))
 
 
+def test_one_row_has_no_covariance() -> None:
+    with pytest.raises(UsageError, match=r"at least 2 samples; got 1\. Draw more samples"):
+        _ = Gaussian.fit(rows(1)).covariance
+
+
 def test_scaling_it_is_scaling_the_rows() -> None:
     mean, deviation = np.array([1.0, 2, 3]), np.array([0.5, 2, 4])
     found = Gaussian.fit(rows(50)).scaled(mean, deviation)
@@ -49,8 +58,6 @@ def test_the_distance_of_commuting_covariances_is_that_of_their_roots() -> None:
 
 
 def test_the_distance_is_that_of_the_formula_with_a_general_root() -> None:
-    from scipy.linalg import sqrtm
-
     one, other = Gaussian.fit(rows(40)), Gaussian.fit(rows(60, seed=1)[:, ::-1])
     offset = one.mean - other.mean
     product = np.real(np.trace(sqrtm(one.covariance @ other.covariance)))
@@ -62,3 +69,20 @@ def test_the_distance_is_that_of_the_formula_with_a_general_root() -> None:
 def test_equal_and_singular_ones_are_no_distance_apart() -> None:
     flat = normal([1, 2], [[1, 1], [1, 1]])
     assert frechet_distance(flat, flat) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_value_of_groups_is_the_distance_of_the_whole_with_the_error_of_leaving_one_out() -> None:
+    data, other = rows(30), Gaussian.fit(rows(60, seed=1))
+    found = frechet_value([Gaussian.fit(data[start::3]) for start in range(3)], other)
+    partial = [frechet_distance(Gaussian.fit(data[np.arange(30) % 3 != group]), other) for group in range(3)]
+    assert found.value == pytest.approx(frechet_distance(Gaussian.fit(data), other))
+    assert found.error == pytest.approx(math.sqrt(2 * np.var(partial)))
+    assert found.count == 30
+
+
+@pytest.mark.parametrize("groups", [1, 5])
+def test_a_single_group_or_tiny_ones_have_no_error(groups: int) -> None:
+    data = rows(9)
+    assert (
+        frechet_value([Gaussian.fit(data[start::groups]) for start in range(groups)], Gaussian.fit(data)).error is None
+    )

@@ -10,7 +10,11 @@ import numpy as np
 from jaxtyping import Float, Float64
 from numpy import ndarray
 
-__all__ = ["Gaussian", "frechet_distance"]
+from genwright.errors import UsageError
+from genwright.metrics import Value
+from genwright.uncertainty import jackknife_error
+
+__all__ = ["Gaussian", "frechet_distance", "frechet_value"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,8 +27,10 @@ class Gaussian:
 
     @property
     def covariance(self) -> Float64[ndarray, "F F"]:
-        """The unbiased covariance; not a number for fewer than two rows."""
-        return self.scatter / (self.count - 1) if self.count > 1 else np.full_like(self.scatter, np.nan)
+        """The unbiased covariance. Raises UsageError for fewer than two rows."""
+        if self.count < 2:
+            raise UsageError(f"a covariance needs at least 2 samples; got {self.count}. Draw more samples.")
+        return self.scatter / (self.count - 1)
 
     @classmethod
     def fit(cls, rows: Float[ndarray, "N F"]) -> Gaussian:
@@ -67,6 +73,17 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     offset = first.mean - second.mean
     traces = np.trace(first.covariance) + np.trace(second.covariance)
     return max(0.0, float(offset @ offset + traces - 2 * overlap))
+
+
+def frechet_value(groups: Sequence[Gaussian], other: Gaussian) -> Value:
+    """Return the distance of the rows of disjoint groups from another Gaussian, with its jackknife error.
+
+    There is no error for a single group, nor for groups that have fewer than two rows on average.
+    """
+    whole = Gaussian.merged(groups)
+    rests = [[*groups[:place], *groups[place + 1 :]] for place in range(len(groups))] if len(groups) > 1 else []
+    partial = [frechet_distance(Gaussian.merged(rest), other) for rest in rests if whole.count >= 2 * len(groups)]
+    return Value(value=frechet_distance(whole, other), error=jackknife_error(partial), count=whole.count)
 
 
 def _root(covariance: Float64[ndarray, "F F"]) -> Float64[ndarray, "F F"]:

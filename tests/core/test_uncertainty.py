@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from genwright_molecules.uncertainty import jackknife_error, mean_error, proportion_error
+from genwright.metrics import NOTHING, Value
+from genwright.uncertainty import jackknife_error, mean_error, proportion, proportion_error
 
 
 def test_the_error_of_a_proportion_is_binomial_for_many() -> None:
@@ -17,6 +18,12 @@ def test_the_error_of_all_or_none_is_not_zero(successes: int) -> None:
     error = proportion_error(successes, 20)
     assert error is not None
     assert error == pytest.approx(math.sqrt(2 / 24 * 22 / 24 / 24))
+
+
+def test_a_proportion_has_its_error_and_nothing_has_none() -> None:
+    assert proportion(5, 20) == Value(value=0.25, error=proportion_error(5, 20), count=20)
+    assert proportion(0, 0) is NOTHING
+    assert math.isnan(NOTHING.value)
 
 
 def test_the_error_of_a_mean_is_that_of_the_textbook() -> None:

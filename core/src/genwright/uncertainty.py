@@ -9,7 +9,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-__all__ = ["jackknife_error", "mean_error", "proportion_error"]
+from genwright.metrics import NOTHING, Value
+
+__all__ = ["jackknife_error", "mean_error", "proportion", "proportion_error"]
+
+
+def proportion(successes: int, count: int) -> Value:
+    """Return the value of a proportion; NOTHING of nothing."""
+    if not count:
+        return NOTHING
+    return Value(value=successes / count, error=proportion_error(successes, count), count=count)
 
 
 def proportion_error(successes: int, count: int) -> float | None:
