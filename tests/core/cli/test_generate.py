@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_made_is_refused_before_anything_is_drawn(
     assert generate(option, tmp_path / "none" / "new.svg") == 1
     assert f"there is no folder {tmp_path / 'none'}. Make it first." in capsys.readouterr().err
     assert generate(option, tmp_path / "old.svg") == 1
-    assert "old.svg exists already, and files are not overwritten." in capsys.readouterr().err
+    assert "old.svg exists already, and nothing is overwritten." in capsys.readouterr().err
     with closing(gw.open_store()) as store:
         assert list(store.runs()) == []
 

@@ -40,7 +40,7 @@ def test_equal_molecules_make_equal_files(name: str, tmp_path: Path) -> None:
 
 def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.smi").write_text("N\n")
-    with pytest.raises(DataError, match=r"exists already, and files are not overwritten. Choose another name"):
+    with pytest.raises(DataError, match=r"exists already, and nothing is overwritten. Choose another name"):
         write(["C"], tmp_path / "a.smi")
     assert (tmp_path / "a.smi").read_text() == "N\n"
 

@@ -140,7 +140,7 @@ def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) ->
     """Raise what would otherwise be raised only once everything is drawn."""
     for path in (path for path in (output, grid) if path is not None):
         if os.path.exists(path):
-            raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.")
+            raise DataError(f"{path} exists already, and nothing is overwritten. Choose another name.")
         if not path.parent.is_dir():
             raise DataError(f"{path} is to be a new file; there is no folder {path.parent}. Make it first.")
     if grid is not None and grid.suffix.lower() not in domain.pictures:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from genwright.hooks import hookimpl
 from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, MetricSpec
 
-_READ = "genwright_images.readers:read"
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 _MNIST = "https://storage.googleapis.com/cvdf-datasets/mnist"
 _MNIST_TERMS = "CC-BY-SA-3.0, as usually stated; the authors say nothing of it"
+
+_metric = partial(MetricSpec, domain="images")
+_dataset = partial(DatasetSpec, target="genwright_images.readers:read", domain="images")
 
 
 @hookimpl
@@ -57,31 +61,27 @@ def register_encoders() -> list[EncoderSpec]:
 def register_metrics() -> list[MetricSpec]:
     """Return the metrics of images."""
     return [
-        MetricSpec(
+        _metric(
             name="kernel-distance",
             target="genwright_images.metrics:kernel",
             summary="The kernel distance of weight-free features, times 1,000; without bias.",
-            domain="images",
             better="lower",
         ),
-        MetricSpec(
+        _metric(
             name="frechet-distance",
             target="genwright_images.metrics:frechet",
             summary="The Fréchet distance of weight-free features.",
-            domain="images",
             better="lower",
         ),
-        MetricSpec(
+        _metric(
             name="class-agreement",
             target="genwright_images.metrics:class_agreement",
             summary="The share that a classifier, trained on the reference, takes for the class asked for.",
-            domain="images",
         ),
-        MetricSpec(
+        _metric(
             name="class-ceiling",
             target="genwright_images.metrics:class_ceiling",
             summary="The share of held-out images of the reference of which that classifier tells the class.",
-            domain="images",
         ),
     ]
 
@@ -94,55 +94,45 @@ def register_datasets() -> list[DatasetSpec]:
 
 # The digests are of the files of images; their labels lie beside them, and the reader finds them there.
 _DATASETS = (
-    DatasetSpec(
+    _dataset(
         name="fashion-mnist",
-        target=_READ,
         summary="Articles of clothing in ten classes, 28 x 28 in grey: the training set.",
-        domain="images",
         url=f"{_FASHION}/train-images-idx3-ubyte.gz",
         sha256="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
         mirrors=("ef2395a7cf9cb322b6ebdd333b61f9a35bf4e973470e202bb7bdeb9fabcfe1b1",),
         licence="MIT",
         rows=60_000,
     ),
-    DatasetSpec(
+    _dataset(
         name="fashion-mnist-test",
-        target=_READ,
         summary="The test set of Fashion-MNIST.",
-        domain="images",
         url=f"{_FASHION}/t10k-images-idx3-ubyte.gz",
         sha256="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
         mirrors=("326c5aee3a2f8f494f456c3e982e453c1264af3040dbe3388a5201a74734bfdc",),
         licence="MIT",
         rows=10_000,
     ),
-    DatasetSpec(
+    _dataset(
         name="mnist",
-        target=_READ,
         summary="Handwritten digits, 28 x 28 in grey: the training set.",
-        domain="images",
         url=f"{_MNIST}/train-images-idx3-ubyte.gz",
         sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         mirrors=("555bd9793f8fc2385a667685a6c765e04208c995c687a0275bb395e10a37222a",),
         licence=_MNIST_TERMS,
         rows=60_000,
     ),
-    DatasetSpec(
+    _dataset(
         name="mnist-test",
-        target=_READ,
         summary="The test set of MNIST.",
-        domain="images",
         url=f"{_MNIST}/t10k-images-idx3-ubyte.gz",
         sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         mirrors=("d79acc9433789f5e79d955d419eaf4a8cd80df556be4d5fa07125b2a1bd2c79e",),
         licence=_MNIST_TERMS,
         rows=10_000,
     ),
-    DatasetSpec(
+    _dataset(
         name="emoji",
-        target=_READ,
         summary="Emoji and flags with their names, 32 x 32. No site has this file: put it into a mirror folder.",
-        domain="images",
         url="",
         sha256="052bae02dfcc5cadf80778a7da8b0e03d872477b3aea63fafd5e24548a753011",
         licence="Apache-2.0 (Noto emoji); the flags are in the public domain; the names MIT (unicode-emoji-json)",

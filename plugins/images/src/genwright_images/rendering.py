@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from genwright.errors import DataError, OptionError
+from genwright.files import new_file
 from genwright_images.png import to_bytes
-from genwright_images.writers import new_file
 
 __all__ = ["draw", "film", "sheet", "strip"]
 

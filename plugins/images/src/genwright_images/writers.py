@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.files import new_file, new_folder
 from genwright_images.png import to_bytes
 
-__all__ = ["new_file", "write"]
+__all__ = ["write"]
 
 
 def write(items: Iterable[Image.Image], path: Path) -> None:
@@ -33,7 +31,7 @@ def write(items: Iterable[Image.Image], path: Path) -> None:
                 # Without times, equal images make equal archives. PNG is compressed already.
                 archive.writestr(zipfile.ZipInfo(name), data)
     elif not ending:
-        with _new_folder(path):
+        with new_folder(path):
             for name, data in _files(items):
                 (path / name).write_bytes(data)
     else:
@@ -55,38 +53,3 @@ def _only(items: Iterable[Image.Image], path: Path) -> Image.Image:
             "Name a folder or a .zip for several."
         )
     return found[0]
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that must not exist yet; nothing is left of it on failure. Raises DataError if it cannot be made."""
-    with _making(path):
-        stream = path.open("xb")
-    try:
-        with stream:
-            yield stream
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
-
-
-@contextmanager
-def _new_folder(path: Path) -> Iterator[None]:
-    with _making(path):
-        path.mkdir()
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-
-
-@contextmanager
-def _making(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileExistsError as error:
-        raise DataError(f"{path} exists already, and nothing is overwritten. Choose another name.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}. Check the folder and the permissions.") from error

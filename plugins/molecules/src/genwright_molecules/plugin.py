@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from genwright.hooks import hookimpl
 from genwright.specs import (
     DatasetSpec,
@@ -13,9 +16,10 @@ from genwright.specs import (
     SamplerSpec,
 )
 
-_READ = "genwright_molecules.readers:read"
 _MOSES = "https://media.githubusercontent.com/media/molecularsets/moses/master/moses/dataset/data"
 _ZINC_TERMS = "MIT (MOSES); the molecules are from ZINC"
+
+_dataset = partial(DatasetSpec, target="genwright_molecules.readers:read", domain="molecules")
 
 
 @hookimpl
@@ -97,8 +101,7 @@ def _metric(name: str, attribute: str, summary: str) -> MetricSpec:
 
 
 def _distance(name: str, attribute: str, summary: str, *, unit: str = "") -> MetricSpec:
-    target = f"genwright_molecules.metrics:{attribute}"
-    return MetricSpec(name=name, target=target, summary=summary, domain="molecules", better="lower", unit=unit)
+    return replace(_metric(name, attribute, summary), better="lower", unit=unit)
 
 
 @hookimpl
@@ -135,63 +138,51 @@ def register_datasets() -> list[DatasetSpec]:
 
 
 _DATASETS = (
-    DatasetSpec(
+    _dataset(
         name="nci",
-        target=_READ,
         summary="Five thousand compounds of the National Cancer Institute, as shipped inside RDKit.",
-        domain="molecules",
         url="package://rdkit/Data/NCI/first_5K.smi",
         sha256="91e71c015f14939837f2943dcc904f7c87e5a3a0124d82b05c28ad2f23004def",
         licence="BSD-3-Clause",
         rows=4_999,
     ),
-    DatasetSpec(
+    _dataset(
         name="moses",
-        target=_READ,
         summary="The training set of the MOSES benchmark: drug-like molecules without charge and stereo marks.",
-        domain="molecules",
         url=f"{_MOSES}/train.csv.gz",
         sha256="786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c",
         licence=_ZINC_TERMS,
         rows=1_584_663,
     ),
-    DatasetSpec(
+    _dataset(
         name="moses-test",
-        target=_READ,
         summary="The test set of MOSES: a random part of what its training set is a part of.",
-        domain="molecules",
         url=f"{_MOSES}/test.csv.gz",
         sha256="f896fbf3764f88d94670b9959e5872c600c12152a18233823e820761b7a791b2",
         mirrors=("d6cd509b9eb638c45d06137f61c6a61d504385090c44f435e98176494466e33f",),
         licence=_ZINC_TERMS,
         rows=176_074,
     ),
-    DatasetSpec(
+    _dataset(
         name="moses-test-scaffolds",
-        target=_READ,
         summary="The scaffold test set of MOSES: its scaffolds are in neither the training nor the test set.",
-        domain="molecules",
         url=f"{_MOSES}/test_scaffolds.csv.gz",
         sha256="adffb2192c1bfe31ab0e13154d4af19a37dc18bdbf3cd7b4491e04405128adde",
         mirrors=("a7650e87b527241261fa44ee07d4eabb66b1a3d165c00ee5604f91ea0d7b36e6",),
         licence=_ZINC_TERMS,
         rows=176_225,
     ),
-    DatasetSpec(
+    _dataset(
         name="zinc250k",
-        target=_READ,
         summary="249,456 molecules of ZINC with stereo marks. No site has this file: put it into a mirror folder.",
-        domain="molecules",
         url="",
         sha256="ba36455e6da3c0bf00dabc55c815530dc96873be81dd4b8f41f68440f14f53a5",
         licence="the molecules are from ZINC; their selection from chemical_vae, Apache-2.0",
         rows=249_456,
     ),
-    DatasetSpec(
+    _dataset(
         name="chembl-78k",
-        target=_READ,
         summary="A part of ChEMBL without stereo marks, as used by Arús-Pous et al. (2019) for validation.",
-        domain="molecules",
         url=(
             "https://raw.githubusercontent.com/undeadpixel/reinvent-randomized/"
             "78e7a3793b787f7fbfb5a0ec817e95b114fdd891/training_sets/chembl.validation.smi"
@@ -201,11 +192,9 @@ _DATASETS = (
         licence="CC-BY-SA-3.0 (ChEMBL)",
         rows=78_102,
     ),
-    DatasetSpec(
+    _dataset(
         name="qm9",
-        target=_READ,
         summary="Molecules of up to nine C, N, O and F atoms. No site has this file: put it into a mirror folder.",
-        domain="molecules",
         url="",
         sha256="08da7c96581bbea93bdb9c4df854fed02ad2e46038c3bfd4d8b59cef2a1dd23e",
         licence="Apache-2.0 (the list, from selfies)",

@@ -12,8 +12,8 @@ from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from genwright.errors import DataError, OptionError
+from genwright.files import new_file
 from genwright_molecules.molecule import flaw, parse
-from genwright_molecules.writers import new_file
 
 __all__ = ["draw", "page", "png", "svg"]
 

@@ -6,8 +6,7 @@ import csv
 import gzip
 import io
 import lzma
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, BinaryIO, TextIO, cast
 
@@ -15,11 +14,12 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from genwright.errors import DataError
+from genwright.files import new_file
 from genwright_molecules.molecule import flaw, parse
 from genwright_molecules.readers import split_name
 from genwright_molecules.vocabulary import quote
 
-__all__ = ["new_file", "write"]
+__all__ = ["write"]
 
 
 def write(items: Iterable[str], path: Path) -> None:
@@ -36,26 +36,6 @@ def write(items: Iterable[str], path: Path) -> None:
         io.TextIOWrapper(stream, "utf-8", newline="\n") as text,
     ):
         _WRITERS[format](items, text)
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that must not exist yet; nothing is left of it on failure. Raises DataError if it cannot be made."""
-    try:
-        stream = path.open("xb")
-    except FileExistsError as error:
-        raise DataError(f"{path} exists already, and files are not overwritten. Choose another name.") from error
-    except (OSError, ValueError) as error:
-        # A ValueError has no strerror; it comes of a NUL in the name.
-        reason = getattr(error, "strerror", error)
-        raise DataError(f"{path} cannot be written: {reason}. Check the folder and the permissions.") from error
-    try:
-        with stream:
-            yield stream
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
 
 
 def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
