@@ -43,11 +43,9 @@ def rounds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy_folder(tmp_path_factory: pytest.TempPathFactory, rounds_file: Path) -> Path:
     """The checkpoint of a model of rounds that is mostly right."""
     folder = tmp_path_factory.mktemp("models") / "rounds" / "toy"
-    registry = toy_registry()
     trained(
         toy_recipe(rounds_file, steps=60),
-        registry,
-        Recording(None, registry, owned=False),
+        Recording(None, toy_registry(), owned=False),
         name="rounds/toy",
         folder=folder,
         device="cpu",
@@ -100,12 +98,10 @@ def small_registry() -> Registry:
 
 def small_model(folder: Path, data: Path, family: Component, **changes: Any) -> Path:
     """Train a model of rounds with small networks; return its folder."""
-    registry = small_registry()
     fields: dict[str, Any] = {"family": family, "backbone": use("small"), "conditions": (), **changes}
     trained(
         toy_recipe(data, **fields),
-        registry,
-        Recording(None, registry, owned=False),
+        Recording(None, small_registry(), owned=False),
         name=f"rounds/{folder.name}",
         folder=folder,
         device="cpu",

@@ -15,44 +15,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genwright.api import audit as audit
-    from genwright.api import decode as decode
-    from genwright.api import encode as encode
-    from genwright.api import evaluate as evaluate
-    from genwright.api import generate as generate
-    from genwright.api import interpolate as interpolate
-    from genwright.api import replay as replay
-    from genwright.api import resume as resume
-    from genwright.api import score as score
-    from genwright.api import stream as stream
-    from genwright.api import train as train
-    from genwright.errors import GenwrightError as GenwrightError
-    from genwright.recipe import Recipe as Recipe
-    from genwright.recipe import use as use
-    from genwright.store import open_store as open_store
-
-_HOMES = {
-    "GenwrightError": "genwright.errors",
-    "Recipe": "genwright.recipe",
-    "use": "genwright.recipe",
-    "open_store": "genwright.store",
-    **dict.fromkeys(
-        (
-            "audit",
-            "decode",
-            "encode",
-            "evaluate",
-            "generate",
-            "interpolate",
-            "replay",
-            "resume",
-            "score",
-            "stream",
-            "train",
-        ),
-        "genwright.api",
-    ),
-}
+    from genwright.api import (
+        audit,
+        decode,
+        encode,
+        evaluate,
+        generate,
+        interpolate,
+        replay,
+        resume,
+        score,
+        stream,
+        train,
+    )
+    from genwright.errors import GenwrightError
+    from genwright.recipe import Recipe, use
+    from genwright.store import open_store
 
 __all__ = [
     "GenwrightError",
@@ -71,6 +49,13 @@ __all__ = [
     "train",
     "use",
 ]
+
+_HOMES = dict.fromkeys(__all__, "genwright.api") | {
+    "GenwrightError": "genwright.errors",
+    "Recipe": "genwright.recipe",
+    "open_store": "genwright.store",
+    "use": "genwright.recipe",
+}
 
 
 def __getattr__(name: str) -> Any:

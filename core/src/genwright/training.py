@@ -41,7 +41,6 @@ __all__ = ["prepared", "trained"]
 
 def trained(
     recipe: Recipe,
-    registry: Registry,
     recording: Recording,
     *,
     name: str,
@@ -53,20 +52,13 @@ def trained(
     strict: bool = False,
 ) -> Model[Any]:
     """Train a recipe's model, save and record its checkpoint, and return it loaded from there."""
+    registry = recording.registry
     recipe = _resolved(recipe, registry)
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
     _check_conditions(recipe, domain)
     path = locate(recipe.data)
     recipe = _stating(recipe, path)
-    run = Run(
-        id=new_run_id(),
-        kind="train",
-        domain=recipe.domain,
-        environment=environment(registry, chosen_device(device), torch.get_num_threads()),
-        model=name,
-        config={"recipe": recipe.to_json()},
-        seed=recipe.seed,
-    )
+    run = _new_run(recipe, name, registry, device=device)
     with (
         _alone(folder) as state,
         recording.running(run),
@@ -87,6 +79,18 @@ def trained(
             recording.store.put_scores(run.id, _scores(facts, checkpoint))
         state.unlink()
     return Model.load(checkpoint, registry)
+
+
+def _new_run(recipe: Recipe, name: str, registry: Registry, *, device: str) -> Run:
+    return Run(
+        id=new_run_id(),
+        kind="train",
+        domain=recipe.domain,
+        environment=environment(registry, chosen_device(device), torch.get_num_threads()),
+        model=name,
+        config={"recipe": recipe.to_json()},
+        seed=recipe.seed,
+    )
 
 
 @contextmanager
