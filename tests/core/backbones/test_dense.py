@@ -11,6 +11,7 @@ from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
 from genwright.specs import Role
+from genwright.testing.networks import stirred
 
 CONDITIONS = ConditionSpace(labels={"colour": ("red", "green")})
 PLANE = Continuous(shape=(2,), axes=("C",))
@@ -19,11 +20,9 @@ LEVEL = torch.tensor([0.2, 0.4])
 
 def network(role: Role, space: Continuous = PLANE, **options: Any) -> nn.Module:
     """A network all of whose weights matter; a denoiser's last layer begins at zero."""
-    made = dense(space=space, conditions=CONDITIONS, role=role, **({"width": 16, "latent": (3,)} | options))
-    generator = torch.Generator().manual_seed(5)
-    for parameter in made.parameters():
-        parameter.data = torch.randn(parameter.shape, generator=generator) * parameter.shape[-1] ** -0.5
-    return made.eval()
+    return stirred(
+        dense(space=space, conditions=CONDITIONS, role=role, **({"width": 16, "latent": (3,)} | options))
+    ).requires_grad_()
 
 
 def asked(label: int = -1) -> Condition:

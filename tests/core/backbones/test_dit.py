@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from genwright.backbones.dit import axial_rotation, dit
 from genwright.backbones.stream import rotate
 from genwright.errors import MismatchError, OptionError
-from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
+from genwright.testing.networks import asked, stirred
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 IMAGES = Continuous(shape=(3, 8, 12), axes=("C", "Y", "X"))
@@ -31,12 +31,7 @@ def network(space: SampleSpace, **options: Any) -> nn.Module:
     """A network all of whose weights matter; those that end a block begin at zero."""
     role: Any = "unmask" if isinstance(space, Tokens) else "denoise"
     chosen = {"width": 16, "depth": 2, "heads": 2, "expansion": 2} | options
-    made = dit(space=space, conditions=CONDITIONS, role=role, **chosen)
-    generator = torch.Generator().manual_seed(5)
-    for parameter in made.parameters():
-        fan = parameter[0].numel() if parameter.ndim > 1 else 1
-        parameter.data = torch.randn(parameter.shape, generator=generator) * fan**-0.5
-    return made.eval().requires_grad_(False)
+    return stirred(dit(space=space, conditions=CONDITIONS, role=role, **chosen))
 
 
 def given(space: SampleSpace) -> tuple[Tensor, ...]:
@@ -45,14 +40,6 @@ def given(space: SampleSpace) -> tuple[Tensor, ...]:
     if isinstance(space, Tokens):
         return (torch.randint(0, space.vocab_size + 1, (2, *space.shape), generator=generator),)
     return torch.randn(2, *space.shape, generator=generator), LEVEL
-
-
-def asked(scalar: float = torch.nan, label: int = -1) -> Condition:
-    return Condition(
-        scalars=torch.full((2, 1), scalar),
-        labels=torch.full((2, 1), label),
-        prefix=torch.empty(2, 0, dtype=torch.int64),
-    )
 
 
 @pytest.fixture(params=SETTINGS, ids=["images", "coarse-swiglu", "waves", "codes-swiglu", "text"])

@@ -11,6 +11,7 @@ from genwright.errors import MismatchError, OptionError
 from genwright.families.autoregressive import Autoregressive
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
+from genwright.testing import networks
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 GREY = Tokens(vocab_size=5, shape=(6, 7))
@@ -25,16 +26,12 @@ SETTINGS: list[tuple[Tokens, dict[str, Any]]] = [
 
 def network(space: Tokens, **options: Any) -> PixelCNN:
     """A network all of whose weights matter, those of places, of what is asked for and of levels too."""
-    made = PixelCNN(space=space, conditions=CONDITIONS, **({"width": 8} | options))
-    generator = torch.Generator().manual_seed(5)
-    for parameter in made.parameters():
-        fan = parameter[0].numel() if parameter.ndim > 1 else 1
-        parameter.data = torch.randn(parameter.shape, generator=generator) * 1.5 * fan**-0.5
+    made = networks.stirred(PixelCNN(space=space, conditions=CONDITIONS, **({"width": 8} | options)), gain=1.5)
     if options.get("mixture"):
         # Else most levels would lie at the floor, where nothing moves them.
         made.outward.inward.weight.data.mul_(0.3)  # type: ignore[union-attr,operator]
         made.outward.inward.bias.data.mul_(0.3)  # type: ignore[union-attr,operator]
-    return made.eval().requires_grad_(False)
+    return made
 
 
 def images(space: Tokens, rows: int, *, seed: int = 7) -> Tensor:
@@ -45,11 +42,7 @@ def images(space: Tokens, rows: int, *, seed: int = 7) -> Tensor:
 
 
 def asked(rows: int, *, scalar: float = 0.5, label: int = 0) -> Condition:
-    return Condition(
-        scalars=torch.full((rows, 1), scalar),
-        labels=torch.full((rows, 1), label),
-        prefix=torch.empty(rows, 0, dtype=torch.int64),
-    )
+    return networks.asked(scalar, label, rows=rows)
 
 
 @pytest.fixture(params=SETTINGS, ids=["grey", "grey-mixture", "colour", "colour-mixture"])

@@ -9,6 +9,7 @@ from torch import Tensor
 from genwright.backbones.pixelcnn import PixelCNN
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
+from genwright.testing.networks import stirred
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 GREY = Tokens(vocab_size=5, shape=(6, 7))
@@ -25,16 +26,12 @@ ROWS = 16
 def made(request: pytest.FixtureRequest) -> PixelCNN:
     """A network all of whose weights matter."""
     space, options = request.param
-    network = PixelCNN(space=space, conditions=CONDITIONS, width=8, **options)
-    generator = torch.Generator().manual_seed(5)
-    for parameter in network.parameters():
-        fan = parameter[0].numel() if parameter.ndim > 1 else 1
-        parameter.data = torch.randn(parameter.shape, generator=generator) * fan**-0.5
+    network = stirred(PixelCNN(space=space, conditions=CONDITIONS, width=8, **options))
     if options.get("mixture"):
         # Else most levels would lie at the floor, where nothing moves them.
         network.outward.inward.weight.data.mul_(0.3)  # type: ignore[union-attr,operator]
         network.outward.inward.bias.data.mul_(0.3)  # type: ignore[union-attr,operator]
-    return network.eval().requires_grad_(False)
+    return network
 
 
 def images(space: Tokens, rows: int, *, seed: int = 7) -> Tensor:

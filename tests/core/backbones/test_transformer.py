@@ -11,6 +11,7 @@ from genwright.backbones.transformer import Transformer, rotation
 from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
+from genwright.testing.networks import stirred
 
 SPACE = Tokens(vocab_size=11, shape=(20,), stop=0)
 CONDITIONS = ConditionSpace(scalars={"size": (2.0, 3.0)}, labels={"colour": ("red", "green")})
@@ -24,11 +25,7 @@ ROWS = 128
 
 def network(**options: Any) -> Transformer:
     """A network all of whose weights matter; those that end a block begin at zero."""
-    made = Transformer(space=SPACE, conditions=CONDITIONS, **options)
-    generator = torch.Generator().manual_seed(5)
-    for parameter in made.parameters():
-        parameter.data = torch.randn(parameter.shape, generator=generator) * parameter.shape[-1] ** -0.5
-    return made.eval().requires_grad_(False)
+    return stirred(Transformer(space=SPACE, conditions=CONDITIONS, **options))
 
 
 def condition(rows: int) -> Condition:

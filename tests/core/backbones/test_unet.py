@@ -8,8 +8,8 @@ from torch import Tensor
 
 from genwright.backbones.unet import Attention, UNet
 from genwright.errors import MismatchError, OptionError
-from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
+from genwright.testing.networks import asked, stirred
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 SMALL: dict[str, Any] = {"width": 8, "blocks": 1, "groups": 4}
@@ -21,20 +21,7 @@ def space(*shape: int) -> Continuous:
 
 def network(*shape: int, **options: Any) -> UNet:
     """A network all of whose weights matter; those that end a block begin at zero."""
-    made = UNet(space=space(*shape), conditions=CONDITIONS, **(SMALL | options))
-    generator = torch.Generator().manual_seed(5)
-    for parameter in made.parameters():
-        fan = parameter[0].numel() if parameter.ndim > 1 else 1
-        parameter.data = torch.randn(parameter.shape, generator=generator) * fan**-0.5
-    return made.eval().requires_grad_(False)
-
-
-def asked(scalar: float = torch.nan, label: int = -1, rows: int = 2) -> Condition:
-    return Condition(
-        scalars=torch.full((rows, 1), scalar),
-        labels=torch.full((rows, 1), label),
-        prefix=torch.empty(rows, 0, dtype=torch.int64),
-    )
+    return stirred(UNet(space=space(*shape), conditions=CONDITIONS, **(SMALL | options)))
 
 
 def noisy(*shape: int) -> Tensor:

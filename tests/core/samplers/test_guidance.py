@@ -14,6 +14,7 @@ from genwright.sampler import Sampler
 from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Greedy, Temperature, TokenSampler
 from genwright.seeds import Noise
+from genwright.testing import networks
 
 PLAIN = torch.tensor([0.0, 1.0, -0.5, 0.3, -math.inf])
 PUSH = torch.tensor([1.0, -1.0, 0.5, 0.0, 0.0])
@@ -60,11 +61,7 @@ class Keeper(TokenSampler):
 
 
 def asked(rows: int, scalar: float = 0.7, label: int = 0) -> Condition:
-    return Condition(
-        scalars=torch.full((rows, 1), scalar),
-        labels=torch.full((rows, 1), label),
-        prefix=torch.empty(rows, 0, dtype=torch.int64),
-    )
+    return networks.asked(scalar, label, rows=rows)
 
 
 def drawn(sampler: Sampler[Asked], count: int = 60) -> Tensor:
