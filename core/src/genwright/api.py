@@ -78,9 +78,7 @@ def train(
     Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
     and CheckpointError if the folder is taken.
     """
-    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else name
-    check_model_name(name, recipe.domain)
-    target = _place(name) if folder is None else Path(folder)
+    name, target = _named(recipe, name, folder)
     _check_counts(log_every=log_every)
     # Only here, since what trains takes a second to import, which those who generate need not wait for.
     from genwright.training import trained
@@ -312,11 +310,15 @@ def _check_counts(**numbers: int) -> None:
             raise OptionError(f"{name} is a whole number from 1 to 2^63 - 1; got {shown(value)}.")
 
 
-def _place(name: str) -> Path:
-    """Return the folder among the models for one of this name, which must not be that of a plugin's."""
+def _named(recipe: Recipe, name: str | None, folder: Path | str | None) -> tuple[str, Path]:
+    """Return a model's name and folder; among the models, its name must not be that of a plugin's."""
+    name = f"{recipe.domain}/{recipe.digest[:12]}" if name is None else name
+    check_model_name(name, recipe.domain)
+    if folder is not None:
+        return name, Path(folder)
     if name in {spec.name for spec in registry().specs("model")}:
         raise OptionError(f"{name!r} is the name of a model that came with a plugin. Give another name, or a folder.")
-    return library.models_folder() / name
+    return name, library.models_folder() / name
 
 
 def _seed(seed: int) -> int:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from genwright.hooks import hookimpl
-from genwright.specs import BackboneSpec, CommandSpec, EncoderSpec, EngineSpec, FamilySpec, SamplerSpec, StoreSpec
+from genwright.specs import (
+    BackboneSpec,
+    CommandSpec,
+    EncoderSpec,
+    EngineSpec,
+    FamilySpec,
+    Reads,
+    SamplerSpec,
+    StoreSpec,
+)
 
 __all__ = [
     "register_backbones",
@@ -46,123 +56,13 @@ def register_backbones() -> Iterable[BackboneSpec]:
 @hookimpl
 def register_families() -> Iterable[FamilySpec]:
     """Return core's objectives."""
-    yield FamilySpec(
-        name="autoregressive",
-        target="genwright.families.autoregressive:Autoregressive",
-        summary="one token after another; exact likelihood",
-        spaces=("tokens",),
-        reads="next-token",
-        roles={"network": "causal"},
-        likelihood="exact",
-    )
-    for name, target, summary in (
-        ("diffusion", "diffusion:Diffusion", "removing noise of any level; a bound on the likelihood"),
-        ("flow", "flow:Flow", "the velocity of a straight path from data to noise; a bound on the likelihood"),
-    ):
-        yield FamilySpec(
-            name=name,
-            target=f"genwright.families.{target}",
-            summary=summary,
-            spaces=("continuous",),
-            reads="denoiser",
-            roles={"network": "denoise"},
-            likelihood="bound",
-        )
-    yield FamilySpec(
-        name="masked",
-        target="genwright.families.masked:Masked",
-        summary="hidden tokens from those left (absorbing diffusion); a bound below the likelihood",
-        spaces=("tokens",),
-        reads="unmasker",
-        roles={"network": "unmask"},
-        likelihood="bound",
-    )
-    yield FamilySpec(
-        name="vae",
-        target="genwright.families.vae:VAE",
-        summary="latents and what they stand for, learned together; a bound below the likelihood",
-        spaces=("tokens", "continuous"),
-        reads="decoder",
-        roles={"posterior": "posterior", "likelihood": "generator"},
-        likelihood="bound",
-    )
-    yield FamilySpec(
-        name="consistency",
-        target="genwright.families.consistency:Consistency",
-        summary="a student of a diffusion or flow model that draws in one or two calls; no likelihood",
-        spaces=("continuous",),
-        reads="denoiser",
-        roles={"network": "denoise"},
-    )
-    yield FamilySpec(
-        name="gan",
-        target="genwright.families.gan:GAN",
-        summary="a generator against a critic; draws in one step, gives no likelihood",
-        spaces=("continuous",),
-        reads="decoder",
-        roles={"generator": "generator", "critic": "critic"},
-    )
-    yield FamilySpec(
-        name="vqvae",
-        target="genwright.families.vqvae:VQVAE",
-        summary="tokens for whatever is continuous or long, learned with what they stand for; draws through a prior",
-        spaces=("tokens", "continuous"),
-        reads="decoder",
-        roles={"posterior": "posterior", "likelihood": "generator"},
-    )
+    return _FAMILIES
 
 
 @hookimpl
 def register_samplers() -> Iterable[SamplerSpec]:
     """Return core's procedures."""
-    for name, target, summary in (
-        ("temperature", "Temperature", "the model's own distribution, sharpened or flattened"),
-        ("greedy", "Greedy", "the likeliest token each time"),
-        ("top-k", "TopK", "the k likeliest tokens"),
-        ("top-p", "TopP", "the fewest likeliest tokens that reach probability p"),
-        ("min-p", "MinP", "tokens at least p times as likely as the likeliest"),
-    ):
-        yield SamplerSpec(name=name, target=f"genwright.samplers.tokens:{target}", summary=summary, reads="next-token")
-    for name, target, summary in (
-        ("dpm-solver++", "DPMSolver", "the flow from noise to data by DPM-Solver++(2M): second order, one call a step"),
-        ("unipc", "UniPC", "the same flow by UniPC-2: third order, one call a step"),
-        ("heun", "Heun", "the same flow by Heun's method, with churn if wanted: second order, two calls a step"),
-        ("euler", "Euler", "the same flow by Euler's method: first order"),
-        ("ddim", "DDIM", "level by level with a chosen share of fresh noise"),
-        ("ddpm", "DDPM", "level by level as the noise was added (ancestral sampling)"),
-        ("consistency", "Consistency", "a whole sample in one call, and fresh noise between calls"),
-    ):
-        yield SamplerSpec(name=name, target=f"genwright.samplers.denoise:{target}", summary=summary, reads="denoiser")
-    yield SamplerSpec(
-        name="confidence",
-        target="genwright.samplers.unmask:Confidence",
-        summary="hidden positions a few at a time, where the model is surest first",
-        reads="unmasker",
-    )
-    yield SamplerSpec(
-        name="random",
-        target="genwright.samplers.unmask:Random",
-        summary="hidden positions a few at a time, in a random order",
-        reads="unmasker",
-    )
-    yield SamplerSpec(
-        name="prior",
-        target="genwright.samplers.latent:Prior",
-        summary="latents from the unit normal, or from its middle",
-        reads="decoder",
-    )
-    yield SamplerSpec(
-        name="guided",
-        target="genwright.samplers.guidance:Guided",
-        summary="another sampler, with what is asked for amplified (classifier-free guidance)",
-        reads="*",
-    )
-    yield SamplerSpec(
-        name="inpaint",
-        target="genwright.samplers.inpainting:Inpainted",
-        summary="another sampler of denoisers, around a part that is given",
-        reads="denoiser",
-    )
+    return _SAMPLERS
 
 
 @hookimpl
@@ -241,5 +141,126 @@ _BACKBONES = (
         summary="fully connected layers, for vectors and toys",
         spaces=("continuous",),
         roles=("denoise", "generator", "posterior", "critic"),
+    ),
+)
+
+_FAMILIES = (
+    FamilySpec(
+        name="autoregressive",
+        target="genwright.families.autoregressive:Autoregressive",
+        summary="one token after another; exact likelihood",
+        spaces=("tokens",),
+        reads="next-token",
+        roles={"network": "causal"},
+        likelihood="exact",
+    ),
+    FamilySpec(
+        name="diffusion",
+        target="genwright.families.diffusion:Diffusion",
+        summary="removing noise of any level; a bound on the likelihood",
+        spaces=("continuous",),
+        reads="denoiser",
+        roles={"network": "denoise"},
+        likelihood="bound",
+    ),
+    FamilySpec(
+        name="flow",
+        target="genwright.families.flow:Flow",
+        summary="the velocity of a straight path from data to noise; a bound on the likelihood",
+        spaces=("continuous",),
+        reads="denoiser",
+        roles={"network": "denoise"},
+        likelihood="bound",
+    ),
+    FamilySpec(
+        name="masked",
+        target="genwright.families.masked:Masked",
+        summary="hidden tokens from those left (absorbing diffusion); a bound below the likelihood",
+        spaces=("tokens",),
+        reads="unmasker",
+        roles={"network": "unmask"},
+        likelihood="bound",
+    ),
+    FamilySpec(
+        name="vae",
+        target="genwright.families.vae:VAE",
+        summary="latents and what they stand for, learned together; a bound below the likelihood",
+        spaces=("tokens", "continuous"),
+        reads="decoder",
+        roles={"posterior": "posterior", "likelihood": "generator"},
+        likelihood="bound",
+    ),
+    FamilySpec(
+        name="consistency",
+        target="genwright.families.consistency:Consistency",
+        summary="a student of a diffusion or flow model that draws in one or two calls; no likelihood",
+        spaces=("continuous",),
+        reads="denoiser",
+        roles={"network": "denoise"},
+    ),
+    FamilySpec(
+        name="gan",
+        target="genwright.families.gan:GAN",
+        summary="a generator against a critic; draws in one step, gives no likelihood",
+        spaces=("continuous",),
+        reads="decoder",
+        roles={"generator": "generator", "critic": "critic"},
+    ),
+    FamilySpec(
+        name="vqvae",
+        target="genwright.families.vqvae:VQVAE",
+        summary="tokens for whatever is continuous or long, learned with what they stand for; draws through a prior",
+        spaces=("tokens", "continuous"),
+        reads="decoder",
+        roles={"posterior": "posterior", "likelihood": "generator"},
+    ),
+)
+
+
+def _sampler(name: str, target: str, reads: Reads | Literal["*"], summary: str) -> SamplerSpec:
+    return SamplerSpec(name=name, target=f"genwright.samplers.{target}", reads=reads, summary=summary)
+
+
+_SAMPLERS = (
+    _sampler("temperature", "tokens:Temperature", "next-token", "the model's own distribution, sharpened or flattened"),
+    _sampler("greedy", "tokens:Greedy", "next-token", "the likeliest token each time"),
+    _sampler("top-k", "tokens:TopK", "next-token", "the k likeliest tokens"),
+    _sampler("top-p", "tokens:TopP", "next-token", "the fewest likeliest tokens that reach probability p"),
+    _sampler("min-p", "tokens:MinP", "next-token", "tokens at least p times as likely as the likeliest"),
+    _sampler(
+        "dpm-solver++",
+        "denoise:DPMSolver",
+        "denoiser",
+        "the flow from noise to data by DPM-Solver++(2M): second order, one call a step",
+    ),
+    _sampler("unipc", "denoise:UniPC", "denoiser", "the same flow by UniPC-2: third order, one call a step"),
+    _sampler(
+        "heun",
+        "denoise:Heun",
+        "denoiser",
+        "the same flow by Heun's method, with churn if wanted: second order, two calls a step",
+    ),
+    _sampler("euler", "denoise:Euler", "denoiser", "the same flow by Euler's method: first order"),
+    _sampler("ddim", "denoise:DDIM", "denoiser", "level by level with a chosen share of fresh noise"),
+    _sampler("ddpm", "denoise:DDPM", "denoiser", "level by level as the noise was added (ancestral sampling)"),
+    _sampler(
+        "consistency", "denoise:Consistency", "denoiser", "a whole sample in one call, and fresh noise between calls"
+    ),
+    _sampler(
+        "confidence",
+        "unmask:Confidence",
+        "unmasker",
+        "hidden positions a few at a time, where the model is surest first",
+    ),
+    _sampler("random", "unmask:Random", "unmasker", "hidden positions a few at a time, in a random order"),
+    _sampler("prior", "latent:Prior", "decoder", "latents from the unit normal, or from its middle"),
+    _sampler(
+        "guided",
+        "guidance:Guided",
+        "*",
+        "another sampler, with what is asked for amplified (classifier-free guidance)",
+    ),
+    _sampler(
+        "inpaint", "inpainting:Inpainted", "denoiser", "another sampler of denoisers, around a part that is given"
     ),
 )

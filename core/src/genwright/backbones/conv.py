@@ -53,11 +53,7 @@ def conv(
     Sources: Huang et al. (2024), arXiv:2501.05441 (R3GAN); Zhang, Dauphin and Ma (2019), arXiv:1901.09321 (fix-up);
     Miyato et al. (2018), arXiv:1802.05957 (spectral norm); Miyato and Koyama (2018), arXiv:1802.05637 (projection).
     """
-    if not multipliers or min(width, blocks, *multipliers) < 1:
-        raise OptionError(
-            f"width and blocks of conv are 1 or more, as is each of one multiplier or more; "
-            f"got width={width}, blocks={blocks}, multipliers={multipliers}. Choose larger ones."
-        )
+    _check_sizes(width, blocks, multipliers)
     sizes = _halved(_places(space), len(multipliers))
     if role != "critic":
         sizes = sizes[: _last(latent, sizes) + 1]
@@ -250,6 +246,14 @@ def _near(x: Tensor) -> Tensor:
 
 def _count(space: SampleSpace) -> int:
     return space.vocab_size if isinstance(space, Tokens) else space.shape[0]
+
+
+def _check_sizes(width: int, blocks: int, multipliers: Sequence[int]) -> None:
+    if not multipliers or min(width, blocks, *multipliers) < 1:
+        raise OptionError(
+            f"width and blocks of conv are 1 or more, as is each of one multiplier or more; "
+            f"got width={width}, blocks={blocks}, multipliers={multipliers}. Choose larger ones."
+        )
 
 
 def _places(space: SampleSpace) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from genwright.backbones.level import LevelConditioning
 from genwright.backbones.transformer import Attention, Norm, SquaredReLU, SwiGLU, rotation
 from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition
-from genwright.space import ConditionSpace, SampleSpace, Tokens
+from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
 from genwright.specs import Role
 
 __all__ = ["DiTDenoiser", "DiTUnmasker", "axial_rotation", "dit"]
@@ -49,18 +49,9 @@ def dit(
 
     Sources: Peebles and Xie (2023), arXiv:2212.09748; Heo et al. (2024), arXiv:2403.13298 (rotations of two axes).
     """
-    places = space.shape if isinstance(space, Tokens) else space.shape[1:]
-    if len(places) not in (1, 2):
-        raise MismatchError(
-            f"a dit works on numbers of shape (C, L) or (C, Y, X) and tokens of shape (L,) or (Y, X); got {space.kind} "
-            f"of shape {space.shape}. For a vector, use the backbone 'dense'."
-        )
+    places = _places(space)
     _check_sizes(width=width, depth=depth, heads=heads, patch=patch, expansion=expansion, axes=len(places))
-    if not isinstance(space, Tokens) and any(size % patch for size in places):
-        raise OptionError(
-            f"a dit's patch divides every axis; got patch={patch} for the shape {space.shape}. Choose another one."
-        )
-    grid = places if isinstance(space, Tokens) else tuple(size // patch for size in places)
+    grid = places if isinstance(space, Tokens) else _patches(space, patch)
     tower = Tower(grid, width=width, depth=depth, heads=heads, hidden=expansion * width, activation=activation)
     if isinstance(space, Tokens):
         return DiTUnmasker(space.vocab_size, conditions, tower=tower)
@@ -187,6 +178,24 @@ def axial_rotation(grid: Sequence[int], head: int) -> tuple[Float[Tensor, "T H"]
     cosine = torch.cat([turn[at].chunk(2, 1)[1] for (turn, _), at in zip(turns, places.T, strict=True)], 1)
     sine = torch.cat([turn[at].chunk(2, 1)[1] for (_, turn), at in zip(turns, places.T, strict=True)], 1)
     return torch.cat((cosine, cosine), 1), torch.cat((-sine, sine), 1)
+
+
+def _places(space: SampleSpace) -> tuple[int, ...]:
+    places = space.shape if isinstance(space, Tokens) else space.shape[1:]
+    if len(places) not in (1, 2):
+        raise MismatchError(
+            f"a dit works on numbers of shape (C, L) or (C, Y, X) and tokens of shape (L,) or (Y, X); got {space.kind} "
+            f"of shape {space.shape}. For a vector, use the backbone 'dense'."
+        )
+    return places
+
+
+def _patches(space: Continuous, patch: int) -> tuple[int, ...]:
+    if any(size % patch for size in space.shape[1:]):
+        raise OptionError(
+            f"a dit's patch divides every axis; got patch={patch} for the shape {space.shape}. Choose another one."
+        )
+    return tuple(size // patch for size in space.shape[1:])
 
 
 def _check_sizes(*, width: int, depth: int, heads: int, patch: int, expansion: int, axes: int) -> None:

@@ -41,9 +41,13 @@ _DRAWN = 25
 
 @dataclass(kw_only=True)
 class Tally:
-    """What was drawn so far, of `wanted`; `first` are the items that a grid shows."""
+    """What was drawn so far, of `wanted`; `first` are the items that a grid shows.
+
+    store: the URL of the store where it is recorded; None for nowhere
+    """
 
     wanted: int
+    store: str | None
     run: Run | None = None
     samples: int = 0
     valid: int = 0
@@ -57,6 +61,30 @@ class Tally:
         self.valid += sum(sample.is_valid for sample in batch)
         self.refused += sum(not all(review.passed for review in sample.reviews) for sample in batch)
         self.first += kept.items[: _DRAWN - len(self.first)]
+
+    @property
+    def resumption(self) -> str:
+        """What is told where drawing is stopped."""
+        if self.run is None or self.store is None:
+            return "Stopped. Nothing that was drawn is recorded."
+        advice = f"genwright runs resume {self.run.id}{_store_argument(self.store)}"
+        return f"Stopped. {self.samples:,} of {self.wanted:,} samples are recorded. Go on with: {advice}"
+
+    @property
+    def summary(self) -> str:
+        """What is told in the end."""
+        assert self.run is not None
+        counts = f"{self.samples:,} samples, {self.valid:,} valid"
+        if self.refused:
+            counts += f", {self.refused:,} refused by reviewers"
+        if self.store is None:
+            return f"{counts}, seed {self.run.seed}, not recorded."
+        advice = f"genwright samples list --run {self.run.id}{_store_argument(self.store)}"
+        return f"{counts}, run {self.run.id} in {self.store}. See them: {advice}"
+
+
+def _store_argument(url: str) -> str:
+    return "" if url == store_url() else f" --store {shlex.quote(url)}"
 
 
 @click.command()
@@ -88,7 +116,6 @@ def generate(
     device: str,
     where: str | None,
     no_store: bool,
-    rows: int | None,
     workers: int,
     as_json: bool,
     **choices: Any,
@@ -98,9 +125,6 @@ def generate(
     MODEL is the name of a model, of a domain (its default model), or a folder. Every sample is recorded. The valid ones
     are printed; with --json all are, each an object on a line of its own, flawed ones with their flaw.
     """
-    # Torch is imported here, so that help and wrong options answer at once.
-    from genwright.generation import ROWS
-
     loaded = _load(model, device)
     _check_files(output, grid, loaded.domain)
     batches = gw.stream(
@@ -110,26 +134,20 @@ def generate(
         sampler=_chosen(loaded, sampler, values(options)),
         store=False if no_store else where,
         engine=gw.use("local", workers=workers),
-        rows=ROWS if rows is None else rows,
         device=device,
-        **choices,
+        **{name: value for name, value in choices.items() if value is not None},
     )
-    tally, url = Tally(wanted=n), None if no_store else where or store_url()
+    tally = Tally(wanted=n, store=None if no_store else where or store_url())
     to_text = _to_json if as_json else _to_text if output is None else None
-    kept = _kept(batches, tally, flawed=as_json, to_text=to_text)
-    try:
-        deque(kept, maxlen=0) if output is None else loaded.domain.write(kept, output)
-    except (KeyboardInterrupt, BrokenPipeError, StoreError):
-        if tally.samples < n:
-            say(_resumption(tally, url))
-        raise
+    _put(_kept(batches, tally, flawed=as_json, to_text=to_text), tally, output, loaded.domain)
     if grid is not None and tally.first:
         loaded.domain.render(tally.first, grid)
-    say(_summary(tally, url))
+    say(tally.summary)
     return 0 if tally.valid else 1
 
 
 def _load(name: str, device: str) -> Model[Any]:
+    # Torch is imported here, so that help and wrong options answer at once.
     from genwright import library
     from genwright.model import Model
 
@@ -189,6 +207,16 @@ def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_te
             yield from kept.items
 
 
+def _put(items: Iterator[Any], tally: Tally, output: Path | None, domain: Domain[Any]) -> None:
+    """Write the items, or only have them drawn; if that is stopped, say how to go on."""
+    try:
+        deque(items, maxlen=0) if output is None else domain.write(items, output)
+    except (KeyboardInterrupt, BrokenPipeError, StoreError):
+        if tally.samples < tally.wanted:
+            say(tally.resumption)
+        raise
+
+
 def _to_json(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False)
 
@@ -201,25 +229,3 @@ def _bar(n: int, *, prints: bool) -> tqdm[Any]:
     # Where the items themselves go to the same terminal, they are the progress.
     hidden = not sys.stderr.isatty() or (prints and sys.stdout.isatty())
     return tqdm(total=n, unit=" samples", leave=False, file=sys.stderr, disable=hidden)
-
-
-def _resumption(tally: Tally, url: str | None) -> str:
-    if tally.run is None or url is None:
-        return "Stopped. Nothing that was drawn is recorded."
-    advice = f"genwright runs resume {tally.run.id}{_store_argument(url)}"
-    return f"Stopped. {tally.samples:,} of {tally.wanted:,} samples are recorded. Go on with: {advice}"
-
-
-def _summary(tally: Tally, url: str | None) -> str:
-    assert tally.run is not None
-    counts = f"{tally.samples:,} samples, {tally.valid:,} valid"
-    if tally.refused:
-        counts += f", {tally.refused:,} refused by reviewers"
-    if url is None:
-        return f"{counts}, seed {tally.run.seed}, not recorded."
-    advice = f"genwright samples list --run {tally.run.id}{_store_argument(url)}"
-    return f"{counts}, run {tally.run.id} in {url}. See them: {advice}"
-
-
-def _store_argument(url: str) -> str:
-    return "" if url == store_url() else f" --store {shlex.quote(url)}"
