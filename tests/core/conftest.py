@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ from torch import Tensor, nn
 
 import genwright.api
 import genwright.registry
+import genwright.trainer
 from genwright.generation import Generation
 from genwright.model import Model
 from genwright.readings import Condition
-from genwright.recipe import Component, use
+from genwright.recipe import Component, Recipe, use
 from genwright.recording import Recording
 from genwright.registry import Registry
 from genwright.samples import Samples
 from genwright.space import ConditionSpace, SampleSpace, Tokens
 from genwright.specs import BackboneSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import ROUNDS, toy_recipe, toy_registry
-from genwright.training import trained
+from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
+from genwright.trainer import Progress, Trainer
+from genwright.training import prepared, trained
 
 UseRegistry = Callable[[Registry], Registry]
 
@@ -43,10 +45,15 @@ def rounds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy_folder(tmp_path_factory: pytest.TempPathFactory, rounds_file: Path) -> Path:
     """The checkpoint of a model of rounds that is mostly right."""
     folder = tmp_path_factory.mktemp("models") / "rounds" / "toy"
+    return made(toy_recipe(rounds_file, steps=60), toy_registry(), folder)
+
+
+def made(recipe: Recipe, registry: Registry, folder: Path) -> Path:
+    """Train a model of rounds, named after its folder; return that."""
     trained(
-        toy_recipe(rounds_file, steps=60),
-        Recording(None, toy_registry(), owned=False),
-        name="rounds/toy",
+        recipe,
+        Recording(None, registry, owned=False),
+        name=f"rounds/{folder.name}",
         folder=folder,
         device="cpu",
         log_every=50,
@@ -99,17 +106,7 @@ def small_registry() -> Registry:
 def small_model(folder: Path, data: Path, family: Component, **changes: Any) -> Path:
     """Train a model of rounds with small networks; return its folder."""
     fields: dict[str, Any] = {"family": family, "backbone": use("small"), "conditions": (), **changes}
-    trained(
-        toy_recipe(data, **fields),
-        Recording(None, small_registry(), owned=False),
-        name=f"rounds/{folder.name}",
-        folder=folder,
-        device="cpu",
-        log_every=50,
-        tensorboard=None,
-        on_report=lambda progress: None,
-    )
-    return folder
+    return made(toy_recipe(data, **fields), small_registry(), folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -167,6 +164,32 @@ def toys(use_registry: UseRegistry) -> Registry:
 def toy_model(toy_folder: Path) -> Model[str]:
     """The model of rounds."""
     return Model.load(toy_folder, toy_registry())
+
+
+@pytest.fixture
+def letters() -> Callable[..., Trainer]:
+    """What makes trainers of rounds in which all that a resumed run must restore takes part, from a recipe's fields."""
+    small = use("transformer", width=64, depth=1, heads=4)
+    fields = {"steps": 20, "batch_size": 4, "backbone": small, "encoder": use("letters", shouted=True)}
+
+    def made(
+        *,
+        items: Sequence[str] = ROUNDS,
+        state: Path | None = None,
+        on_report: Callable[[Progress], None] = lambda progress: None,
+        **changes: Any,
+    ) -> Trainer:
+        recipe = toy_recipe("none", **(fields | changes))
+        model, examples = prepared(recipe, Rounds(), items, toy_registry())
+        return Trainer(recipe, model.family, examples, accelerator="cpu", log_every=1, state=state, on_report=on_report)
+
+    return made
+
+
+@pytest.fixture
+def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers save after every step."""
+    monkeypatch.setattr(genwright.trainer, "_SAVE_SECONDS", -1.0)
 
 
 @pytest.fixture

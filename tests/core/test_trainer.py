@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,19 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import genwright.trainer
-from genwright.errors import RecipeError, TrainingError, UsageError
+from genwright.errors import TrainingError, UsageError
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition, Reading
-from genwright.recipe import Recipe, use
+from genwright.recipe import Recipe
 from genwright.seeds import Noise
-from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
+from genwright.testing.toys import toy_recipe
 from genwright.trainer import Examples, Progress, Trainer, chosen_device
-from genwright.training import prepared
 
-
-class Stop(Exception):
-    """Raised where a training run is to be stopped."""
+Letters = Callable[..., Trainer]
 
 
 class Line(Family):
@@ -77,31 +69,12 @@ def line(recipe: Recipe, examples: Examples | None = None, family: Line | None =
     )
 
 
-def letters_recipe(**changes: Any) -> Recipe:
-    """A recipe in which all that a resumed run must restore takes part."""
-    small = use("transformer", width=64, depth=1, heads=4)
-    return toy_recipe(
-        "none", **{"steps": 20, "batch_size": 4, "backbone": small, "encoder": use("letters", shouted=True), **changes}
-    )
-
-
-def letters(recipe: Recipe, **options: Any) -> Trainer:
-    model, examples = prepared(recipe, Rounds(), ROUNDS, toy_registry())
-    return Trainer(recipe, model.family, examples, accelerator="cpu", log_every=1, **options)
-
-
-def stopping_at(step: int) -> Callable[[Progress], None]:
-    def report(progress: Progress) -> None:
-        if progress.step == step:
-            raise Stop
-
-    return report
-
-
-@pytest.fixture
-def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save after every step."""
-    monkeypatch.setattr(genwright.trainer, "_SAVE_SECONDS", -1.0)
+@pytest.mark.parametrize("device", ["cuda", "abacus"])
+def test_a_device_that_is_not_here_is_refused(device: str) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(UsageError, match=f"a device that this machine has, or auto; got '{device}'.* Try: auto"):
+        chosen_device(device)
 
 
 def test_losses_are_told_how_much_of_the_training_is_done() -> None:
@@ -113,124 +86,6 @@ def test_losses_are_told_how_much_of_the_training_is_done() -> None:
     assert family.seen[-1].progress == 1.0
 
 
-# ---- resume
-
-
-def same(one: Trainer, other: Trainer) -> bool:
-    mine, theirs = one.family.state_dict(), other.family.state_dict()
-    return all(torch.equal(mine[name], theirs[name]) for name in mine) and all(
-        torch.equal(one.average[name], other.average[name]) for name in one.average
-    )
-
-
-@pytest.mark.usefixtures("save_always")
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_run_stopped_again_and_again_gives_the_same_weights(tmp_path: Path, optimizer: str) -> None:
-    recipe = letters_recipe(optimizer=optimizer)
-    whole = letters(recipe)
-    whole.run()
-    for step in (1, 2, 9, 16, 17, 20):
-        stopped = letters(recipe, state=tmp_path / "state", on_report=stopping_at(step))
-        with pytest.raises(Stop):
-            stopped.run()
-    resumed = letters(recipe, state=tmp_path / "state")
-    resumed.run()
-    assert resumed.step == 20
-    assert same(resumed, whole)
-    assert not same(letters(recipe), whole)
-
-
-@pytest.mark.usefixtures("save_always")
-def test_a_run_that_was_killed_gives_the_same_weights(tmp_path: Path) -> None:
-    whole = letters(letters_recipe(steps=40))
-    whole.run()
-    state = tmp_path / "state"
-    code = f"""
-        import time, genwright.trainer
-        from pathlib import Path
-        from genwright.recipe import Recipe
-        from genwright.testing.toys import ROUNDS, Rounds, toy_registry
-        from genwright.training import prepared
-        genwright.trainer._SAVE_SECONDS = -1.0
-        recipe = Recipe.from_json({whole.recipe.to_json()!r})
-        model, examples = prepared(recipe, Rounds(), ROUNDS, toy_registry())
-        def report(progress):
-            print(progress.step, flush=True)
-            time.sleep(0.02)
-        genwright.trainer.Trainer(
-            recipe, model.family, examples, state=Path({str(state)!r}), accelerator="cpu", log_every=1, on_report=report
-        ).run()
-    """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    with process.stdout as steps:
-        for step in steps:
-            if int(step) >= 11:
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.wait() == -signal.SIGKILL
-    started: list[int] = []
-    resumed = letters(whole.recipe, state=state, on_report=lambda progress: started.append(progress.step))
-    resumed.run()
-    assert 10 < started[0] < 40
-    assert same(resumed, whole)
-
-
-@pytest.mark.usefixtures("save_always")
-def test_a_run_that_was_finished_is_only_taken_up(tmp_path: Path) -> None:
-    whole = letters(letters_recipe(), state=tmp_path / "state")
-    whole.run()
-    again = letters(letters_recipe(), state=tmp_path / "state", on_report=stopping_at(1))
-    again.run()
-    assert same(again, whole)
-
-
-@pytest.mark.usefixtures("save_always")
-def test_a_run_on_other_data_is_not_taken_up(tmp_path: Path) -> None:
-    line(line_recipe(), state=tmp_path / "state").run()
-    with pytest.raises(RecipeError, match="a training run whose data has the digest"):
-        line(line_recipe(), numbers(41), state=tmp_path / "state").run()
-
-
-@pytest.mark.parametrize("device", ["cuda", "abacus"])
-def test_a_device_that_is_not_here_is_refused(device: str) -> None:
-    if device == "cuda" and torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    with pytest.raises(UsageError, match=f"a device that this machine has, or auto; got '{device}'.* Try: auto"):
-        chosen_device(device)
-
-
-def test_a_run_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
-    letters(letters_recipe(), state=tmp_path / "state").run()
-    with pytest.raises(
-        RecipeError, match=r"state holds a training run whose recipe has the digest \w{12}; this .* another folder"
-    ):
-        letters(letters_recipe(seed=1), state=tmp_path / "state").run()
-
-
-@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x10" + b"\0" * 30])
-def test_a_state_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "state").write_bytes(content)
-    with pytest.raises(TrainingError, match=r"state should hold where training stood.*Remove it to begin anew"):
-        line(line_recipe(), state=tmp_path / "state").run()
-
-
-@pytest.mark.usefixtures("save_always")
-def test_a_save_that_fails_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Stop):
-        line(line_recipe(), state=tmp_path / "state", log_every=1, on_report=stopping_at(5)).run()
-    before = (tmp_path / "state").read_bytes()
-
-    def fail(*arguments: Any) -> None:
-        Path(arguments[1]).write_bytes(b"half")
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(genwright.trainer, "save_file", fail)
-    with pytest.raises(OSError, match="no space"):
-        line(line_recipe(), state=tmp_path / "state").run()
-    assert (tmp_path / "state").read_bytes() == before
-
-
 # ---- what is reported, and the schedule
 
 
@@ -239,8 +94,12 @@ def test_reported_losses_are_means_since_the_last_report_also_after_a_resume(tmp
     """They were once divided by a count that went wrong after the first report of a resumed run."""
     reports: list[Progress] = []
     constant = [Line(lambda family, batch: 0 * family.number.sum() + 2.5) for _ in range(2)]
-    with pytest.raises(Stop):
-        line(line_recipe(), family=constant[0], state=tmp_path / "state", log_every=1, on_report=stopping_at(8)).run()
+
+    def stop(progress: Progress) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        line(line_recipe(), family=constant[0], state=tmp_path / "state", log_every=8, on_report=stop).run()
     line(line_recipe(), family=constant[1], state=tmp_path / "state", log_every=5, on_report=reports.append).run()
     assert [progress.step for progress in reports] == [10, 15, 20, 25, 30, 32]
     assert [progress.losses for progress in reports] == [{"loss": 2.5}] * 6
@@ -316,11 +175,10 @@ def test_a_loss_that_is_no_number_names_its_step() -> None:
 
 
 @pytest.mark.parametrize("passes", [2, 4, 8])
-def test_several_passes_add_up_to_the_gradient_of_one(passes: int) -> None:
+def test_several_passes_add_up_to_the_gradient_of_one(passes: int, letters: Letters) -> None:
     gradients, losses = [], []
     for accumulate in (1, passes):
-        recipe = letters_recipe(batch_size=16, accumulate=accumulate)
-        trainer = letters(recipe)
+        trainer = letters(batch_size=16, accumulate=accumulate)
         # Four of one letter, four of two, …
         rows = torch.arange(32).view(4, 8).T.flatten()[:16]
         losses.append(trainer._backward(0, trainer._batch(rows, training=True)))
@@ -444,10 +302,9 @@ def test_the_held_out_loss_is_of_the_held_out_examples_with_all_their_conditions
     assert [batch.noise.samples.tolist() for batch in family.seen[len(samples) :]] == samples
 
 
-def test_the_held_out_loss_weighs_examples_alike_in_batches_of_unequal_size() -> None:
-    recipe = letters_recipe(held_out=0.5, batch_size=16)
-    trainers = [letters(recipe), letters(letters_recipe(held_out=0.5, batch_size=2))]
-    assert trainers[0].validate() == pytest.approx(trainers[1].validate(), rel=1e-6)
+def test_the_held_out_loss_weighs_examples_alike_in_batches_of_unequal_size(letters: Letters) -> None:
+    many, few = letters(held_out=0.5, batch_size=16), letters(held_out=0.5, batch_size=2)
+    assert many.validate() == pytest.approx(few.validate(), rel=1e-6)
 
 
 def test_without_held_out_examples_there_is_no_such_loss() -> None:
@@ -492,7 +349,9 @@ def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> No
     trainer = compiled(monkeypatch, "eager")
     for each in (plain, trainer):
         each.run()
-    assert same(plain, trainer)
+    mine, theirs = plain.family.state_dict(), trainer.family.state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert all(torch.equal(plain.average[name], trainer.average[name]) for name in plain.average)
 
 
 def test_a_recipe_says_whether_networks_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -529,13 +388,13 @@ def groups(trainer: Trainer) -> Iterator[tuple[str, set[str], float]]:
             yield type(optimizer).__name__, found, group["weight_decay"]
 
 
-def test_vectors_are_not_decayed() -> None:
-    for _, names, decay in groups(letters(letters_recipe(weight_decay=0.1))):
+def test_vectors_are_not_decayed(letters: Letters) -> None:
+    for _, names, decay in groups(letters(weight_decay=0.1)):
         assert decay == (0.0 if all("norm" in name for name in names) else 0.1)
 
 
-def test_muon_takes_the_matrices_inside_and_adamw_the_rest() -> None:
-    trainer = letters(letters_recipe(optimizer="muon"))
+def test_muon_takes_the_matrices_inside_and_adamw_the_rest(letters: Letters) -> None:
+    trainer = letters(optimizer="muon")
     found = {kind: {n for k, names, _ in groups(trainer) if k == kind for n in names} for kind in ("AdamW", "Muon")}
     assert found["Muon"] == {
         "network.modulation.linear.weight",
@@ -547,8 +406,13 @@ def test_muon_takes_the_matrices_inside_and_adamw_the_rest() -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "auto"])
-def test_each_precision_trains(precision: str) -> None:
+def test_each_precision_trains(precision: str, letters: Letters) -> None:
     losses: list[float] = []
-    recipe = letters_recipe(precision=precision, steps=30, learning_rate=0.01)
-    letters(recipe, on_report=lambda progress: losses.append(progress.losses["loss"])).run()
+    trainer = letters(
+        precision=precision,
+        steps=30,
+        learning_rate=0.01,
+        on_report=lambda progress: losses.append(progress.losses["loss"]),
+    )
+    trainer.run()
     assert losses[-1] < losses[0] - 0.2

@@ -1,0 +1,141 @@
+"""Training that is stopped, or killed, and taken up."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import genwright.trainer
+from genwright.errors import RecipeError, TrainingError
+from genwright.testing.toys import ROUNDS
+from genwright.trainer import Progress, Trainer
+
+Letters = Callable[..., Trainer]
+
+
+class Stop(Exception):
+    """Raised where a training run is to be stopped."""
+
+
+def stopping_at(step: int) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        if progress.step == step:
+            raise Stop
+
+    return report
+
+
+def same(one: Trainer, other: Trainer) -> bool:
+    mine, theirs = one.family.state_dict(), other.family.state_dict()
+    return all(torch.equal(mine[name], theirs[name]) for name in mine) and all(
+        torch.equal(one.average[name], other.average[name]) for name in one.average
+    )
+
+
+@pytest.mark.usefixtures("save_always")
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_stopped_again_and_again_gives_the_same_weights(tmp_path: Path, letters: Letters, optimizer: str) -> None:
+    whole = letters(optimizer=optimizer)
+    whole.run()
+    for step in (1, 2, 9, 16, 17, 20):
+        stopped = letters(optimizer=optimizer, state=tmp_path / "state", on_report=stopping_at(step))
+        with pytest.raises(Stop):
+            stopped.run()
+    resumed = letters(optimizer=optimizer, state=tmp_path / "state")
+    resumed.run()
+    assert resumed.step == 20
+    assert same(resumed, whole)
+    assert not same(letters(optimizer=optimizer), whole)
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_that_was_killed_gives_the_same_weights(tmp_path: Path, letters: Letters) -> None:
+    whole = letters(steps=40)
+    whole.run()
+    state = tmp_path / "state"
+    code = f"""
+        import time, genwright.trainer
+        from pathlib import Path
+        from genwright.recipe import Recipe
+        from genwright.testing.toys import ROUNDS, Rounds, toy_registry
+        from genwright.training import prepared
+        genwright.trainer._SAVE_SECONDS = -1.0
+        recipe = Recipe.from_json({whole.recipe.to_json()!r})
+        model, examples = prepared(recipe, Rounds(), ROUNDS, toy_registry())
+        def report(progress):
+            print(progress.step, flush=True)
+            time.sleep(0.02)
+        genwright.trainer.Trainer(
+            recipe, model.family, examples, state=Path({str(state)!r}), accelerator="cpu", log_every=1, on_report=report
+        ).run()
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as steps:
+        for step in steps:
+            if int(step) >= 11:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.wait() == -signal.SIGKILL
+    started: list[int] = []
+    resumed = letters(steps=40, state=state, on_report=lambda progress: started.append(progress.step))
+    resumed.run()
+    assert 10 < started[0] < 40
+    assert same(resumed, whole)
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_that_was_finished_is_only_taken_up(tmp_path: Path, letters: Letters) -> None:
+    whole = letters(state=tmp_path / "state")
+    whole.run()
+    again = letters(state=tmp_path / "state", on_report=stopping_at(1))
+    again.run()
+    assert same(again, whole)
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_on_other_data_is_not_taken_up(tmp_path: Path, letters: Letters) -> None:
+    letters(state=tmp_path / "state").run()
+    with pytest.raises(RecipeError, match="a training run whose data has the digest"):
+        letters(items=ROUNDS[1:], state=tmp_path / "state").run()
+
+
+def test_a_run_of_another_recipe_is_not_taken_up(tmp_path: Path, letters: Letters) -> None:
+    letters(state=tmp_path / "state").run()
+    with pytest.raises(
+        RecipeError, match=r"state holds a training run whose recipe has the digest \w{12}; this .* another folder"
+    ):
+        letters(seed=1, state=tmp_path / "state").run()
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x10" + b"\0" * 30])
+def test_a_state_that_cannot_be_read_is_named(tmp_path: Path, letters: Letters, content: bytes) -> None:
+    (tmp_path / "state").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"state should hold where training stood.*Remove it to begin anew"):
+        letters(state=tmp_path / "state").run()
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_save_that_fails_leaves_the_last_one(
+    tmp_path: Path, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Stop):
+        letters(state=tmp_path / "state", on_report=stopping_at(5)).run()
+    before = (tmp_path / "state").read_bytes()
+
+    def fail(*arguments: Any) -> None:
+        Path(arguments[1]).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(genwright.trainer, "save_file", fail)
+    with pytest.raises(OSError, match="no space"):
+        letters(state=tmp_path / "state").run()
+    assert (tmp_path / "state").read_bytes() == before
