@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,10 @@ def test_what_was_passed_over_is_named_and_counted_in_one_warning() -> None:
 
 
 def test_nothing_passed_over_is_not_warned_of() -> None:
-    Tally(path=Path("photos"), strict=False, read=1).close()
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        Tally(path=Path("photos"), strict=False, read=1).close()
+    assert found == []
 
 
 def test_nothing_read_is_an_error_that_says_why() -> None:

@@ -75,7 +75,8 @@ def test_each_ending_is_written(ending: str, tmp_path: Path) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.text(ANY, max_size=200))
 def test_any_legend_is_drawn(legend: str) -> None:
-    ElementTree.fromstring(svg(["CC"], [legend]).encode())
+    root = ElementTree.fromstring(svg(["CC"], [f"x{legend}"]).encode())
+    assert {"bond-0", "legend"} <= {name for path in root.iter(f"{SVG}path") for name in path.get("class", "").split()}
 
 
 def test_a_page_holds_each_molecule_with_its_caption() -> None:
