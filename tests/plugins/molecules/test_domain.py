@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from genwright.errors import ConditionError
 from genwright.testing.domains import check_domain
 from genwright_molecules import molecule
-from genwright_molecules.domain import Molecules
+from genwright_molecules.domain import MoleculesDomain
 
-DOMAIN = Molecules()
+DOMAIN = MoleculesDomain()
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
 

@@ -13,7 +13,7 @@ from genwright.readings import Condition
 from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Greedy, MinP, Temperature
 from genwright.seeds import Noise
-from genwright_molecules.domain import Molecules
+from genwright_molecules.domain import MoleculesDomain
 from genwright_molecules.grammar import Grammar, fewest_to_end
 from genwright_molecules.molecule import flaw
 from genwright_molecules.selfies_tokens import Selfies
@@ -70,7 +70,7 @@ def prefixed(encoder: Smiles, rows: int, text: str) -> Condition:
 @pytest.fixture(scope="module")
 def items(nci: list[str]) -> list[str]:
     """Small molecules as RDKit spells them, with aromatic atoms."""
-    spelled = [Molecules().canonical(s) or "" for s in nci]
+    spelled = [MoleculesDomain().canonical(s) or "" for s in nci]
     return [s for s in spelled if len(s) < 45 and "." not in s]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genwright_molecules.domain import Molecules
+from genwright_molecules.domain import MoleculesDomain
 from genwright_molecules.molecule import LONGEST, flaw, parse, refusal
 
 
@@ -63,7 +63,9 @@ def test_the_log_of_rdkit_is_left_as_it_was(capfd: pytest.CaptureFixture[str]) -
 
 def test_every_start_of_a_molecule_is_let_through(nci: list[str]) -> None:
     """On RDKit's spellings of common elements, for which partialsmiles has the valences."""
-    common = [s for s in map(Molecules().canonical, nci[:250]) if s and set(s) <= set("CNOFcno()=#123456[H]SlBrs")]
+    common = [
+        s for s in map(MoleculesDomain().canonical, nci[:250]) if s and set(s) <= set("CNOFcno()=#123456[H]SlBrs")
+    ]
     assert len(common) > 100
     assert [s[:end] for s in common for end in range(1, len(s)) if refusal(s[:end])] == []
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from genwright.errors import ConditionError, DataError, OptionError
 from genwright.seeds import Noise
 from genwright.testing.encoders import check_encoder
-from genwright_molecules.domain import Molecules
+from genwright_molecules.domain import MoleculesDomain
 from genwright_molecules.molecule import flaw
 from genwright_molecules.selfies_tokens import Selfies
 
-DOMAIN = Molecules()
+DOMAIN = MoleculesDomain()
 
 
 @pytest.fixture(scope="module")

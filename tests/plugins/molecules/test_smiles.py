@@ -8,10 +8,10 @@ import torch
 from genwright.errors import ConditionError, DataError, OptionError
 from genwright.seeds import Noise
 from genwright.testing.encoders import check_encoder
-from genwright_molecules.domain import Molecules
+from genwright_molecules.domain import MoleculesDomain
 from genwright_molecules.smiles import Smiles, respell
 
-DOMAIN = Molecules()
+DOMAIN = MoleculesDomain()
 
 
 def fitted(items: list[str], **options: int) -> Smiles:

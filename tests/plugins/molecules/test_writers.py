@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import DataError
-from genwright_molecules.domain import Molecules
+from genwright_molecules.domain import MoleculesDomain
 from genwright_molecules.readers import read
 from genwright_molecules.writers import write
 
-DOMAIN = Molecules()
+DOMAIN = MoleculesDomain()
 
 
 @pytest.mark.parametrize("name", ["a.smi", "a.csv", "a.csv.xz", "a.smi.gz"])

@@ -9,18 +9,15 @@ Distances are between features that `features` defines, scaled by the reference:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from genwright.gaussian import frechet_value
-from genwright.metrics import NOTHING, Metric, Value
+from genwright.metrics import NOTHING, Value
 from genwright.uncertainty import jackknife_error, proportion
 from genwright_images.gathered import Gathered
 from genwright_images.kernel import distances
 from genwright_images.reference import Reference
 from genwright_images.thumbnails import thumbnails
 
-__all__ = ["METRICS", "class_agreement", "class_ceiling", "frechet", "kernel"]
+__all__ = ["class_agreement", "class_ceiling", "frechet", "kernel"]
 
 
 def kernel(samples: Gathered, reference: Reference | None) -> Value | None:
@@ -75,14 +72,3 @@ def class_ceiling(samples: Gathered, reference: Reference | None) -> Value | Non
     if reference is None or reference.ceiling is None:
         return None
     return proportion(*reference.ceiling)
-
-
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        "kernel distance": kernel,
-        "Fréchet distance": frechet,
-        "class agreement": class_agreement,
-        "class ceiling": class_ceiling,
-    }
-)
-"""All metrics by name."""

@@ -15,7 +15,7 @@ from genwright.domain import Domain, Offer, Prefix, Scalar
 from genwright.errors import ConditionError
 from genwright_molecules import molecule, readers, writers
 
-__all__ = ["Molecules"]
+__all__ = ["MoleculesDomain"]
 
 _CONDITIONS: Mapping[str, Offer] = MappingProxyType(
     {
@@ -32,7 +32,7 @@ _CONDITIONS: Mapping[str, Offer] = MappingProxyType(
 
 
 @final
-class Molecules(Domain[str]):
+class MoleculesDomain(Domain[str]):
     """Small organic molecules; an item is a SMILES string."""
 
     name = "molecules"
@@ -80,9 +80,9 @@ class Molecules(Domain[str]):
 
     def gather(self, items: Sequence[str]) -> Any:
         """Return a `molecules.Molecules` of the items."""
-        from genwright_molecules.molecules import Molecules as Gathered
+        from genwright_molecules.molecules import Molecules
 
-        return Gathered(items)
+        return Molecules(items)
 
     def reference(self, items: Sequence[str]) -> Any:
         """Return a `reference.Reference` of the items, whose parts are kept in the user's cache."""

@@ -181,7 +181,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "weight": weight_distance,
     }
 )
-"""All metrics by name."""
+"""The metrics by the names under which MOSES published values of them; `genwright evaluate` has names of its own."""
 
 
 def _diversity(means: Float64[ndarray, " N"], *, power: int) -> Value:

@@ -28,7 +28,7 @@ def register_domains() -> list[DomainSpec]:
     return [
         DomainSpec(
             name="molecules",
-            target="genwright_molecules.domain:Molecules",
+            target="genwright_molecules.domain:MoleculesDomain",
             summary="Small organic molecules, written as SMILES.",
             encoder="smiles",
             media_type="chemical/x-daylight-smiles",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import io
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,22 +25,7 @@ from genwright_molecules.molecule import parse
 from genwright_molecules.parallel import mapped
 from genwright_molecules.scores import ScoreCache
 
-__all__ = ["PROPERTIES", "Measurement", "Property", "measure"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Property:
-    """A number that a molecule has.
-
-    low, high:  where nearly all druglike molecules lie, in the property's unit
-    """
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    function: Callable[[Mol], float]
-    source: str
+__all__ = ["PROPERTIES", "Measurement", "measure"]
 
 
 def measure(
@@ -72,7 +55,7 @@ class Measurement:
 
     def of(self, molecule: Mol) -> tuple[float, ...]:
         """Return the properties of a molecule."""
-        return tuple(PROPERTIES[name].function(molecule) for name in self.names)
+        return tuple(PROPERTIES[name](molecule) for name in self.names)
 
     def __call__(self, smiles: str) -> tuple[float, ...]:
         """Return the properties of a molecule by its SMILES; NaN where it has a flaw."""
@@ -104,26 +87,14 @@ def _log_p(molecule: Mol) -> float:
 
 
 def _synthetic_accessibility(molecule: Mol) -> float:
-    return float(_contributed("SA_Score", "sascorer").calculateScore(molecule))
-
-
-def _natural_product_likeness(molecule: Mol) -> float:
-    return float(_contributed("NP_Score", "npscorer").scoreMol(molecule, _natural_product_model()))
+    return float(_scorer().calculateScore(molecule))
 
 
 @cache
-def _natural_product_model() -> Mapping[int, float]:
-    # The scorer reports on stderr that it reads its file.
-    with contextlib.redirect_stderr(io.StringIO()):
-        model: Mapping[int, float] = _contributed("NP_Score", "npscorer").readNPModel()
-    return model
-
-
-@cache
-def _contributed(folder: str, name: str) -> Any:
+def _scorer() -> Any:
     """Return a module of RDKit's Contrib folder, which is no package, without touching sys.path."""
-    path = os.path.join(RDContribDir, folder, f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"genwright_molecules._{name}", path)
+    path = os.path.join(RDContribDir, "SA_Score", "sascorer.py")
+    spec = importlib.util.spec_from_file_location("genwright_molecules._sascorer", path)
     assert spec is not None
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
@@ -131,51 +102,18 @@ def _contributed(folder: str, name: str) -> Any:
     return module
 
 
-_TABLE = (
-    Property(
-        name="logP",
-        unit="",
-        low=-2.0,
-        high=6.0,
-        function=_log_p,
-        source="Wildman and Crippen (1999), doi:10.1021/ci990307l",
-    ),
-    Property(
-        name="QED", unit="", low=0.0, high=1.0, function=qed, source="Bickerton et al. (2012), doi:10.1038/nchem.1243"
-    ),
-    Property(
-        name="TPSA",
-        unit="Å²",
-        low=0.0,
-        high=200.0,
-        function=CalcTPSA,
-        source="Ertl, Rohde and Selzer (2000), doi:10.1021/jm000942e",
-    ),
-    Property(
-        name="SA",
-        unit="",
-        low=1.0,
-        high=6.0,
-        function=_synthetic_accessibility,
-        source="Ertl and Schuffenhauer (2009), doi:10.1186/1758-2946-1-8",
-    ),
-    Property(
-        name="NP",
-        unit="",
-        low=-4.0,
-        high=3.0,
-        function=_natural_product_likeness,
-        source="Ertl, Roggo and Schuffenhauer (2008), doi:10.1021/ci700286x",
-    ),
-    Property(
-        name="weight",
-        unit="Da",
-        low=100.0,
-        high=700.0,
-        function=MolWt,
-        source="IUPAC atomic weights, as RDKit has them",
-    ),
+PROPERTIES: Mapping[str, Callable[[Mol], float]] = MappingProxyType(
+    {
+        "logP": _log_p,
+        "QED": qed,
+        "TPSA": CalcTPSA,
+        "SA": _synthetic_accessibility,
+        "weight": MolWt,
+    }
 )
+"""What can be measured, by name; the units are those of the domain's conditions.
 
-PROPERTIES: Mapping[str, Property] = MappingProxyType({entry.name: entry for entry in _TABLE})
-"""What can be measured, by name."""
+Sources: logP: Wildman and Crippen (1999), doi:10.1021/ci990307l; QED: Bickerton et al. (2012), doi:10.1038/nchem.1243;
+TPSA: Ertl, Rohde and Selzer (2000), doi:10.1021/jm000942e; SA: Ertl and Schuffenhauer (2009),
+doi:10.1186/1758-2946-1-8; weight: the atomic weights of IUPAC, as RDKit has them.
+"""
