@@ -169,17 +169,18 @@ def toy_model(toy_folder: Path) -> Model[str]:
 @pytest.fixture
 def letters() -> Callable[..., Trainer]:
     """What makes trainers of rounds in which all that a resumed run must restore takes part, from a recipe's fields."""
-    small = use("transformer", width=64, depth=1, heads=4)
-    fields = {"steps": 20, "batch_size": 4, "backbone": small, "encoder": use("letters", shouted=True)}
+    fields = {"steps": 20, "batch_size": 4, "encoder": use("letters", shouted=True)}
 
     def made(
         *,
         items: Sequence[str] = ROUNDS,
         state: Path | None = None,
         on_report: Callable[[Progress], None] = lambda progress: None,
+        dropout: float = 0.0,
         **changes: Any,
     ) -> Trainer:
-        recipe = toy_recipe("none", **(fields | changes))
+        small = use("transformer", width=64, depth=1, heads=4, dropout=dropout)
+        recipe = toy_recipe("none", **(fields | {"backbone": small} | changes))
         model, examples = prepared(recipe, Rounds(), items, toy_registry())
         return Trainer(recipe, model.family, examples, accelerator="cpu", log_every=1, state=state, on_report=on_report)
 
