@@ -48,7 +48,6 @@ def measured(
         values=_values(specs, kind.gather(items), target),
         reference="" if reference is None else _name(reference),
         baseline=_baseline(specs, kind, known, len(items)) if known and baseline else {},
-        summaries={spec.name: spec.summary for spec in specs},
     )
     if isinstance(samples, Samples) and store is not False:
         _record(report, samples, registry, samples.store if store is None else store)

@@ -49,7 +49,6 @@ class Report:
     values: Mapping[str, Value]
     reference: str = ""
     baseline: Mapping[str, Value] = field(default_factory=dict)
-    summaries: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, metric: str) -> Value:
         return self.values[metric]

@@ -147,8 +147,6 @@ class MetricSpec(Spec):
 
     kind = "metric"
     domain: str
-    unit: str = ""
-    better: Literal["higher", "lower", "closer"] = "higher"
 
 
 @dataclass(frozen=True, kw_only=True)

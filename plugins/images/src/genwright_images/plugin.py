@@ -65,13 +65,11 @@ def register_metrics() -> list[MetricSpec]:
             name="kernel-distance",
             target="genwright_images.metrics:kernel",
             summary="The kernel distance of weight-free features, times 1,000; without bias.",
-            better="lower",
         ),
         _metric(
             name="frechet-distance",
             target="genwright_images.metrics:frechet",
             summary="The Fréchet distance of weight-free features.",
-            better="lower",
         ),
         _metric(
             name="class-agreement",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from genwright.hooks import hookimpl
@@ -87,21 +86,17 @@ def register_metrics() -> list[MetricSpec]:
         ),
         _metric("fragments", "fragment_similarity", "Frag: the cosine of the counts of BRICS fragments."),
         _metric("scaffolds", "scaffold_similarity", "Scaf: the cosine of the counts of Murcko scaffolds."),
-        _distance("fcd", "frechet_chemnet_distance", "FCD: the Fréchet ChemNet distance."),
-        _distance("logp-distance", "logp_distance", "The Wasserstein-1 distance of the distributions of logP."),
-        _distance("sa-distance", "sa_distance", "The same of synthetic accessibility."),
-        _distance("qed-distance", "qed_distance", "The same of QED."),
-        _distance("weight-distance", "weight_distance", "The same of molecular weight.", unit="g/mol"),
+        _metric("fcd", "frechet_chemnet_distance", "FCD: the Fréchet ChemNet distance."),
+        _metric("logp-distance", "logp_distance", "The Wasserstein-1 distance of the distributions of logP."),
+        _metric("sa-distance", "sa_distance", "The same of synthetic accessibility."),
+        _metric("qed-distance", "qed_distance", "The same of QED."),
+        _metric("weight-distance", "weight_distance", "The same of molecular weight."),
     ]
 
 
 def _metric(name: str, attribute: str, summary: str) -> MetricSpec:
     target = f"genwright_molecules.metrics:{attribute}"
     return MetricSpec(name=name, target=target, summary=summary, domain="molecules")
-
-
-def _distance(name: str, attribute: str, summary: str, *, unit: str = "") -> MetricSpec:
-    return replace(_metric(name, attribute, summary), better="lower", unit=unit)
 
 
 @hookimpl
