@@ -66,7 +66,7 @@ def train(
     strict: bool = False,
     on_report: Callable[[Progress], None] = lambda progress: None,
 ) -> Model[Any]:
-    """Train the model that a recipe describes, keep it as a checkpoint, and return it.
+    """Train the model that a recipe describes, from where that was stopped; keep it as a checkpoint, and return it.
 
     name:        the model's name, "domain/something"; the recipe's digest by default
     folder:      where the checkpoint goes; None for the folder of models, under its name
@@ -75,8 +75,7 @@ def train(
     tensorboard: a folder to write losses to; TensorBoard must be installed
     strict:      whether a malformed item of the data is an error, rather than named in a warning and passed over
 
-    Training that was stopped is taken up where it stood. Raises RecipeError, MismatchError, DataError, TrainingError,
-    and CheckpointError if the folder is taken.
+    Raises RecipeError, MismatchError, DataError, TrainingError, and CheckpointError if the folder is taken.
     """
     name, target = _named(recipe, name, folder)
     _check_counts(log_every=log_every)
@@ -126,20 +125,30 @@ def stream(
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _check_counts(n=n, batch_size=batch_size)
-    loaded = _loaded(model, device)
-    generation = Generation(
-        model=loaded,
-        sampler=suited(loaded, registry()) if sampler is None else Component.read(sampler),
-        where=dict(where or {}),
-        seed=fresh_seed() if seed is None else _seed(seed),
-        rows=rows,
-        registry=registry(),
-    )
+    generation = _generation(_loaded(model, device), seed=seed, where=where, sampler=sampler, rows=rows)
     recording = Recording.of(store, registry())
     with recording.preparing():
         return recording.generated(
             generation, n, engine=Component.read(engine), batch_size=batch_size, reviewers=reviewers
         )
+
+
+def _generation(
+    model: Model[Any],
+    *,
+    seed: int | None,
+    where: Mapping[str, Any] | None,
+    sampler: str | Component | None,
+    rows: int,
+) -> Generation[Any]:
+    return Generation(
+        model=model,
+        sampler=suited(model, registry()) if sampler is None else Component.read(sampler),
+        where=dict(where or {}),
+        seed=fresh_seed() if seed is None else _seed(seed),
+        rows=rows,
+        registry=registry(),
+    )
 
 
 def _called_as(model: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:

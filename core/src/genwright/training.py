@@ -75,10 +75,7 @@ def trained(
             on_report=reports,
         )
         trainer.run()
-        # The loss on the card is of the weights beside it, taken where the batches go.
-        model.family.load_state_dict(halved(model.family))
-        facts = _facts(trainer, reports, len(examples))
-        model.family.cpu()
+        facts = _finished(trainer, reports)
         checkpoint = model.save(folder, name=name, training=facts)
         if recording.store is not None:
             recording.store.put_checkpoint(stored(checkpoint))
@@ -312,10 +309,12 @@ def _scores(facts: Mapping[str, Any], checkpoint: Checkpoint) -> list[Score]:
     return [Score(metric=f"train/{n}", value=loss, detail=made) for n, loss in losses.items() if loss is not None]
 
 
-def _facts(trainer: Trainer, reports: _Reports, examples: int) -> dict[str, Any]:
-    """Return what the card says of the training."""
-    return {
-        "examples": examples,
+def _finished(trainer: Trainer, reports: _Reports) -> dict[str, Any]:
+    """Leave the family on the CPU, with the weights that a checkpoint keeps; return what the card says of them."""
+    # The loss on the card is of the weights beside it, taken where the batches go.
+    trainer.family.load_state_dict(halved(trainer.family))
+    facts = {
+        "examples": len(trainer.examples),
         "steps": trainer.step,
         "seconds": round(trainer.seconds),
         "losses": reports.losses,
@@ -324,3 +323,5 @@ def _facts(trainer: Trainer, reports: _Reports, examples: int) -> dict[str, Any]
         "torch": torch.__version__,
         "machine": platform.machine(),
     }
+    trainer.family.cpu()
+    return facts
