@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
-from genwright.errors import MismatchError, OptionError
+import genwright as gw
+from genwright.errors import MismatchError, OptionError, UnknownName
 from genwright.generation import Generation, make_sampler, reviewed, suited
 from genwright.model import Model
 from genwright.readings import Condition, NextToken
@@ -19,6 +21,7 @@ from genwright.samplers.tokens import Temperature, TopP
 from genwright.samples import Samples
 from genwright.seeds import Noise
 from genwright.specs import SamplerSpec
+from genwright.store import MemoryStore
 from genwright.testing.toys import Quiet, toy_registry
 
 
@@ -69,6 +72,32 @@ def test_a_sampler_that_cannot_read_the_model_is_refused(toy_model: Model[str]) 
     registry = toy_registry(SamplerSpec(name="heun", target="x:Y", summary="", reads="denoiser"))
     with pytest.raises(MismatchError, match="Samplers that fit: greedy"):
         Generation(model=toy_model, sampler=use("heun"), where={}, seed=0, rows=2, registry=registry)
+
+
+def test_a_sampler_inside_another_is_held_to_the_model_too(toy_model: Model[str]) -> None:
+    """One of another reading was once found out by what it asked of the model, in the midst of a run."""
+    wanted = (
+        r"sampler 'heun' needs a denoiser, but what 'guided' has it draw from is read as next-token\. "
+        r"Samplers that fit: greedy, guided, min-p"
+    )
+    with pytest.raises(MismatchError, match=wanted):
+        generation(toy_model, sampler=use("guided", inner=use("heun")))
+    with pytest.raises(MismatchError, match="'confidence' needs a unmasker"):
+        generation(toy_model, sampler=use("guided", inner=use("guided", inner=use("confidence"))))
+
+
+def test_a_sampler_inside_another_that_is_none_is_named(toy_model: Model[str]) -> None:
+    with pytest.raises(UnknownName, match=r"no sampler named 'top-q'\. Did you mean 'top-p'"):
+        generation(toy_model, sampler=use("guided", inner=use("top-q")))
+
+
+def test_a_model_that_nothing_can_be_drawn_from_is_refused_before_anything_is_recorded(
+    codes_folder: Path, small: Registry, store: MemoryStore
+) -> None:
+    """It was once refused in the midst of a run, which then stood in the store as failed."""
+    with pytest.raises(MismatchError, match=r"nothing can be drawn from it alone\. Train a model of its tokens"):
+        gw.generate(codes_folder, 2, store=store)
+    assert list(store.runs()) == []
 
 
 def test_a_sampler_around_another_is_given_it() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from genwright.errors import OptionError
-from genwright.options import checked, describe, make, parse
-from genwright.specs import SamplerSpec
+from genwright.options import GIVEN, checked, describe, given_to, make, parse
+from genwright.specs import BackboneSpec, SamplerSpec
 
 if TYPE_CHECKING:
     from nowhere import Unknown  # type: ignore[import-not-found]
@@ -190,9 +190,28 @@ def test_the_fields_of_a_data_class_are_options() -> None:
     assert (steps.name, steps.type, steps.default, steps.doc) == ("steps", int, 3, "how many")
 
 
+class Network:
+    def __init__(self, *, latent: tuple[int, ...] = (), width: int = 8) -> None:
+        self.latent = latent
+
+
 def test_a_component_is_made_with_what_is_given_and_the_options() -> None:
     spec = SamplerSpec(name="top-p", target=f"{__name__}:TopP", summary="", reads="next-token")
     assert make(spec, {"p": 1}, space="s").options == {"p": 1.0, "k": None, "sizes": (1, 2), "space": "s"}
+
+
+def test_what_a_family_gives_its_networks_is_no_option_of_theirs_whatever_the_role() -> None:
+    """A denoiser, which is given no latent, once took one and passed it over."""
+    spec = BackboneSpec(name="dense", target=f"{__name__}:Network", summary="", spaces=(), roles=())
+    with pytest.raises(OptionError, match=r"backbone 'dense' has no option 'latent'\. Its options: width\."):
+        make(spec, {"latent": (3,)})
+    assert make(spec, {"width": 4}, latent=(3,)).latent == (3,)
+
+
+def test_what_is_given_depends_on_the_kind() -> None:
+    assert given_to("backbone") == GIVEN | {"latent"}
+    assert given_to("sampler") == GIVEN | {"encoder", "inner"}
+    assert given_to("family") == GIVEN
 
 
 def test_what_is_given_is_no_option() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genwright.errors import TrainingError, UsageError
+from genwright.errors import RecipeError, TrainingError, UsageError
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition, Reading
 from genwright.recipe import Recipe
@@ -366,6 +367,24 @@ def test_a_recipe_says_whether_networks_are_compiled(monkeypatch: pytest.MonkeyP
     seen.clear()
     line(line_recipe(), family=Network()).run()
     assert not seen
+
+
+class Sloped(Network):
+    """A family whose loss takes the gradient of a gradient."""
+
+    def phases(self) -> Sequence[Phase]:
+        return (replace(super().phases()[0], twice=True),)
+
+
+def test_a_loss_that_compiled_networks_cannot_serve_is_refused() -> None:
+    """Torch once told so itself, in the midst of the first step and many lines."""
+    wanted = (
+        r"^compiled networks give no gradient of a gradient, which the loss 'loss' of family 'autoregressive' with "
+        r"these options takes; got compile=true\. Leave it out of the recipe\.$"
+    )
+    with pytest.raises(RecipeError, match=wanted):
+        line(line_recipe(compile=True), family=Sloped())
+    line(line_recipe(), family=Sloped()).run()
 
 
 def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

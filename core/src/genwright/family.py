@@ -42,12 +42,14 @@ class Phase:
 
     loss:  the mean over a batch's rows, whatever their lengths, so that every example counts the same
     betas: of AdamW, which moves whatever Muon does not
+    twice: whether the loss takes the gradient of a gradient, which compiled networks do not give
     """
 
     name: str
     loss: Callable[[Batch], Tensor]
     parameters: Sequence[nn.Parameter]
     betas: tuple[float, float] = (0.9, 0.98)
+    twice: bool = False
 
 
 class Family(nn.Module, ABC):

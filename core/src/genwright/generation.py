@@ -62,7 +62,7 @@ class Generation(Generic[Item]):
             raise OptionError(f"rows is an even number of 2 or more; got {self.rows!r}. The default is {ROWS}.")
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
         # Made now, so that what is wrong with them is said before anything is recorded.
-        _ = self._sampler, self._condition
+        _ = self._sampler, self._condition, self._reading
 
     @property
     def device(self) -> str:
@@ -160,11 +160,14 @@ def make_sampler(sampler: Component, registry: Registry, *, encoder: Any, reads:
     """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler.
 
     reads: how the model is read, which decides the plainest sampler
+
+    Raises MismatchError if a sampler inside another cannot read the model, UnknownName if there is none of its name.
     """
     spec = registry.get("sampler", sampler.name)
     given: dict[str, Any] = {"encoder": encoder} if "encoder" in _parameters(spec) else {}
     inner = _inner(sampler, spec, reads)
     if inner is not None:
+        registry.check_inner(reads=reads, sampler=sampler.name, inner=inner.name)
         given["inner"] = make_sampler(inner, registry, encoder=encoder, reads=reads)
     options = {name: value for name, value in sampler.options.items() if name not in given}
     return make(spec, options, **given)  # type: ignore[no-any-return]

@@ -16,10 +16,18 @@ from typing import Any, Literal, Union, get_args, get_origin
 from genwright.errors import OptionError
 from genwright.specs import Spec
 
-__all__ = ["GIVEN", "Option", "checked", "describe", "make", "parse"]
+__all__ = ["GIVEN", "Option", "checked", "describe", "given_to", "make", "parse"]
 
 GIVEN = frozenset({"space", "conditions", "build", "role", "reading", "registry", "domain"})
 """The parameters that Genwright passes itself and users cannot set."""
+
+# A VAE's latent is an option of the family, which gives it to its networks.
+_GIVEN_TO = {"backbone": frozenset({"latent"}), "sampler": frozenset({"encoder", "inner"})}
+
+
+def given_to(kind: str) -> frozenset[str]:
+    """Return GIVEN, and what Genwright passes to components of a kind beside that."""
+    return GIVEN | _GIVEN_TO.get(kind, frozenset())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +106,9 @@ def make(spec: Spec, options: Mapping[str, Any], **given: Any) -> Any:
     Raises OptionError as `checked` does, PluginError if what the spec names cannot be imported.
     """
     target = spec.load()
-    return target(**given, **checked(f"{spec.kind} {spec.name!r}", target, options, given=GIVEN | given.keys()))
+    return target(
+        **given, **checked(f"{spec.kind} {spec.name!r}", target, options, given=given_to(spec.kind) | given.keys())
+    )
 
 
 def parse(

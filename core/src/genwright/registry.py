@@ -33,6 +33,7 @@ from genwright.specs import (
     FamilySpec,
     MetricSpec,
     ModelSpec,
+    Reads,
     ReviewerSpec,
     SamplerSpec,
     Spec,
@@ -98,11 +99,18 @@ class Registry:
 
     def check_sampler(self, *, family: str, sampler: str) -> None:
         """Check that the sampler can read what the family learns. Raises MismatchError if not."""
-        offered, needed = self.get("family", family).reads, self.get("sampler", sampler).reads
+        self._check_reads(sampler, self.get("family", family).reads, f"family {family!r}")
+
+    def check_inner(self, *, reads: Reads, sampler: str, inner: str) -> None:
+        """Check that a sampler can draw with another from a model that is read so. Raises MismatchError if not."""
+        self._check_reads(inner, reads, f"what {sampler!r} has it draw from")
+
+    def _check_reads(self, sampler: str, offered: Reads, model: str) -> None:
+        needed = self.get("sampler", sampler).reads
         if needed not in (offered, "*"):
             fitting = [spec.name for spec in self.specs("sampler") if spec.reads in (offered, "*")]
             raise MismatchError(
-                f"sampler {sampler!r} needs a {needed}, but family {family!r} is read as {offered}. "
+                f"sampler {sampler!r} needs a {needed}, but {model} is read as {offered}. "
                 f"Samplers that fit: {_listed(fitting)}."
             )
 

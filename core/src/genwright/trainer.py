@@ -98,8 +98,7 @@ class Trainer:
         # Called as it is, since Fabric's wrapper takes no frozen dataclasses; autocast is all that it would add.
         self.family = family
         if recipe.compile:
-            for network in family.children():
-                network.compile(dynamic=True)
+            _compile(family, recipe)
         self.average = {name: value.detach().clone() for name, value in family.state_dict().items()}
         order = permutation(recipe.seed, -1, len(examples))
         out = max(1, int(len(examples) * recipe.held_out)) if recipe.held_out else 0
@@ -297,6 +296,17 @@ class Trainer:
         for number, optimizer in enumerate(o for group in self.optimizers for o in group):
             _restore(optimizer, _part(tensors, f"optimizer.{number}."))
         self.step, self.seconds = facts["step"], facts["seconds"]
+
+
+def _compile(family: Family, recipe: Recipe) -> None:
+    for phase in family.phases():
+        if phase.twice:
+            raise RecipeError(
+                f"compiled networks give no gradient of a gradient, which the loss {phase.name!r} of family "
+                f"{recipe.family.name!r} with these options takes; got compile=true. Leave it out of the recipe."
+            )
+    for network in family.children():
+        network.compile(dynamic=True)
 
 
 def chosen_device(accelerator: str) -> str:

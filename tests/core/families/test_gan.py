@@ -207,6 +207,12 @@ def good(made: GAN) -> Tensor:
 
 
 @pytest.mark.parametrize("loss", ["relativistic", "non-saturating"])
+def test_a_penalty_takes_the_gradient_of_a_gradient_in_the_loss_of_the_critic(loss: str) -> None:
+    assert [phase.twice for phase in known(loss=loss, penalty=0.1).phases()] == [False, True]
+    assert [phase.twice for phase in known(loss=loss, penalty=0.0).phases()] == [False, False]
+
+
+@pytest.mark.parametrize("loss", ["relativistic", "non-saturating"])
 def test_all_of_eight_normals_are_soon_drawn(loss: str) -> None:
     counts = good(trained(500, loss=loss))
     # An even share is 500.

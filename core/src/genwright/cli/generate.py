@@ -23,7 +23,7 @@ from genwright.cli.parameters import PAIR, recording_options, values
 from genwright.domain import Domain, Offer, Scalar
 from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
-from genwright.options import GIVEN, parse
+from genwright.options import given_to, parse
 from genwright.recipe import Component
 from genwright.registry import registry
 
@@ -188,7 +188,7 @@ def _component(name: str, texts: Mapping[str, str]) -> Component:
     target = registry().get("sampler", name).load()
     nests = "inner" in inspect.signature(target).parameters
     own = {key: text for key, text in texts.items() if not (nests and key.partition(".")[0] == "inner")}
-    options = parse(f"sampler {name!r}", target, own, given=GIVEN | {"encoder", "inner"})
+    options = parse(f"sampler {name!r}", target, own, given=given_to("sampler"))
     if nests:
         inner = {key.removeprefix("inner."): text for key, text in texts.items() if key.startswith("inner.")}
         options["inner"] = _component(texts.get("inner", "temperature"), inner).to_json()

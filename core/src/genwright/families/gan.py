@@ -60,9 +60,10 @@ class GAN(Family):
         """Return the generator's loss, then the critic's, each in nats."""
         # Momentum of the first order would follow an opponent that has moved on.
         betas = (0.0, 0.99)
+        drawing, judging = tuple(self.generator.parameters()), tuple(self.critic.parameters())
         return (
-            Phase(name="generator", loss=self._drawing, parameters=tuple(self.generator.parameters()), betas=betas),
-            Phase(name="critic", loss=self._judging, parameters=tuple(self.critic.parameters()), betas=betas),
+            Phase(name="generator", loss=self._drawing, parameters=drawing, betas=betas),
+            Phase(name="critic", loss=self._judging, parameters=judging, betas=betas, twice=self.penalty > 0),
         )
 
     def reading(self) -> Decoder:
