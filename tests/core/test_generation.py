@@ -82,7 +82,7 @@ def test_a_sampler_inside_another_is_held_to_the_model_too(toy_model: Model[str]
     )
     with pytest.raises(MismatchError, match=wanted):
         generation(toy_model, sampler=use("guided", inner=use("heun")))
-    with pytest.raises(MismatchError, match="'confidence' needs a unmasker"):
+    with pytest.raises(MismatchError, match="'confidence' needs an unmasker"):
         generation(toy_model, sampler=use("guided", inner=use("guided", inner=use("confidence"))))
 
 

@@ -110,7 +110,7 @@ class Registry:
         if needed not in (offered, "*"):
             fitting = [spec.name for spec in self.specs("sampler") if spec.reads in (offered, "*")]
             raise MismatchError(
-                f"sampler {sampler!r} needs a {needed}, but {model} is read as {offered}. "
+                f"sampler {sampler!r} needs {_article(needed)} {needed}, but {model} is read as {offered}. "
                 f"Samplers that fit: {_listed(fitting)}."
             )
 
@@ -380,6 +380,10 @@ def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
 
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _listed(names: Iterable[str]) -> str:
