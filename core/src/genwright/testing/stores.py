@@ -322,6 +322,16 @@ class StoreTests:
         assert [record.id for record in store.samples(identity="KEY-00000", run=run.id, limit=1)] == [ids[1]]
         assert list(store.samples(identity="KEY")) == []
 
+    def test_samples_are_found_by_the_domain_of_their_run(self, store: Store, run: Run) -> None:
+        other = make_run(domain="images")
+        store.put_run(other)
+        store.put_samples([make_record(run, 0), make_record(run, 1)])
+        store.put_samples([make_record(other, 0)])
+        assert [record.id for record in store.samples(domain="molecules")] == [f"{run.id}/0", f"{run.id}/1"]
+        assert [record.id for record in store.samples(domain="images", identity="KEY-00000")] == [f"{other.id}/0"]
+        assert list(store.samples(domain="images", run=run.id)) == []
+        assert list(store.samples(domain="\udcff")) == []
+
     def test_samples_are_found_by_a_part_of_their_text(self, store: Store, run: Run) -> None:
         records = [
             make_record(run, 0, canonical="c1ccccc1%", payload=b"x"),
