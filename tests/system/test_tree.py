@@ -19,7 +19,10 @@ TESTS = {"genwright": "core", "genwright_storage": "storage"}
 LONGEST_FILE, LONGEST_FUNCTION = 500, 40
 BANNED = {"util", "utils", "common", "base", "helper", "helpers", "misc", "tools", "manager", "handlers", "core"}
 
-LIGHT = "builtin datasets domain errors hooks metrics observers folders options recipe registry run samples space specs"
+LIGHT = (
+    "builtin datasets domain errors exports hooks metrics observers folders options recipe registry run samples space "
+    "specs"
+)
 
 WITHOUT_A_TEST = {
     "genwright/__main__.py": "calls main, as tests/system/test_lazy.py does through it",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from genwright.api import stream as stream
     from genwright.api import train as train
     from genwright.errors import GenwrightError as GenwrightError
+    from genwright.exports import export as export
     from genwright.recipe import Recipe as Recipe
     from genwright.recipe import use as use
     from genwright.store import open_store as open_store
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
+    "export": "genwright.exports",
     "use": "genwright.recipe",
     "open_store": "genwright.store",
     **dict.fromkeys(
@@ -61,6 +63,7 @@ __all__ = [
     "decode",
     "encode",
     "evaluate",
+    "export",
     "generate",
     "interpolate",
     "open_store",

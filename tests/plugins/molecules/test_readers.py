@@ -43,6 +43,7 @@ def test_what_is_no_molecule_is_read_as_it_stands(tmp_path: Path) -> None:
         'SMILES\n"CCO"\nC\n',
         "CCO\nC\n",
         'note,smiles\n"a, ""b""\nc",CCO\n,C\n',
+        "id,item,flaw\n5f/0,CCO,\n5f/1,C,\n",
     ],
 )
 def test_a_csv_column_is_found(text: str, tmp_path: Path) -> None:

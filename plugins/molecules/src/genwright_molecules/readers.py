@@ -27,6 +27,7 @@ _COMPRESSIONS = ("", ".gz", ".xz")
 _LONGEST_LINE = 1 << 20
 _LONGEST_RECORD = 100_000
 _NAMED = 3
+_COLUMNS = ("smiles", "item")
 
 
 class Unreadable(UserWarning):
@@ -200,7 +201,10 @@ def _spelled(text: str, number: int, tally: _Tally, *, lines: int = 1) -> Iterat
 
 
 def _read_csv(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
-    """Yield the column named smiles, in any case; or the only column, where a heading is told by that name."""
+    """Yield the column named smiles, in any case; or the only column, where a heading is told by that name.
+
+    A table of samples that was exported has it under the name item.
+    """
     taken: list[int] = []
     rows = csv.reader(_noted(_texts(lines, tally), taken))
     column: int | None = None
@@ -210,7 +214,7 @@ def _read_csv(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
             continue
         if column is None:
             column, width = _smiles_column(row, tally.path), len(row)
-            if row[column].strip().lower() == "smiles":
+            if row[column].strip().lower() in _COLUMNS:
                 continue
         if len(row) == width:
             yield from _spelled(row[column].strip(), taken[0], tally, lines=len(taken))
@@ -237,8 +241,9 @@ def _next_row(rows: Iterator[list[str]], tally: _Tally, taken: list[int]) -> lis
 
 def _smiles_column(heading: list[str], path: Path) -> int:
     names = [name.strip().lower() for name in heading]
-    if "smiles" in names:
-        return names.index("smiles")
+    for name in _COLUMNS:
+        if name in names:
+            return names.index(name)
     if len(names) == 1:
         _check_separator(names[0], path)
         return 0
