@@ -88,7 +88,12 @@ class StoreTests:
         return run
 
     def test_a_run_comes_back_as_it_was_put(self, store: Store) -> None:
-        run = make_run(parent=new_run_id(), seed=2**64 - 1, config={"a": [1, 2.5, None, True], "ä": {"b": "日本"}})
+        run = make_run(
+            parent=new_run_id(),
+            seed=2**64 - 1,
+            planned=2**63 - 1,
+            config={"a": [1, 2.5, None, True], "ä": {"b": "日本"}},
+        )
         store.put_run(run)
         assert store.run(run.id) == run
 
