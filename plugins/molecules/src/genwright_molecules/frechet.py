@@ -69,7 +69,7 @@ class Gaussian:
         return {"mean": self.mean, "covariance": self.covariance, "count": np.array(self.count)}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, ndarray[Any, Any]]) -> Gaussian:
+    def of_arrays(cls, arrays: Mapping[str, ndarray]) -> Gaussian:
         """Return what `to_arrays` gave."""
         return cls(mean=arrays["mean"], covariance=arrays["covariance"], count=int(arrays["count"]))
 
