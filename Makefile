@@ -15,7 +15,7 @@ test: $(VENV)/ready
 check: $(VENV)/ready
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
-	$(RUN)/mypy core/src storage/src plugins/images/src plugins/molecules/src
+	$(RUN)/mypy core/src storage/src plugins/images/src plugins/molecules/src benchmarks
 	$(RUN)/python -m pytest tests/system/test_tree.py
 
 golden: $(VENV)/ready

@@ -87,7 +87,12 @@ def raw(count: int, batch: int) -> tuple[float, float]:
 def ingest(count: int, batch: int) -> tuple[float, float]:
     with fresh() as (store, run, _):
         made = records(run, count)
-        return timed(lambda: [store.put_samples(made[start : start + batch]) for start in range(0, count, batch)])
+
+        def write() -> None:
+            for start in range(0, count, batch):
+                store.put_samples(made[start : start + batch])
+
+        return timed(write)
 
 
 def read(count: int, use: Callable[[SQLStore], object]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.peers.moses import PUBLISHED, char_rnn_samples
+from benchmarks.peers.moses import PUBLISHED, SAMPLES, char_rnn_samples
 from benchmarks.row import Row, Target, at_least, at_most
 from benchmarks.setting import Setting
 from genwright import generate
@@ -65,6 +65,7 @@ def rows(setting: Setting) -> Iterator[Row]:
 def _plain(plain: Molecules, reference: Reference, data: str, setting: Setting) -> Iterator[Row]:
     official = char_rnn_samples(Path(os.environ.get(MIRROR, "/nonexistent")), setting.samples)
     beside = None if official is None else Molecules(official)
+    missing = "" if beside else f" CharRNN's own sample is not measured: {SAMPLES} is not in the folder {MIRROR}."
     for name in (*_MEASURED, *_PROPERTIES):
         value = METRICS[name](plain, reference)
         assert value is not None
@@ -77,7 +78,7 @@ def _plain(plain: Molecules, reference: Reference, data: str, setting: Setting) 
             spread=_spread(value),
             target=None if setting.quick and name in _COMPARING else _TARGETS.get(name),
             peers={**published, **({} if again is None else {"CharRNN's sample 1, measured here": again.value})},
-            note=f"{value.count:,} molecules" if name == "valid" else "",
+            note=f"{value.count:,} molecules.{missing}" if name == "valid" else "",
         )
 
 

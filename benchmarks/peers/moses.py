@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["PUBLISHED", "char_rnn_samples"]
+__all__ = ["PUBLISHED", "SAMPLES", "char_rnn_samples"]
 
 _MODELS = ("CharRNN", "VAE", "AAE", "JTN-VAE", "LatentGAN", "its training set")
 _TABLE: Mapping[str, tuple[float, ...]] = {
@@ -33,12 +33,13 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = {
 }
 """Each metric's published values by model."""
 
-_FILE = "moses_model_samples_two.csv.xz"
+SAMPLES = "moses_model_samples_two.csv.xz"
+"""MOSES's own samples of two of its baselines, as a mirror folder may hold them."""
 
 
 def char_rnn_samples(mirror: Path, count: int) -> list[str] | None:
     """Return the first SMILES of MOSES's own sample of CharRNN, or None where the mirror does not hold the file."""
-    path = next(mirror.rglob(_FILE), None)
+    path = next(mirror.rglob(SAMPLES), None)
     if path is None:
         return None
     with lzma.open(path, "rt", newline="") as lines:

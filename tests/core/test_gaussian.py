@@ -12,7 +12,7 @@ from genwright.gaussian import Gaussian, frechet_distance, frechet_value
 
 
 def normal(mean: list[float], covariance: list[list[float]]) -> Gaussian:
-    return Gaussian(count=101, mean=np.array(mean), scatter=100 * np.array(covariance))
+    return Gaussian(count=101, mean=np.array(mean, float), scatter=100 * np.array(covariance, float))
 
 
 def rows(count: int, *, seed: int = 0) -> ndarray:

@@ -62,9 +62,9 @@ def test_an_index_may_be_as_large_as_a_store_keeps(toy_model: Model[str]) -> Non
     assert (sample.index, sample.seed) == (2**63 - 1, 2**63 - 1)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 3, -2, True, 2.0])
-def test_rows_are_even(toy_model: Model[str], rows: Any) -> None:
-    with pytest.raises(OptionError, match=r"rows is an even number of 2 or more; got .*\. The default is 128\."):
+@pytest.mark.parametrize("rows", [0, 1, 3, -2, True, 2.0, 65_538, 10**30])
+def test_rows_are_even_and_no_more_than_memory_holds(toy_model: Model[str], rows: Any) -> None:
+    with pytest.raises(OptionError, match=r"rows is an even number from 2 to 65,536; got .*\. The default is 128\."):
         generation(toy_model, rows=rows)
 
 

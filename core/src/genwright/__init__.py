@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         train,
     )
     from genwright.errors import GenwrightError
+    from genwright.exports import export
     from genwright.recipe import Recipe, use
     from genwright.store import open_store
 
@@ -39,6 +40,7 @@ __all__ = [
     "decode",
     "encode",
     "evaluate",
+    "export",
     "generate",
     "interpolate",
     "open_store",
@@ -53,6 +55,7 @@ __all__ = [
 _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
+    "export": "genwright.exports",
     "open_store": "genwright.store",
     "use": "genwright.recipe",
 }

@@ -118,6 +118,14 @@ class Domain(ABC, Generic[Item]):
     def write(self, items: Iterable[Item], path: Path) -> None:
         """Write items to a new file, in the format that its name ends in. Raises DataError for an unknown ending."""
 
+    def export(self, samples: Iterable[tuple[Item, Mapping[str, str]]], path: Path) -> bool:
+        """Write items as `write` does, each with its origin where the format has room; return whether it has.
+
+        samples: items, each with the columns of `genwright.exports` beside it, "id" that of its sample
+        """
+        self.write((item for item, _ in samples), path)
+        return False
+
     @abstractmethod
     def check(self, item: Item) -> str | None:
         """Return the flaw of an item in one sentence, or None if it is valid."""

@@ -58,7 +58,7 @@ class Gaussian:
         return {"count": np.array(self.count), "mean": self.mean, "scatter": self.scatter}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, ndarray[Any, Any]]) -> Gaussian:
+    def of_arrays(cls, arrays: Mapping[str, ndarray]) -> Gaussian:
         """Return what `to_arrays` gave."""
         return cls(count=int(arrays["count"]), mean=arrays["mean"], scatter=arrays["scatter"])
 

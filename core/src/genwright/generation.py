@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genwright.cuts import Cuts, log_likelihoods
-from genwright.errors import OptionError
+from genwright.errors import OptionError, shown
 from genwright.model import Model
 from genwright.options import make
 from genwright.readings import Condition, NextToken, Reading
@@ -30,6 +30,9 @@ Item = TypeVar("Item")
 
 ROWS = 128
 """Rows a network is given at once. It is part of what decides a sample's bits, so runs record it."""
+
+# At this number the keys and values of the shipped model of molecules fill 10 GB.
+_MOST_ROWS = 1 << 16
 
 # A call of the sampler draws this many times the rows, so that places of finished samples go to waiting ones; those of
 # the last ones stay empty for a while, one step in twenty-five for molecules.
@@ -57,9 +60,12 @@ class Generation(Generic[Item]):
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 2 or self.rows % 2:
-            # One row alone, or an odd number, is computed by other instructions, which changes its last bits.
-            raise OptionError(f"rows is an even number of 2 or more; got {self.rows!r}. The default is {ROWS}.")
+        is_whole = isinstance(self.rows, int) and not isinstance(self.rows, bool)
+        # One row alone, or an odd number, is computed by other instructions, which changes its last bits.
+        if not is_whole or not 2 <= self.rows <= _MOST_ROWS or self.rows % 2:
+            raise OptionError(
+                f"rows is an even number from 2 to {_MOST_ROWS:,}; got {shown(self.rows)}. The default is {ROWS}."
+            )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._sampler, self._condition, self._reading

@@ -143,6 +143,7 @@ class Store(Protocol):
         self,
         *,
         run: str | None = None,
+        domain: str | None = None,
         text: str | None = None,
         identity: str | None = None,
         valid: bool | None = None,
@@ -380,17 +381,19 @@ class MemoryStore:
         self,
         *,
         run: str | None = None,
+        domain: str | None = None,
         text: str | None = None,
         identity: str | None = None,
         valid: bool | None = None,
         limit: int | None = None,
     ) -> Iterator[Record]:
         """Yield samples, newest run first and by index in it."""
-        ids = [run.id for run in self.runs()] if run is None else [self.run(run).id]
+        runs = self.runs() if run is None else [self.run(run)]
         found = (
             record
-            for id in ids
-            for _, record in sorted(self._samples[id].items())
+            for one in runs
+            if domain in (None, one.domain)
+            for _, record in sorted(self._samples[one.id].items())
             if (identity is None or record.identity == identity)
             and (valid is None or (record.flaw is None) == valid)
             and (text is None or _holds(record, text))

@@ -133,14 +133,18 @@ def filters(*, text: str | None, identity: str | None, valid: bool | None) -> li
     return conditions
 
 
-def runs_with(connection: Connection, identity: str | None) -> Sequence[int]:
-    """Return the keys of the runs to look for samples in, newest first."""
-    if identity is None:
-        return connection.execute(select(run.c.id).order_by(run.c.id.desc())).scalars().all()
-    if not _is_findable(identity):
+def runs_with(connection: Connection, *, key: int | None, domain: str | None, identity: str | None) -> Sequence[int]:
+    """Return the keys of the runs to look for samples in, newest first: those that fit each of these that is given."""
+    if not _is_findable((domain or "") + (identity or "")):
         return []
-    found = select(sample.c.run_id).where(sample.c.identity == identity).distinct()
-    return connection.execute(found.order_by(sample.c.run_id.desc())).scalars().all()
+    wanted = select(run.c.id)
+    if key is not None:
+        wanted = wanted.where(run.c.id == key)
+    if domain is not None:
+        wanted = wanted.where(run.c.domain == domain)
+    if identity is not None:
+        wanted = wanted.where(run.c.id.in_(select(sample.c.run_id).where(sample.c.identity == identity)))
+    return connection.execute(wanted.order_by(run.c.id.desc())).scalars().all()
 
 
 def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[Any]:

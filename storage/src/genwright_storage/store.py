@@ -154,6 +154,7 @@ class SQLStore:
         self,
         *,
         run: str | None = None,
+        domain: str | None = None,
         text: str | None = None,
         identity: str | None = None,
         valid: bool | None = None,
@@ -161,7 +162,8 @@ class SQLStore:
     ) -> Iterator[Record]:
         """Yield samples, newest run first and by index in it; text is looked for in payloads up to 64 KiB."""
         with self._database.reading() as connection:
-            runs = queries.runs_with(connection, identity) if run is None else [queries.run_row(connection, run).id]
+            key = None if run is None else queries.run_row(connection, run).id
+            runs = queries.runs_with(connection, key=key, domain=domain, identity=identity)
         conditions = queries.filters(text=text, identity=identity, valid=valid)
         return itertools.islice((record for id in runs for record in self._samples(id, conditions)), limit)
 

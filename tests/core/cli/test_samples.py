@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from genwright.cli import main
+from genwright.registry import Registry
 from genwright.samples import Review
 from genwright.store import MemoryStore
 from genwright.testing.stores import make_record, make_run
@@ -59,6 +60,8 @@ def test_json_is_one_object_a_line(store: MemoryStore, capsys: pytest.CaptureFix
         (["search", "CO"], [0]),
         (["search", "C", "--invalid"], [1]),
         (["search", "--identity", "KEY-00002"], [2]),
+        (["list", "--domain", "molecules"], [0, 1, 2]),
+        (["list", "--identity", "KEY-00001"], [1]),
     ],
 )
 def test_samples_are_chosen_by_options(
@@ -103,6 +106,17 @@ def test_nothing_found_fails(store: MemoryStore, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr() == ("", "No sample was found.\n")
 
 
+def test_a_domain_without_samples_is_told_apart_from_one_that_is_not_there(
+    store: MemoryStore, toys: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("genwright.cli.samples.registry", lambda: toys)
+    assert main(["samples", "list", "--domain", "rounds"]) == 1
+    assert capsys.readouterr() == ("", "No sample was found.\n")
+    for command in (["list"], ["search", "C"], ["export", "-"]):
+        assert main(["samples", *command, "--domain", "round"]) == 2
+        assert "there is no domain named 'round'. Did you mean 'rounds'?" in capsys.readouterr().err
+
+
 def test_a_search_for_nothing_is_a_wrong_call(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["samples", "search"]) == 2
     assert "a search needs a text or an identity; got neither. Example: genwright" in capsys.readouterr().err
@@ -121,3 +135,73 @@ def test_a_sample_is_shown_with_its_origin(store: MemoryStore, capsys: pytest.Ca
 def test_a_sample_that_is_not_there_is_a_wrong_call(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["samples", "show", "LAST/77"]) == 2
     assert "there is no sample named 'LAST/77'" in capsys.readouterr().err
+
+
+def test_samples_are_written_to_a_file(store: MemoryStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.jsonl"
+    assert main(["samples", "export", str(path), "--run", "5f", "--valid"]) == 0
+    assert capsys.readouterr() == ("", f"2 samples written to {path}.\n")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(row["id"], row["checkpoint"]) for row in rows] == [(f"{'5f' * 16}/{i}", "ab" * 32) for i in (0, 2)]
+
+
+def test_an_export_replaces_a_file_only_by_force(
+    store: MemoryStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("mine")
+    assert main(["samples", "export", str(path)]) == 1
+    assert "a.csv exists already. Choose another name, or have it replaced: --force" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+    assert main(["samples", "export", str(path), "--force", "--limit", "1"]) == 0
+    assert path.read_text().startswith("id,item,flaw,canonical,identity,run,")
+    assert "/0,CCO,,CCO,KEY-00000," in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "begin", "lines"), [([], '{"id": "5f5f', 2), (["--format", "csv"], "id,item,flaw", 3)]
+)
+def test_samples_are_written_to_standard_output(
+    store: MemoryStore, options: list[str], begin: str, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["samples", "export", "-", "--text", "C", *options]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(begin)
+    assert (len(out.splitlines()), err) == (lines, "2 samples written.\n")
+
+
+def test_a_format_of_the_domain_goes_to_standard_output_too(
+    store: MemoryStore, toys: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("genwright.exports.registry", lambda: toys)
+    run = make_run(domain="rounds")
+    store.put_run(run)
+    store.put_samples([make_record(run, index, payload=b"abcd", media_type="text/plain") for index in range(2)])
+    assert main(["samples", "export", "-", "--domain", "rounds", "--format", ".txt"]) == 0
+    assert capsys.readouterr() == (
+        "abcd\nabcd\n",
+        "2 samples written. They come without their origins; .csv and .jsonl tell them.\n",
+    )
+
+
+def test_nothing_to_export_fails_and_leaves_no_file(
+    store: MemoryStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["samples", "export", str(tmp_path / "a.csv"), "--text", "N"]) == 1
+    assert capsys.readouterr() == ("", "No sample was found.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.csv", "--format", ".smi"], "the format of a file is what its name ends in; got a.csv and --format. Leave"),
+        (["a.csv", "--limit", "0"], "0 is not in the range 1<=x<="),
+        (["a.csv", "--run", "77"], "there is no run named '77'"),
+    ],
+)
+def test_an_export_that_makes_no_sense_is_a_wrong_call(
+    store: MemoryStore, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["samples", "export", *arguments]) == 2
+    assert message in capsys.readouterr().err

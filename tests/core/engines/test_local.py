@@ -28,9 +28,12 @@ def test_one_worker_draws_what_the_generation_draws(generation: Generation[str])
     assert list(Local().samples(generation, "run", [4, 2, 9])) == list(generation.samples("run", [4, 2, 9]))
 
 
-def test_workers_are_one_or_more() -> None:
-    with pytest.raises(OptionError, match="engine 'local' takes workers of 1 or more; got 0"):
-        Local(workers=0)
+@pytest.mark.parametrize("workers", [0, -1, 1025, 10**20])
+def test_workers_are_one_to_a_thousand(workers: int) -> None:
+    with pytest.raises(
+        OptionError, match=rf"takes workers from 1 to 1,024; got {workers}\. As many as there are cores"
+    ):
+        Local(workers=workers)
 
 
 class Killed(ThreadPoolExecutor):

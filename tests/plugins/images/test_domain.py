@@ -10,6 +10,7 @@ from genwright.errors import ConditionError
 from genwright.testing.domains import check_domain
 from genwright_images.domain import Images
 from genwright_images.gathered import Gathered
+from genwright_images.provenance import is_intact
 from genwright_images.reference import Reference
 
 Pictures = Callable[..., list[Image.Image]]
@@ -21,6 +22,14 @@ DOMAIN = Images()
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_it_keeps_the_contract_of_domains(ending: str, mode: str, pictures: Pictures) -> None:
     assert [c for c in check_domain(DOMAIN, pictures(5, mode=mode), ending=ending) if c.trouble] == []
+
+
+def test_exported_images_name_their_samples(pictures: Pictures, tmp_path: Path) -> None:
+    samples = [(image, {"id": f"5f1c/{place}"}) for place, image in enumerate(pictures(2))]
+    assert DOMAIN.export(samples, tmp_path / "a") is True
+    again = list(DOMAIN.read(tmp_path / "a"))
+    assert [image.info["sample"] for image in again] == ["5f1c/0", "5f1c/1"]
+    assert [is_intact(image) for image in again] == [True, True]
 
 
 def test_equal_pixels_share_spelling_and_identity_whatever_is_said_of_them(pictures: Pictures) -> None:

@@ -43,6 +43,7 @@ def test_what_is_no_molecule_is_read_as_it_stands(tmp_path: Path) -> None:
         'SMILES\n"CCO"\nC\n',
         "CCO\nC\n",
         'note,smiles\n"a, ""b""\nc",CCO\n,C\n',
+        "id,item,flaw\n5f/0,CCO,\n5f/1,C,\n",
     ],
 )
 def test_a_csv_column_is_found(text: str, tmp_path: Path) -> None:
@@ -103,6 +104,63 @@ def test_an_sdf_title_need_not_be_utf_8(tmp_path: Path) -> None:
     write(["CCO"], tmp_path / "good.sdf")
     text = (tmp_path / "good.sdf").read_bytes()
     assert list(read(laid(tmp_path, "a.sdf", b"M\xfcller" + text + text), strict=True)) == ["CCO", "CCO"]
+
+
+def spoilt(tmp_path: Path, number: int, letter: bytes) -> Path:
+    """Write three molecules to an SDF file, with a strange letter at the end of one line of the second."""
+    write(["CCO", "CCN", "CCC"], tmp_path / "good.sdf")
+    lines = (tmp_path / "good.sdf").read_bytes().split(b"\n")
+    assert lines[13] == lines[27] == b"$$$$"
+    lines[14 + number - 1] += letter
+    return laid(tmp_path, "a.sdf", b"\n".join(lines))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 8, 10])
+def test_a_line_with_nul_spoils_the_structure_that_it_is_in(number: int, tmp_path: Path) -> None:
+    """It was once left out, which shifted those below it, and counted again with its record."""
+    path = spoilt(tmp_path, number, b"\0")
+    with pytest.warns(Unreadable) as caught:
+        assert list(read(path)) == ["CCO", "CCC"]
+    told = f"read 2 molecules and passed over 1 lines or records. line {14 + number}: It holds NUL bytes."
+    assert str(caught[0].message) == f"{path}: {told}"
+    with pytest.raises(DataError, match=rf"a\.sdf, line {14 + number}: It holds NUL bytes\. Mend the file"):
+        list(read(path, strict=True))
+
+
+@pytest.mark.parametrize("number", [4, 5, 8, 10])
+def test_a_structure_is_plain_text(number: int, tmp_path: Path) -> None:
+    """Its record alone was named, not the line."""
+    path = spoilt(tmp_path, number, b"\xff")
+    with pytest.warns(Unreadable, match=rf"passed over 1 lines .* line {14 + number}: It is not UTF-8 text\.$"):
+        assert list(read(path)) == ["CCO", "CCC"]
+    with pytest.raises(DataError, match=rf"a\.sdf, line {14 + number}: It is not UTF-8 text\. Mend the file"):
+        list(read(path, strict=True))
+
+
+@pytest.mark.parametrize("number", [11, 12, 13, 14])
+def test_a_line_with_nul_among_data_items_costs_no_molecule(number: int, tmp_path: Path) -> None:
+    """One in the line that ends a record once made the next molecule a part of it, which no one was told."""
+    path = spoilt(tmp_path, number, b"\0")
+    with pytest.warns(Unreadable, match=rf"read 3 molecules .* line {14 + number}: It holds NUL bytes\.$"):
+        assert list(read(path)) == ["CCO", "CCN", "CCC"]
+
+
+@pytest.mark.parametrize("number", [1, 3, 11, 12, 14])
+def test_titles_and_data_items_may_be_in_any_encoding(number: int, tmp_path: Path) -> None:
+    assert list(read(spoilt(tmp_path, number, b"\xff"), strict=True)) == ["CCO", "CCN", "CCC"]
+
+
+@pytest.mark.parametrize("name", ["a.smi", "a.csv"])
+@pytest.mark.parametrize(("bad", "flaw"), [(b"C\0C", "It holds NUL bytes"), (b"C\xff", "It is not UTF-8 text")])
+def test_a_line_of_strange_bytes_is_named_counted_and_passed_over(
+    name: str, bad: bytes, flaw: str, tmp_path: Path
+) -> None:
+    path = laid(tmp_path, name, b"smiles\nCCO\n" + bad + b"\nCC\n" + bad + b"\n")
+    told = rf"read 2 molecules and passed over 2 lines or records\. line 3: {flaw}\. line 5: {flaw}\.$"
+    with pytest.warns(Unreadable, match=told):
+        assert list(read(path)) == ["CCO", "CC"]
+    with pytest.raises(DataError, match=rf"{name}, line 3: {flaw}\. Mend the file, or read it without strict\.$"):
+        list(read(path, strict=True))
 
 
 def test_a_csv_row_of_another_width_is_named(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rdkit import Chem
 
 from genwright.errors import DataError
 from genwright_molecules.domain import MoleculesDomain
 from genwright_molecules.readers import read
-from genwright_molecules.writers import write
+from genwright_molecules.writers import export, write
 
 DOMAIN = MoleculesDomain()
 
@@ -22,6 +23,29 @@ def test_a_table_keeps_any_text(tmp_path: Path) -> None:
     items = ['a,"b"', "", "C\nC", "é"]
     write(items, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == 'smiles\n"a,""b"""\n""\n"C\nC"\né\n'
+
+
+KNOWN = {"id": "5f1c/17", "item": "OCC", "run": "5f1c", "seed": "7", "checkpoint": "ab" * 32, "flaw": "one\n\ntwo"}
+
+
+def test_a_smi_file_names_each_molecule_by_its_sample(tmp_path: Path) -> None:
+    assert export([("OCC", KNOWN), ("C", {})], tmp_path / "a.smi") is True
+    assert (tmp_path / "a.smi").read_text() == "OCC\t5f1c/17\nC\n"
+    assert list(read(tmp_path / "a.smi")) == ["OCC", "C"]
+
+
+def test_an_sdf_record_tells_all_that_is_known_of_its_molecule(tmp_path: Path) -> None:
+    assert export([("OCC", KNOWN), ("C", {})], tmp_path / "a.sdf") is True
+    first, second = Chem.SDMolSupplier(str(tmp_path / "a.sdf"))
+    told = {name: text for name, text in KNOWN.items() if name != "item"} | {"SMILES": "OCC", "flaw": "one two"}
+    assert first.GetPropsAsDict() | {"seed": "7"} == told
+    assert (first.GetProp("_Name"), second.GetProp("_Name")) == ("5f1c/17", "")
+    assert list(read(tmp_path / "a.sdf", strict=True)) == ["CCO", "C"]
+
+
+def test_a_table_of_molecules_has_no_room_for_origins(tmp_path: Path) -> None:
+    assert export([("OCC", KNOWN)], tmp_path / "a.csv") is False
+    assert (tmp_path / "a.csv").read_text() == "smiles\nOCC\n"
 
 
 def test_structures_keep_their_stereo_marks(nci: list[str], tmp_path: Path) -> None:

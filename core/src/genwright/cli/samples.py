@@ -1,11 +1,15 @@
-"""`genwright samples`: list, show and search what was generated."""
+"""`genwright samples`: list, show, search and export what was generated."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,7 +18,9 @@ from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError
-from genwright.store import Record, is_text
+from genwright.exports import TABLES, Export, export, origins, write_table
+from genwright.registry import registry
+from genwright.store import Record, Store, is_text
 
 __all__ = ["samples"]
 
@@ -27,8 +33,9 @@ def _filters(command: Command) -> Command:
     """Give a command the options that say which samples."""
     options = (
         click.option("--run", metavar="ID", help="Only those of this run; a prefix of its id, or LAST."),
+        click.option("--domain", metavar="NAME", help="Only those of this domain."),
+        click.option("--identity", metavar="KEY", help="Only those with this identity, such as an InChIKey."),
         click.option("--valid/--invalid", default=None, help="Only those without a flaw, or with one."),
-        limit_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -37,34 +44,35 @@ def _filters(command: Command) -> Command:
 
 @click.group()
 def samples() -> None:
-    """List, show and search recorded samples."""
+    """List, show, search and export recorded samples."""
 
 
 @samples.command("list")
 @_filters
+@limit_option
 @store_option
 @json_option
-def list_samples(run: str | None, valid: bool | None, limit: int, where: str | None, as_json: bool) -> int:
+def list_samples(domain: str | None, limit: int, where: str | None, as_json: bool, **filters: Any) -> int:
     """List samples, those of the newest run first; with --json, one object a line."""
     with opened(where) as store:
-        found = store.samples(run=run, valid=valid, limit=limit + 1 if limit else None)
-        return _print(found, limit, as_json)
+        found = store.samples(domain=domain, limit=limit + 1 if limit else None, **filters)
+        return _print(found, limit, as_json, domain)
 
 
 @samples.command()
 @click.argument("text", required=False)
-@click.option("--identity", metavar="KEY", help="Only those with this identity, such as an InChIKey.")
 @_filters
+@limit_option
 @store_option
 @json_option
 def search(
     text: str | None,
     identity: str | None,
-    run: str | None,
-    valid: bool | None,
+    domain: str | None,
     limit: int,
     where: str | None,
     as_json: bool,
+    **filters: Any,
 ) -> int:
     """Find samples that hold TEXT in their canonical spelling or their own, or that have an identity."""
     if text is None and identity is None:
@@ -73,8 +81,50 @@ def search(
         )
     with opened(where) as store:
         more = limit + 1 if limit else None
-        found = store.samples(run=run, text=text, identity=identity, valid=valid, limit=more)
-        return _print(found, limit, as_json)
+        found = store.samples(text=text, identity=identity, domain=domain, limit=more, **filters)
+        return _print(found, limit, as_json, domain)
+
+
+@samples.command("export")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--text", help="Only those that hold this in their canonical spelling or their own.")
+@_filters
+@click.option("--limit", type=click.IntRange(1, sys.maxsize), help="How many at most; all if not given.")
+@click.option("--format", "format", metavar="ENDING", help="What FILE would end in, where it is -; .jsonl by default.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@store_option
+def export_samples(file: Path, format: str | None, force: bool, where: str | None, **filters: Any) -> int:
+    """Write samples to FILE, each with its run, index, seed and model; - is standard output.
+
+    FILE ends in .csv or .jsonl, each also with .gz or .xz, or in what its domain writes, such as .smi or .sdf for
+    molecules. It is written whole or not at all.
+    """
+    to_stdout = str(file) == "-"
+    if format is not None and not to_stdout:
+        raise UsageError(f"the format of a file is what its name ends in; got {file} and --format. Leave one out.")
+    with opened(where) as store:
+        if to_stdout:
+            done = _print_export(store, f".{(format or 'jsonl').lstrip('.')}", filters)
+        else:
+            done = export(file, store=store, force=force, **filters)
+    if not done.samples:
+        return _nothing(filters["domain"])
+    hint = "" if done.has_origins else " They come without their origins; .csv and .jsonl tell them."
+    say(f"{done.samples:,} samples written{'' if to_stdout else f' to {file}'}.{hint}")
+    return 0
+
+
+def _print_export(store: Store, ending: str, filters: Mapping[str, Any]) -> Export:
+    """Write samples to standard output: tables as they are read, other formats, which need a file, by way of one."""
+    if ending in TABLES:
+        return write_table(origins(store, **filters), sys.stdout, ending)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"samples{ending}")
+        done = export(path, store=store, **filters)
+        if path.is_file():
+            with path.open("rb") as stream:
+                shutil.copyfileobj(stream, sys.stdout.buffer)
+    return done
 
 
 @samples.command()
@@ -117,7 +167,7 @@ def to_json(record: Record) -> dict[str, Any]:
     }
 
 
-def _print(found: Iterable[Record], limit: int, as_json: bool) -> int:
+def _print(found: Iterable[Record], limit: int, as_json: bool, domain: str | None) -> int:
     """Print the samples up to the limit, say whether there are more, and return the exit code."""
     records = iter(found)
     shown, last = islice(records, limit or None), None
@@ -130,9 +180,15 @@ def _print(found: Iterable[Record], limit: int, as_json: bool) -> int:
         last = page[-1] if page else None
     if next(records, None) is not None:
         say(f"There are more than these {limit}; --limit 0 lists all.")
-    if last is None:
-        say("No sample was found.")
-    return 1 if last is None else 0
+    return _nothing(domain) if last is None else 0
+
+
+def _nothing(domain: str | None) -> int:
+    """Say that no sample was found, and return the exit code. Raises UnknownName if there is no such domain either."""
+    if domain is not None:
+        registry().get("domain", domain)
+    say("No sample was found.")
+    return 1
 
 
 def _item(record: Record) -> str:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, final
 
-from genwright.errors import GenwrightError, OptionError, UsageError
+from genwright.errors import GenwrightError, OptionError, UsageError, shown
 from genwright.generation import Generation
 from genwright.model import Model
 from genwright.recipe import Component
@@ -20,6 +20,7 @@ from genwright.samples import Sample
 __all__ = ["Local"]
 
 _CHUNK = 1024
+_MOST_WORKERS = 1024
 
 
 @final
@@ -30,8 +31,11 @@ class Local:
     """
 
     def __init__(self, *, workers: int = 1) -> None:
-        if workers < 1:
-            raise OptionError(f"engine 'local' takes workers of 1 or more; got {workers}.")
+        if not 1 <= workers <= _MOST_WORKERS:
+            raise OptionError(
+                f"engine 'local' takes workers from 1 to {_MOST_WORKERS:,}; got {shown(workers)}. "
+                "As many as there are cores are enough."
+            )
         self.workers = workers
 
     def samples(self, generation: Generation[Any], run: str, indices: Sequence[int]) -> Iterator[Sample[Any]]:

@@ -104,12 +104,18 @@ def _written(ending: str) -> Callable[[Domain[Item], Sequence[Item]], None]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"items{ending}")
             domain.write(items, path)
-            again = list(domain.read(path, strict=True))
-        require(len(again) == len(items), f"{len(items)} items were written, {len(again)} read")
-        for one, other in zip(items, again, strict=True):
-            require(domain.canonical(one) == domain.canonical(other), f"{one!r} was written, {other!r} read")
+            _same(domain, items, list(domain.read(path, strict=True)))
+            path = Path(folder, f"exported{ending}")
+            domain.export(((item, {"id": f"{'5f' * 16}/{place}"}) for place, item in enumerate(items)), path)
+            _same(domain, items, list(domain.read(path, strict=True)))
 
     return fact
+
+
+def _same(domain: Domain[Item], items: Sequence[Item], again: Sequence[Item]) -> None:
+    require(len(again) == len(items), f"{len(items)} items were written, {len(again)} read")
+    for one, other in zip(items, again, strict=True):
+        require(domain.canonical(one) == domain.canonical(other), f"{one!r} was written, {other!r} read")
 
 
 _FACTS: Mapping[str, Callable[..., None]] = {

@@ -88,7 +88,12 @@ class StoreTests:
         return run
 
     def test_a_run_comes_back_as_it_was_put(self, store: Store) -> None:
-        run = make_run(parent=new_run_id(), seed=2**64 - 1, config={"a": [1, 2.5, None, True], "ä": {"b": "日本"}})
+        run = make_run(
+            parent=new_run_id(),
+            seed=2**64 - 1,
+            planned=2**63 - 1,
+            config={"a": [1, 2.5, None, True], "ä": {"b": "日本"}},
+        )
         store.put_run(run)
         assert store.run(run.id) == run
 
@@ -321,6 +326,16 @@ class StoreTests:
         assert [record.id for record in store.samples(identity="KEY-00000")] == ids
         assert [record.id for record in store.samples(identity="KEY-00000", run=run.id, limit=1)] == [ids[1]]
         assert list(store.samples(identity="KEY")) == []
+
+    def test_samples_are_found_by_the_domain_of_their_run(self, store: Store, run: Run) -> None:
+        other = make_run(domain="images")
+        store.put_run(other)
+        store.put_samples([make_record(run, 0), make_record(run, 1)])
+        store.put_samples([make_record(other, 0)])
+        assert [record.id for record in store.samples(domain="molecules")] == [f"{run.id}/0", f"{run.id}/1"]
+        assert [record.id for record in store.samples(domain="images", identity="KEY-00000")] == [f"{other.id}/0"]
+        assert list(store.samples(domain="images", run=run.id)) == []
+        assert list(store.samples(domain="\udcff")) == []
 
     def test_samples_are_found_by_a_part_of_their_text(self, store: Store, run: Run) -> None:
         records = [

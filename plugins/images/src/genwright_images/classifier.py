@@ -62,7 +62,7 @@ class Classifier:
         return {"classes": names, **{name: weight.numpy() for name, weight in self._weights.items()}}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, ndarray[Any, Any]]) -> Classifier:
+    def of_arrays(cls, arrays: Mapping[str, ndarray]) -> Classifier:
         """Return what `to_arrays` gave."""
         weights = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"}
         return cls(bytes(arrays["classes"]).decode().split("\n"), weights)

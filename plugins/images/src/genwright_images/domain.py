@@ -13,6 +13,7 @@ from PIL import Image
 from genwright.domain import Domain, Label, Offer, Text
 from genwright.errors import ConditionError
 from genwright_images import image, png, readers, writers
+from genwright_images.provenance import signed
 
 __all__ = ["Images"]
 
@@ -39,6 +40,11 @@ class Images(Domain[Image.Image]):
     def write(self, items: Iterable[Image.Image], path: Path) -> None:
         """Write images as PNG to a new .png, .zip or folder; see `writers.write`."""
         writers.write(items, Path(path))
+
+    def export(self, samples: Iterable[tuple[Image.Image, Mapping[str, str]]], path: Path) -> bool:
+        """Write images as `write` does, each signed with the id of its sample; see `provenance.signed`."""
+        self.write((signed(item, sample=known["id"]) for item, known in samples), path)
+        return True
 
     def check(self, item: Image.Image) -> str | None:
         """Return why an image is of another mode, empty, too large or all one colour, or None if it is none of this."""

@@ -47,6 +47,10 @@ class MoleculesDomain(Domain[str]):
         """Write SMILES to a new .smi, .csv or .sdf file; see `writers.write`."""
         writers.write(items, Path(path))
 
+    def export(self, samples: Iterable[tuple[str, Mapping[str, str]]], path: Path) -> bool:
+        """Write SMILES with the origin of each as far as .smi and .sdf have room for it; see `writers.export`."""
+        return writers.export(samples, Path(path))
+
     def check(self, item: str) -> str | None:
         """Return what keeps RDKit from reading a SMILES, with the position or atom, or None if it reads it."""
         return molecule.flaw(item)

@@ -26,7 +26,9 @@ _COMPRESSIONS = ("", ".gz", ".xz")
 
 _LONGEST_LINE = 1 << 20
 _LONGEST_RECORD = 100_000
+_TITLE = 3
 _NAMED = 3
+_COLUMNS = ("smiles", "item")
 
 
 class Unreadable(UserWarning):
@@ -35,7 +37,7 @@ class Unreadable(UserWarning):
 
 @dataclass(frozen=True, kw_only=True)
 class _Line:
-    """A line of a file, without its end; `flaw` says why it has no text."""
+    """A line of a file, without its end; one with a flaw is not read."""
 
     number: int
     text: str = ""
@@ -98,7 +100,7 @@ def read(path: Path, strict: bool = False) -> Iterator[str]:
     format, compression = split_name(path)
     tally = _Tally(path=path, strict=strict)
     with closing(_open(path, compression)) as stream:
-        # Titles in SDF files are often in Latin-1; nothing else there is more than ASCII.
+        # Titles in SDF files are often in Latin-1.
         lines = _lines(stream, path, errors="replace" if format == ".sdf" else "strict")
         for smiles in _PARSERS[format](lines, tally):
             tally.read += 1
@@ -169,7 +171,7 @@ def _text(data: bytes, number: int, errors: str) -> _Line:
     except UnicodeDecodeError:
         return _Line(number=number, flaw="It is not UTF-8 text.")
     if "\0" in text:
-        return _Line(number=number, flaw="It holds NUL bytes.")
+        return _Line(number=number, text=text, flaw="It holds NUL bytes.")
     return _Line(number=number, text=text)
 
 
@@ -200,7 +202,10 @@ def _spelled(text: str, number: int, tally: _Tally, *, lines: int = 1) -> Iterat
 
 
 def _read_csv(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
-    """Yield the column named smiles, in any case; or the only column, where a heading is told by that name."""
+    """Yield the column named smiles, in any case; or the only column, where a heading is told by that name.
+
+    A table of samples that was exported has it under the name item.
+    """
     taken: list[int] = []
     rows = csv.reader(_noted(_texts(lines, tally), taken))
     column: int | None = None
@@ -210,7 +215,7 @@ def _read_csv(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
             continue
         if column is None:
             column, width = _smiles_column(row, tally.path), len(row)
-            if row[column].strip().lower() == "smiles":
+            if row[column].strip().lower() in _COLUMNS:
                 continue
         if len(row) == width:
             yield from _spelled(row[column].strip(), taken[0], tally, lines=len(taken))
@@ -237,8 +242,9 @@ def _next_row(rows: Iterator[list[str]], tally: _Tally, taken: list[int]) -> lis
 
 def _smiles_column(heading: list[str], path: Path) -> int:
     names = [name.strip().lower() for name in heading]
-    if "smiles" in names:
-        return names.index("smiles")
+    for name in _COLUMNS:
+        if name in names:
+            return names.index(name)
     if len(names) == 1:
         _check_separator(names[0], path)
         return 0
@@ -254,29 +260,59 @@ def _check_separator(heading: str, path: Path) -> None:
             raise DataError(f"{path} has columns separated by {name}; wanted are commas. Write it anew with commas.")
 
 
+@dataclass(kw_only=True)
+class _Record:
+    """A record of an SDF file: three lines of title, the structure, then data items.
+
+    start:      the number of its first line
+    is_sound:   whether title and structure have no line with a flaw
+    is_in_data: whether the structure has ended
+    """
+
+    start: int
+    lines: list[str] = field(default_factory=list)
+    is_sound: bool = True
+    is_in_data: bool = False
+
+    def flaw(self, line: _Line) -> str | None:
+        """Return the flaw of the next line: titles and data items are often in Latin-1, a structure is not."""
+        in_structure = len(self.lines) >= _TITLE and not self.is_in_data
+        return "It is not UTF-8 text." if line.flaw is None and in_structure and "\ufffd" in line.text else line.flaw
+
+    def add(self, line: _Line, flaw: str | None) -> None:
+        """Take a line; what has a flaw spoils a structure and no data item."""
+        self.is_sound &= flaw is None or self.is_in_data
+        self.is_in_data |= line.text.startswith("M  END")
+        if len(self.lines) < _LONGEST_RECORD:
+            self.lines.append(line.text)
+
+
 def _read_sdf(lines: Iterator[_Line], tally: _Tally) -> Iterator[str]:
     """Yield the SMILES of each record's structure."""
-    for number, block in _records(lines, tally):
+    for record in _records(lines, tally):
         with BlockLogs():
-            molecule = Chem.MolFromMolBlock(block)
+            molecule = Chem.MolFromMolBlock("\n".join(record.lines))
         if molecule is not None and molecule.GetNumAtoms():
             yield Chem.MolToSmiles(molecule)
         else:
-            tally.refuse(number, "The record that starts there holds no molecule that RDKit can read.")
+            tally.refuse(record.start, "The record that starts there holds no molecule that RDKit can read.")
 
 
-def _records(lines: Iterator[_Line], tally: _Tally) -> Iterator[tuple[int, str]]:
-    """Yield the records of an SDF file and the line that each starts in."""
-    record: list[str] = []
-    start = 1
-    for line in _texts(lines, tally):
-        if line.text.startswith("$$$$"):
-            yield start, "\n".join(record)
-            record, start = [], line.number + 1
-        elif len(record) < _LONGEST_RECORD:
-            record.append(line.text)
-    if any(text.strip() for text in record):
-        yield start, "\n".join(record)
+def _records(lines: Iterator[_Line], tally: _Tally) -> Iterator[_Record]:
+    """Yield the sound records of an SDF file; of the others, the lines that spoil them are refused."""
+    record = _Record(start=1)
+    for line in lines:
+        flaw = record.flaw(line)
+        if flaw is not None:
+            tally.refuse(line.number, flaw)
+        if not line.text.startswith("$$$$"):
+            record.add(line, flaw)
+            continue
+        if record.is_sound:
+            yield record
+        record = _Record(start=line.number + 1)
+    if record.is_sound and any(text.strip() for text in record.lines):
+        yield record
 
 
 _PARSERS: dict[str, Callable[[Iterator[_Line], _Tally], Iterator[str]]] = {

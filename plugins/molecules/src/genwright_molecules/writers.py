@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import lzma
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO, TextIO, cast
 
@@ -19,7 +19,9 @@ from genwright_molecules.molecule import flaw, parse
 from genwright_molecules.readers import split_name
 from genwright_molecules.vocabulary import quote
 
-__all__ = ["write"]
+__all__ = ["export", "write"]
+
+_Molecule = tuple[str, Mapping[str, str]]
 
 
 def write(items: Iterable[str], path: Path) -> None:
@@ -29,13 +31,24 @@ def write(items: Iterable[str], path: Path) -> None:
 
     Raises DataError for an unknown ending, a file that exists, or an item that the format cannot hold; nothing is left.
     """
+    export(((item, {}) for item in items), path)
+
+
+def export(samples: Iterable[_Molecule], path: Path) -> bool:
+    """Write SMILES as `write` does, and return whether the file tells what is known of each beside it.
+
+    .smi names each by the "id" that is known of it; .sdf has all as data items; .csv has room for none.
+
+    Raises DataError for an unknown ending, a file that exists, or an item that the format cannot hold; nothing is left.
+    """
     format, compression = split_name(path)
     with (
         new_file(path) as raw,
         _compress(raw, compression) as stream,
         io.TextIOWrapper(stream, "utf-8", newline="\n") as text,
     ):
-        _WRITERS[format](items, text)
+        _WRITERS[format](samples, text)
+    return format != ".csv"
 
 
 def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
@@ -45,26 +58,26 @@ def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
     return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
 
 
-def _write_smi(items: Iterable[str], stream: TextIO) -> None:
-    for item in items:
+def _write_smi(samples: Iterable[_Molecule], stream: TextIO) -> None:
+    for item, known in samples:
         if not item or not item.isascii() or any(c.isspace() or not c.isprintable() for c in item):
             raise DataError(
                 f"a .smi file holds one SMILES a line; got {quote(item)}. Write a .csv file, or leave it out."
             )
-        stream.write(f"{item}\n")
+        stream.write(f"{item}\t{known['id']}\n" if "id" in known else f"{item}\n")
 
 
-def _write_csv(items: Iterable[str], stream: TextIO) -> None:
+def _write_csv(samples: Iterable[_Molecule], stream: TextIO) -> None:
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(["smiles"])
-    for item in items:
+    for item, _ in samples:
         if any("\ud800" <= c <= "\udfff" for c in item):
             raise DataError(f"a .csv file holds text in UTF-8; got {quote(item)}, a lone surrogate. Leave it out.")
         rows.writerow([item])
 
 
-def _write_sdf(items: Iterable[str], stream: TextIO) -> None:
-    for item in items:
+def _write_sdf(samples: Iterable[_Molecule], stream: TextIO) -> None:
+    for item, known in samples:
         molecule = parse(item)
         if molecule is None:
             raise DataError(
@@ -73,10 +86,14 @@ def _write_sdf(items: Iterable[str], stream: TextIO) -> None:
             )
         flat = Chem.Mol(molecule)
         rdDepictor.Compute2DCoords(flat)
-        stream.write(f"{Chem.MolToMolBlock(flat)}>  <SMILES>\n{item}\n\n$$$$\n")
+        flat.SetProp("_Name", known.get("id", ""))
+        # An empty line ends a data item.
+        data = {"SMILES": item} | {name: " ".join(text.split()) for name, text in known.items() if name != "item"}
+        fields = "".join(f">  <{name}>\n{text}\n\n" for name, text in data.items() if text)
+        stream.write(f"{Chem.MolToMolBlock(flat)}{fields}$$$$\n")
 
 
-_WRITERS: dict[str, Callable[[Iterable[str], TextIO], None]] = {
+_WRITERS: dict[str, Callable[[Iterable[_Molecule], TextIO], None]] = {
     ".smi": _write_smi,
     ".csv": _write_csv,
     ".sdf": _write_sdf,
