@@ -9,11 +9,10 @@ score     Items → Encoder.encode → Family.log_likelihood → Likelihoods
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
 from genwright.errors import OptionError, shown
@@ -47,9 +46,6 @@ __all__ = [
     "stream",
     "train",
 ]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Where = str | Store | Literal[False] | None
 
@@ -151,21 +147,34 @@ def _generation(
     )
 
 
-def _called_as(model: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Return what gives a function the parameters of another, to which it hands them on."""
-
-    def named(function: Callable[..., R]) -> Callable[P, R]:
-        returned = inspect.signature(function).return_annotation
-        function.__signature__ = inspect.signature(model).replace(return_annotation=returned)  # type: ignore[attr-defined]
-        return function
-
-    return named
-
-
-@_called_as(stream)
-def generate(*arguments: Any, **options: Any) -> Samples[Any]:
+def generate(
+    model: str | Path | Model[Any],
+    n: int,
+    *,
+    seed: int | None = None,
+    where: Mapping[str, Any] | None = None,
+    sampler: str | Component | None = None,
+    store: Where = None,
+    reviewers: Sequence[str] = (),
+    engine: str | Component = "local",
+    batch_size: int = 1000,
+    rows: int = ROWS,
+    device: str | None = None,
+) -> Samples[Any]:
     """Return n samples of a model, recorded. See `stream` for the options."""
-    *others, last = stream(*arguments, **options)
+    *others, last = stream(
+        model,
+        n,
+        seed=seed,
+        where=where,
+        sampler=sampler,
+        store=store,
+        reviewers=reviewers,
+        engine=engine,
+        batch_size=batch_size,
+        rows=rows,
+        device=device,
+    )
     samples = [sample for batch in (*others, last) for sample in batch]
     return Samples(samples, run=last.run, domain=last.domain, store=last.store)
 
