@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from genwright.datasets import digest, fetch, find, locate
+from genwright.datasets import digest, fetch, find, locate, still_there
 from genwright.errors import DataError, UnknownName
 from genwright.folders import cache_folder
 from genwright.specs import DatasetSpec
@@ -219,3 +219,25 @@ def test_an_address_that_cannot_be_reached_says_what_to_do(site_url: str, cache:
 def test_a_data_set_without_an_address_says_where_to_put_it() -> None:
     with pytest.raises(DataError, match=rf"is at no known address\. Put a file with SHA-256 {SHA256} into a folder"):
         fetch(dataset(""))
+
+
+def test_data_that_a_digest_names_are_found_again_while_they_are_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_bytes(CONTENT)
+    assert still_there(str(file), SHA256) == file
+    assert still_there(str(file), "0" * 64) is None
+    assert still_there(str(tmp_path / "gone.txt"), SHA256) is None
+    assert still_there("x" * 300, SHA256) is None
+
+
+def test_a_named_data_set_is_found_again_without_fetching_it(
+    claves: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert still_there("claves", SHA256) is None
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "any.txt").write_bytes(CONTENT)
+    monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", str(tmp_path / "mirror"))
+    assert still_there("claves", SHA256) == tmp_path / "mirror" / "any.txt"
+    assert still_there("claves", "0" * 64) is None
+    monkeypatch.setenv("GENWRIGHT_DATA_MIRROR", str(tmp_path / "nowhere"))
+    assert still_there("claves", SHA256) is None

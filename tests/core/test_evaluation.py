@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from genwright.registry import Registry
 from genwright.samples import Samples
 from genwright.specs import DatasetSpec, MetricSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import ROUNDS, toy_registry
+from genwright.testing.toys import ROUNDS, toy_recipe, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -137,3 +137,65 @@ def test_a_malformed_item_of_the_reference_ends_a_strict_evaluation(recorded: Sa
         recorded.report(reference=path, strict=True)
     with pytest.warns(UserWarning, match=r"mixed\.txt, line 2 was passed over"):
         recorded.report(reference=path)
+
+
+# ---- what the model was trained on
+
+
+def newness(samples: Sequence[str], reference: Sequence[str] | None) -> Value | None:
+    """Return how many samples are not in the reference."""
+    return None if reference is None else Value(value=float(len(set(samples) - set(reference))), count=len(samples))
+
+
+NEWNESS = MetricSpec(name="newness", target=f"{__name__}:newness", summary="", domain="rounds", against="training")
+
+
+@pytest.fixture
+def learned(tmp_path: Path, rounds_file: Path, use_registry: UseRegistry) -> Samples[str]:
+    """Samples of a model that was trained on `tmp_path / "data.txt"` alone, and kept in `tmp_path / "model"`."""
+    use_registry(toy_registry(NEWNESS))
+    data = tmp_path / "data.txt"
+    data.write_text(rounds_file.read_text())
+    recipe = toy_recipe(data, steps=1, backbone=gw.use("transformer", width=32, depth=1, heads=2))
+    model = gw.train(recipe, name="rounds/one", folder=tmp_path / "model", store=False, device="cpu")
+    return gw.generate(model, 20, seed=1, store=MemoryStore())
+
+
+def test_what_is_new_is_so_beside_what_the_model_was_trained_on(learned: Samples[str], tmp_path: Path) -> None:
+    """Novelty was once counted against whatever reference was given."""
+    samples, data = learned, tmp_path / "data.txt"
+    expected = float(len(set(samples.items) - set(ROUNDS)))
+    report = samples.report(reference=["ab", "bc"])
+    assert (report["newness"].value, report["variety"].count) == (expected, 20)
+    assert report.remarks == {"newness": f"compared with {data}, which the model was trained on."}
+    assert "variety" in report.baseline
+    assert "newness" not in report.baseline
+    assert isinstance(samples.store, MemoryStore)
+    details = {score.metric: score.detail for score in samples.store.scores(samples.run.id)}
+    assert (details["newness"], details["variety"]) == (report.remarks["newness"], "reference 2 items")
+    assert samples.report()["newness"].value == expected
+    assert "newness" not in samples.report(metrics=["soundness"])
+
+
+@pytest.mark.parametrize("change", ["removed", "changed"])
+def test_where_the_training_data_are_gone_the_report_says_what_it_compared_with(
+    change: str, learned: Samples[str], tmp_path: Path
+) -> None:
+    samples, data = learned, tmp_path / "data.txt"
+    data.unlink() if change == "removed" else data.write_text("ab\n")
+    report = samples.report(reference=["ab", "bc"])
+    assert report["newness"].value == len(set(samples.items) - {"ab", "bc"})
+    assert report.remarks == {
+        "newness": f"compared with the reference, 2 items, since {data}, which the model was trained on, is not here."
+    }
+    assert "newness" in report.baseline
+    assert "newness" not in samples.report()
+
+
+def test_of_items_alone_and_of_a_model_that_is_gone_nothing_tells_the_training_data(
+    learned: Samples[str], tmp_path: Path
+) -> None:
+    remark = {"newness": "compared with the reference, 2 items, since nothing tells the model."}
+    assert gw.evaluate(["ab"], domain="rounds", reference=["ab", "bc"]).remarks == remark
+    (tmp_path / "model").rename(tmp_path / "elsewhere")
+    assert learned.report(reference=["ab", "bc"]).remarks == remark

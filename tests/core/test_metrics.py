@@ -32,6 +32,16 @@ def test_a_report_without_a_baseline_has_no_column_for_it() -> None:
     assert str(Report(title="1 sample", values={"valid": Value(value=1.0)})) == "       1 sample\nvalid  1"
 
 
+def test_a_report_says_what_was_compared_with() -> None:
+    report = Report(
+        title="1 sample",
+        values={"new": Value(value=1.0)},
+        reference="known",
+        remarks={"new": "compared with more."},
+    )
+    assert str(report).split("\n")[2:] == ["The reference is known.", "new: compared with more."]
+
+
 def test_a_report_is_plain_data() -> None:
     assert REPORT.to_json() == {
         "valid": {"value": 0.9, "error": None, "count": 10},

@@ -43,11 +43,16 @@ class Metric(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A table of metrics: of the samples, and of the reference itself where that says something."""
+    """A table of metrics: of the samples, and of the reference itself where that says something.
+
+    reference: what metrics were compared with; "" for nothing
+    remarks:   by metric, what it was compared with, where that is to be the data that the model was trained on
+    """
 
     title: str
     values: Mapping[str, Value]
     reference: str = ""
+    remarks: Mapping[str, str] = field(default_factory=dict)
     baseline: Mapping[str, Value] = field(default_factory=dict)
 
     def __getitem__(self, metric: str) -> Value:
@@ -68,4 +73,7 @@ class Report:
         head = ("", self.title, f"reference {self.reference}" if self.baseline else "")
         table = [head, *self.rows()]
         widths = [max(len(row[column]) for row in table) for column in range(3)]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table)
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
+        if self.reference and not self.baseline:
+            lines.append(f"The reference is {self.reference}.")
+        return "\n".join((*lines, *(f"{metric}: {remark}" for metric, remark in self.remarks.items())))

@@ -143,10 +143,15 @@ class SamplerSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
-    """A number computed from samples of `domain` ("*" for any), perhaps against a reference."""
+    """A number computed from samples of `domain` ("*" for any), perhaps against a reference.
+
+    against: what it is given as the reference: the one that is asked for, or the data that the samples' model was
+             trained on, and only where these are not at hand the one that is asked for
+    """
 
     kind = "metric"
     domain: str
+    against: Literal["reference", "training"] = "reference"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Mapping[str, Any]]
 
     def evaluate(samples: Any, **options: Any) -> Report:
         calls.append((samples, options))
-        return Report(title="a few samples", values={"novelty": Value(value=0.5, error=0.1, count=2)})
+        values = {"novelty": Value(value=0.5, error=0.1, count=2)}
+        return Report(title="a few samples", values=values, remarks={"novelty": "compared with x."})
 
     monkeypatch.setattr("genwright.api.evaluate", evaluate)
     return calls
@@ -61,7 +62,8 @@ def test_a_report_is_json_where_that_was_asked(rhythms: Path, asked: Asked, caps
     file.write_text("x..x\nx.x.\n")
     assert main(["evaluate", str(file), "--domain", "rhythms", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown == {"reference": None, "metrics": {"novelty": {"value": 0.5, "error": 0.1, "count": 2}}}
+    metrics = {"novelty": {"value": 0.5, "error": 0.1, "count": 2}}
+    assert shown == {"reference": None, "remarks": {"novelty": "compared with x."}, "metrics": metrics}
     assert asked[0] == (
         ["x..x", "x.x."],
         {"domain": "rhythms", "reference": None, "metrics": None, "baseline": True, "strict": False, "store": None},
@@ -119,3 +121,14 @@ def test_a_metric_that_needs_a_reference_is_told_so(
         "",
         "None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE.\n",
     )
+
+
+def test_a_domain_without_metrics_is_told_so(
+    rhythms: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    """A reference was once asked for although one was given."""
+    file = tmp_path / "mine.txt"
+    file.write_text("x..x\n")
+    monkeypatch.setattr("genwright.api.evaluate", lambda *_, **__: Report(title="1 sample", values={}))
+    assert main(["evaluate", str(file), "--reference", "rhythms"]) == 1
+    assert capsys.readouterr().err.startswith("No metric says anything of these items; their domain has none.")

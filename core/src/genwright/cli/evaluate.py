@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+_NO_REFERENCE = "None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE."
+_NO_METRIC = "No metric says anything of these items; their domain has none. See genwright plugins list."
+
 
 @click.command()
 @click.argument("source", metavar="RUN_OR_FILE")
@@ -63,10 +66,11 @@ def evaluate(
         store=where,
     )
     if not report.values:
-        say("None of the metrics can be computed without a reference. Name one: --reference NAME_OR_FILE.")
+        say(_NO_METRIC if reference else _NO_REFERENCE)
         return 1
     if as_json:
-        print_json({"reference": report.reference or None, "metrics": report.to_json()})
+        facts = {"reference": report.reference or None, "remarks": report.remarks, "metrics": report.to_json()}
+        print_json(facts)
     else:
         click.echo(report)
     return 0

@@ -78,7 +78,7 @@ class Unique:
 def novel(samples: Molecules, reference: Reference | None) -> Value | None:
     """Return the fraction of distinct valid samples that are not in the reference.
 
-    It is MOSES's novelty only where the reference is the training set; against a test set it says little.
+    Its spec asks for the training set as the reference, with which it is MOSES's novelty; another says little.
     """
     if reference is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 from genwright.hooks import hookimpl
 from genwright.specs import (
@@ -77,7 +78,12 @@ def register_metrics() -> list[MetricSpec]:
         _metric("validity", "valid", "The fraction that RDKit reads as molecules."),
         _metric("unique-1k", "unique_1k", "The fraction of distinct molecules among the first 1,000 valid ones."),
         _metric("unique-10k", "unique_10k", "The fraction of distinct molecules among the first 10,000 valid ones."),
-        _metric("novelty", "novel", "The fraction of distinct valid molecules that are not in the reference."),
+        _metric(
+            "novelty",
+            "novel",
+            "The fraction of distinct valid molecules that the model was not trained on.",
+            against="training",
+        ),
         _metric("diversity", "internal_diversity", "IntDiv: one minus the mean similarity of all pairs."),
         _metric("diversity-2", "internal_diversity_2", "IntDiv2: the same by root mean square similarities."),
         _metric("filters", "filters", "The fraction that passes MOSES's medicinal chemistry filters."),
@@ -94,9 +100,11 @@ def register_metrics() -> list[MetricSpec]:
     ]
 
 
-def _metric(name: str, attribute: str, summary: str) -> MetricSpec:
+def _metric(
+    name: str, attribute: str, summary: str, *, against: Literal["reference", "training"] = "reference"
+) -> MetricSpec:
     target = f"genwright_molecules.metrics:{attribute}"
-    return MetricSpec(name=name, target=target, summary=summary, domain="molecules")
+    return MetricSpec(name=name, target=target, summary=summary, domain="molecules", against=against)
 
 
 @hookimpl
