@@ -27,6 +27,7 @@ def register_encoders() -> Iterable[EncoderSpec]:
         summary="the latents of a trained VAE",
         domain="*",
         space="continuous",
+        lossy=True,
     )
     yield EncoderSpec(
         name="codes",
@@ -34,6 +35,7 @@ def register_encoders() -> Iterable[EncoderSpec]:
         summary="the tokens of a trained VQ-VAE",
         domain="*",
         space="tokens",
+        lossy=True,
     )
 
 

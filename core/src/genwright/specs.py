@@ -102,12 +102,14 @@ class EncoderSpec(Spec):
     """A map between items of `domain` ("*" for any) and tensors of a space.
 
     sampler: the sampler that suits what it encodes, used unless another is asked for; "" for the plainest
+    lossy:   whether what is decoded is near what was encoded, and not the same
     """
 
     kind = "encoder"
     domain: str
     space: Space
     sampler: str = ""
+    lossy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
