@@ -60,7 +60,14 @@ class Broken(nn.Module):
 @pytest.mark.parametrize(
     ("how", "trouble"),
     [
-        ("place", r"a row's place .*: rows \[\d+.* have other bits in places .*sigmoid, silu.*multiples of 32"),
+        pytest.param(
+            "place",
+            r"a row's place .*: rows \[\d+.* have other bits in places .*sigmoid, silu.*multiples of 32",
+            marks=pytest.mark.skipif(
+                torch.backends.cpu.get_cpu_capability() != "AVX512",
+                reason="with shorter vectors than those of AVX-512, 16 rows have no last elements to go wrong",
+            ),
+        ),
         ("batch", "row 0 is another beside other rows"),
         ("size", "in a batch of 1, rows are others: by .*, where the largest is"),
         ("time", "the same input gives something else again"),
