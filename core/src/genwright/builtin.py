@@ -95,6 +95,7 @@ def register_families() -> Iterable[FamilySpec]:
         spaces=("continuous",),
         reads="denoiser",
         roles={"network": "denoise"},
+        sampler="consistency",
     )
     yield FamilySpec(
         name="gan",

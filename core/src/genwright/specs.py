@@ -126,6 +126,7 @@ class FamilySpec(Spec):
     """An objective, with the reading it offers and the role of each network it trains.
 
     likelihood: what `Family.log_likelihood` gives: log p(x) itself, a bound below it, or nothing
+    sampler:    the sampler that suits it, used unless the encoder has one or another is asked for; "" for the plainest
     """
 
     kind = "family"
@@ -133,6 +134,7 @@ class FamilySpec(Spec):
     reads: Reads
     roles: Mapping[str, Role] = field(default_factory=dict)
     likelihood: Likelihood = "none"
+    sampler: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
