@@ -54,6 +54,8 @@ def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_fi
     second = gw.train(still, folder=tmp_path / "second", store=False, device="cpu")
     ours, theirs = first.family.state_dict(), second.family.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert first.checkpoint is not None
+    assert second.recipe.start == first.checkpoint.digest
 
 
 def quick(data: Path, **changes: Any) -> gw.Recipe:

@@ -24,7 +24,7 @@ from genwright.errors import RecipeError, TrainingError, UsageError
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition
 from genwright.recipe import Recipe
-from genwright.seeds import Noise, permutation
+from genwright.seeds import Noise, permutation, seeded_torch
 
 __all__ = ["Examples", "Progress", "Trainer", "chosen_device"]
 
@@ -118,7 +118,9 @@ class Trainer:
         begun, saved = time.monotonic() - self.seconds, time.monotonic()
         losses: list[Mapping[str, float]] = []
         for batch in self._batches():
-            losses.append(self._train(batch))
+            # What networks draw by themselves, as dropout does, depends on the step, so a resumed run draws it again.
+            with seeded_torch(int(Noise(self.recipe.seed, torch.tensor([self.step])).bits("network", 0, 1))):
+                losses.append(self._train(batch))
             self.step += 1
             self.seconds = time.monotonic() - begun
             if self.step % self.log_every == 0 or self.step == self.recipe.steps:

@@ -74,7 +74,13 @@ def trained(
     ):
         model, examples = prepared(recipe, domain, list(reader(recipe.data, domain)(path, strict=strict)), registry)
         trainer = Trainer(
-            recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
+            model.recipe,
+            model.family,
+            examples,
+            state=state,
+            accelerator=device,
+            log_every=log_every,
+            on_report=reports,
         )
         trainer.run()
         # The loss on the card is of the weights beside it, taken where the batches go.
@@ -139,7 +145,10 @@ def prepared(
         warnings.warn(f"{len(items) - len(kept):,} of {len(items):,} items were left out of training", stacklevel=2)
     model = Model.new(recipe, encoder, space, registry)
     if recipe.start:
-        load_weights(model.family, library.find(recipe.start, registry))
+        start = library.find(recipe.start, registry)
+        load_weights(model.family, start)
+        # A name may come to mean another model; a digest cannot.
+        model = replace(model, recipe=replace(recipe, start=start.digest))
     return model, Examples(
         x=x,
         condition=condition,

@@ -75,6 +75,16 @@ def test_logits_depend_on_no_later_token_and_on_every_earlier_one(made: Transfor
         assert (after[:, place:] - before[:, place:]).abs().amax(-1).min() > 1e-6
 
 
+def test_dropout_is_of_training_alone_and_the_same_along_a_row() -> None:
+    thinned, whole = network(**SHAPES[0], dropout=0.5), network(**SHAPES[0])
+    tokens, asked = sequences(4), condition(4)
+    assert torch.equal(thinned(tokens, asked), whole(tokens, asked))
+    block, x = thinned.blocks[0].train(), torch.ones(64, 20, 32)
+    lost = block._thinned(x) == 0
+    assert torch.equal(lost, lost[:, :1].expand(64, 20, 32))
+    assert 0.45 < lost[:, 0].float().mean() < 0.55
+
+
 def test_a_row_that_is_restarted_is_as_one_of_a_fresh_stream(made: Transformer) -> None:
     tokens, asked = sequences(ROWS), condition(ROWS)
     fresh = streamed(made, tokens, asked)
@@ -195,6 +205,7 @@ def test_a_rotation_keeps_lengths_and_turns_by_the_difference_of_positions() -> 
         ({"depth": 0}, "a transformer's depth is 1 or more; got 0"),
         ({"width": -8}, "a transformer's width is 1 or more; got -8"),
         ({"expansion": 0}, "a transformer's expansion is 1 or more; got 0"),
+        ({"dropout": 1.0}, "a transformer's dropout is from 0 to below 1; got 1.0"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(options: dict[str, int], message: str) -> None:

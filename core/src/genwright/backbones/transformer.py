@@ -29,11 +29,12 @@ class Transformer(nn.Module):
     shared:     query heads that share one key and value head; 1 for ordinary attention
     expansion:  F / D, the widening of the feed-forward part
     activation: "relu2" (two matrices) or "swiglu" (three)
+    dropout:    the share of features that a part's output loses in training, the same along a row
 
     Sources: Vaswani et al. (2017), arXiv:1706.03762; Su et al. (2021), arXiv:2104.09864 (rotary positions); Henry et
     al. (2020), arXiv:2010.04245 (query and key norm); Shazeer (2019, 2020), arXiv:1911.02150 (shared heads),
     arXiv:2002.05202 (SwiGLU); So et al. (2021), arXiv:2109.08668 (squared ReLU); Chen et al. (2023),
-    arXiv:2310.00426 (one modulation for all blocks).
+    arXiv:2310.00426 (one modulation for all blocks); Gal and Ghahramani (2015), arXiv:1512.05287 (dropout along a row).
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Transformer(nn.Module):
         shared: int = 1,
         expansion: int = 4,
         activation: Literal["relu2", "swiglu"] = "relu2",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        _check_share(dropout)
         _check_sizes(width=width, depth=depth, heads=heads, shared=shared, expansion=expansion)
         self.space = space
         self.start = space.vocab_size
@@ -57,7 +60,14 @@ class Transformer(nn.Module):
         self.conditioning = Conditioning(conditions, width=width)
         self.modulation = Modulation(width) if conditions.names else None
         self.blocks = nn.ModuleList(
-            Block(width=width, heads=heads, shared=shared, hidden=expansion * width, activation=activation)
+            Block(
+                width=width,
+                heads=heads,
+                shared=shared,
+                hidden=expansion * width,
+                activation=activation,
+                dropout=dropout,
+            )
             for _ in range(depth)
         )
         self.norm = nn.RMSNorm(width)
@@ -105,8 +115,11 @@ class Modulation(nn.Module):
 class Block(nn.Module):
     """Attention, then a feed-forward part, each added to the residual stream."""
 
-    def __init__(self, *, width: int, heads: int, shared: int, hidden: int, activation: str) -> None:
+    def __init__(
+        self, *, width: int, heads: int, shared: int, hidden: int, activation: str, dropout: float = 0.0
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.norm_attention, self.norm_feed = Norm(width), Norm(width)
         self.attention = Attention(width=width, heads=heads, shared=shared)
         self.feed = SquaredReLU(width, hidden) if activation == "relu2" else SwiGLU(width, hidden)
@@ -116,8 +129,14 @@ class Block(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
         attend, feed = modulated
-        x = x + self.attention(self.norm_attention(x, attend), cosine, sine)
-        return cast(Tensor, x + self.feed(self.norm_feed(x, feed)))
+        x = x + self._thinned(self.attention(self.norm_attention(x, attend), cosine, sine))
+        return x + self._thinned(self.feed(self.norm_feed(x, feed)))
+
+    def _thinned(self, x: Tensor) -> Tensor:
+        """Return x, in training without some of its features."""
+        if not (self.training and self.dropout):
+            return x
+        return x * F.dropout(x.new_ones(len(x), 1, x.shape[-1]), self.dropout)
 
 
 class Norm(nn.Module):
@@ -201,6 +220,11 @@ def rotation(length: int, head: int) -> tuple[Float[Tensor, "T H"], Float[Tensor
     angle = torch.arange(length).float()[:, None] * rate
     cosine, sine = angle.cos(), angle.sin()
     return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
+
+
+def _check_share(dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise OptionError(f"a transformer's dropout is from 0 to below 1; got {dropout}. Choose 0.1, or 0 for none.")
 
 
 def _check_sizes(*, width: int, depth: int, heads: int, shared: int, expansion: int) -> None:
