@@ -33,7 +33,11 @@ _GRID = {
 }
 _TARGETS = {"logP": at_most(0.30), "QED": at_most(0.06)}
 _JOINT = {"logP": (1.0, 2.0, 3.0), "QED": (0.7, 0.8, 0.9)}
-_GUIDED = use("guided", scale=1.5)
+_SAMPLERS = {
+    "plain": use("temperature"),
+    "guided, scale 2": use("guided", scale=2.0),
+    "guided, scale 3": use("guided", scale=3.0),
+}
 Wish = Mapping[str, float]
 
 
@@ -50,42 +54,29 @@ class _Answer:
 def rows(setting: Setting) -> Iterator[Row]:
     """Yield the mean absolute error over a grid of targets, each asked for alone, then of both together."""
     model = Model.load(library.find(setting.model, registry()), registry())
-    for name, values in _GRID.items():
-        answers = _answers(model, [{name: value} for value in values], setting)
-        yield from _compared(f"{name}, asked for alone", name, answers, _TARGETS[name])
     both = [dict(zip(_JOINT, values, strict=True)) for values in product(*_JOINT.values())]
-    answers = _answers(model, both, setting)
-    for name in _JOINT:
-        yield from _compared(f"{name}, asked for with {' and '.join(_JOINT)}", name, answers, None)
-
-
-def _answers(model: Model[str], wishes: Sequence[Wish], setting: Setting) -> tuple[list[_Answer], list[_Answer]]:
-    """Return the answers to all wishes, drawn plainly and guided."""
-    plain, guided = ([_answer(model, wish, s, setting) for wish in wishes] for s in (use("temperature"), _GUIDED))
-    return plain, guided
+    for how, sampler in _SAMPLERS.items():
+        for name, values in _GRID.items():
+            alone = [_answer(model, {name: value}, sampler, setting) for value in values]
+            yield from _compared(f"{name}, asked for alone, {how}", [name], alone, _TARGETS)
+        together = [_answer(model, wish, sampler, setting) for wish in both]
+        yield from _compared(f"{' and '.join(_JOINT)} together, {how}", list(_JOINT), together, {})
 
 
 def _compared(
-    title: str, name: str, answers: tuple[list[_Answer], list[_Answer]], target: Target | None
+    title: str, names: Sequence[str], answers: Sequence[_Answer], targets: Mapping[str, Target]
 ) -> Iterator[Row]:
-    plain, guided = answers
-    errors = [answer.errors[name] for answer in plain]
-    yield Row(
-        section=_SECTION,
-        name=f"{title}: mean absolute error",
-        value=float(np.mean(errors)),
-        spread=(min(errors), max(errors)),
-        target=target,
-        peers={"guided, scale 1.5": float(np.mean([answer.errors[name] for answer in guided]))},
-        note=f"Of {len(plain)} targets; spread over these: {_listed(name, plain)}." if target else "",
-    )
-    if target is not None or name == next(iter(_JOINT)):
+    for name in names:
+        errors = [answer.errors[name] for answer in answers]
         yield Row(
             section=_SECTION,
-            name=f"{title}: valid",
-            value=float(np.mean([answer.valid for answer in plain])),
-            peers={"guided, scale 1.5": float(np.mean([answer.valid for answer in guided]))},
+            name=f"{title}: mean absolute error of {name}",
+            value=float(np.mean(errors)),
+            spread=(min(errors), max(errors)),
+            target=targets.get(name),
+            note=f"Of {len(answers)} targets; spread over these: {_listed(name, answers)}." if name in targets else "",
         )
+    yield Row(section=_SECTION, name=f"{title}: valid", value=float(np.mean([answer.valid for answer in answers])))
 
 
 def _answer(model: Model[str], wish: Wish, sampler: Component, setting: Setting) -> _Answer:

@@ -23,5 +23,6 @@ def test_each_wish_is_drawn_once_by_each_sampler(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(conditional, "generate", draw)
     rows = list(conditional.rows(Setting(model="m", quick=True, samples=1, scratch=tmp_path)))
     assert set(drawn.values()) == {1}
-    assert len(drawn) == 2 * (10 + 8 + 9)
-    assert sum("asked for with logP and QED" in row.name for row in rows) == 3
+    assert len(drawn) == 3 * (10 + 8 + 9)
+    assert sum("logP and QED together" in row.name for row in rows) == 3 * 3
+    assert sum(row.target is not None for row in rows) == 3 * 2
