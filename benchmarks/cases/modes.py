@@ -113,7 +113,7 @@ def rows(setting: Setting) -> Iterator[Row]:
             section=_SECTION,
             name=f"{name}: samples within {_NEAR} deviations of a mode",
             value=share,
-            target=toy.target,
+            target=None if setting.quick else toy.target,
             peers={"the data": ideal[0]},
             note=note,
         )
@@ -121,7 +121,7 @@ def rows(setting: Setting) -> Iterator[Row]:
             section=_SECTION,
             name=f"{name}: modes found, of 8",
             value=modes,
-            target=at_least(8),
+            target=None if setting.quick else at_least(8),
             peers={"the data": ideal[1]},
         )
 
