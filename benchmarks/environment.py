@@ -15,12 +15,14 @@ _PACKAGES = (
     "genwright-core",
     "genwright-storage",
     "genwright-molecules",
+    "genwright-images",
     "torch",
     "numpy",
     "rdkit",
     "fcd-torch",
     "SQLAlchemy",
     "transformers",
+    "diffusers",
 )
 
 

@@ -77,14 +77,17 @@ def _molecules(model: Model[Any], setting: Setting) -> Iterator[Row]:
 
 
 def compared(
-    name: str, rates: Mapping[str, Repeated], targets: Mapping[str, Target | None], note: str
+    name: str,
+    rates: Mapping[str, Repeated],
+    targets: Mapping[str, Target | None],
+    note: str,
+    *,
+    section: str = _SECTION,
 ) -> Iterator[Row]:
     """Yield the rates, then how many times a peer's ours is, for each peer that has a target or is named for one."""
     ours = rates["ours"]
     others = {peer: rate.median for peer, rate in rates.items() if peer != "ours"}
-    yield Row(
-        section=_SECTION, name=name, value=ours.median, unit="/CPU-s", spread=ours.spread, peers=others, note=note
-    )
+    yield Row(section=section, name=name, value=ours.median, unit="/CPU-s", spread=ours.spread, peers=others, note=note)
     for peer, target in targets.items():
         times = (
             Repeated(tuple(a / b for a, b in zip(ours.values, rates[peer].values, strict=True)))
@@ -92,7 +95,7 @@ def compared(
             else None
         )
         yield Row(
-            section=_SECTION,
+            section=section,
             name=f"{name}: ours to {peer}'s",
             value=None if times is None else times.median,
             unit="times",

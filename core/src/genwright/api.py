@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from genwright import library
 from genwright.errors import OptionError, shown
 from genwright.generation import ROWS, Generation, suited
+from genwright.known import around
 from genwright.metrics import Report
 from genwright.model import Model, checked_device
 from genwright.recipe import Component, Recipe
@@ -99,6 +100,7 @@ def stream(
     seed: int | None = None,
     where: Mapping[str, Any] | None = None,
     sampler: str | Component | None = None,
+    known: tuple[Any, Any] | None = None,
     store: Where = None,
     reviewers: Sequence[str] = (),
     engine: str | Component = "local",
@@ -112,6 +114,7 @@ def stream(
     seed:      None for a fresh one, which the run records
     where:     conditions, such as {"logP": 2.5}
     sampler:   the name of one, or use("top-p", p=0.9); None for the one that suits the model's encoder
+    known:     an item and a mask, true where it is free: the rest of it is kept, and samples are drawn around it
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
     rows:      rows the network is given at once; may change the samples' last bits, so the run records it
@@ -121,7 +124,9 @@ def stream(
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     _check_counts(n=n, batch_size=batch_size)
-    generation = _generation(_loaded(model, device), seed=seed, where=where, sampler=sampler, rows=rows)
+    loaded = _loaded(model, device)
+    chosen = _sampler(loaded, sampler, known)
+    generation = _generation(loaded, seed=seed, where=where, sampler=chosen, rows=rows)
     recording = Recording.of(store, registry())
     with recording.preparing():
         return recording.generated(
@@ -134,12 +139,12 @@ def _generation(
     *,
     seed: int | None,
     where: Mapping[str, Any] | None,
-    sampler: str | Component | None,
+    sampler: Component,
     rows: int,
 ) -> Generation[Any]:
     return Generation(
         model=model,
-        sampler=suited(model, registry()) if sampler is None else Component.read(sampler),
+        sampler=sampler,
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
         rows=rows,
@@ -154,6 +159,7 @@ def generate(
     seed: int | None = None,
     where: Mapping[str, Any] | None = None,
     sampler: str | Component | None = None,
+    known: tuple[Any, Any] | None = None,
     store: Where = None,
     reviewers: Sequence[str] = (),
     engine: str | Component = "local",
@@ -168,6 +174,7 @@ def generate(
         seed=seed,
         where=where,
         sampler=sampler,
+        known=known,
         store=store,
         reviewers=reviewers,
         engine=engine,
@@ -320,6 +327,15 @@ def _loaded(model: str | Path | Model[Any], device: str | None) -> Model[Any]:
             "Leave the device out, or give the model's name."
         )
     return model
+
+
+def _sampler(model: Model[Any], asked: str | Component | None, known: tuple[Any, Any] | None) -> Component:
+    sampler = suited(model, registry()) if asked is None else Component.read(asked)
+    if known is None:
+        return sampler
+    item, free = known
+    registry().check_sampler(family=model.recipe.family.name, sampler=sampler.name)
+    return around(model.encoder, item, free, sampler=sampler)
 
 
 def _check_counts(**numbers: int) -> None:

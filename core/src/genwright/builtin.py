@@ -37,6 +37,7 @@ def register_encoders() -> Iterable[EncoderSpec]:
         summary="the latents of a trained VAE",
         domain="*",
         space="continuous",
+        lossy=True,
     )
     yield EncoderSpec(
         name="codes",
@@ -44,6 +45,7 @@ def register_encoders() -> Iterable[EncoderSpec]:
         summary="the tokens of a trained VQ-VAE",
         domain="*",
         space="tokens",
+        lossy=True,
     )
 
 
@@ -197,6 +199,7 @@ _FAMILIES = (
         spaces=("continuous",),
         reads="denoiser",
         roles={"network": "denoise"},
+        sampler="consistency",
     ),
     FamilySpec(
         name="gan",

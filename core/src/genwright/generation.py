@@ -198,10 +198,11 @@ def _parameters(spec: SamplerSpec) -> Mapping[str, inspect.Parameter]:
 
 
 def suited(model: Model[Any], registry: Registry) -> Component:
-    """Return the sampler that suits a model: its encoder's, else the plainest one for how its family is read."""
+    """Return the sampler that suits a model: its encoder's or family's, else the plainest for how that is read."""
     assert model.recipe.encoder is not None, "a checkpoint's recipe names its encoder"
     encoder = registry.get("encoder", model.recipe.encoder.name)
-    return Component(encoder.sampler or PLAINEST[registry.get("family", model.recipe.family.name).reads])
+    family = registry.get("family", model.recipe.family.name)
+    return Component(encoder.sampler or family.sampler or PLAINEST[family.reads])
 
 
 PLAINEST: Mapping[Reads, str] = {

@@ -102,12 +102,14 @@ class EncoderSpec(Spec):
     """A map between items of `domain` ("*" for any) and tensors of a space.
 
     sampler: the sampler that suits what it encodes, used unless another is asked for; "" for the plainest
+    lossy:   whether what is decoded is near what was encoded, and not the same
     """
 
     kind = "encoder"
     domain: str
     space: Space
     sampler: str = ""
+    lossy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,7 @@ class FamilySpec(Spec):
     """An objective, with the reading it offers and the role of each network it trains.
 
     likelihood: what `Family.log_likelihood` gives: log p(x) itself, a bound below it, or nothing
+    sampler:    the sampler that suits it, used unless the encoder has one or another is asked for; "" for the plainest
     """
 
     kind = "family"
@@ -131,6 +134,7 @@ class FamilySpec(Spec):
     reads: Reads
     roles: Mapping[str, Role] = field(default_factory=dict)
     likelihood: Likelihood = "none"
+    sampler: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

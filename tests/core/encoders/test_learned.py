@@ -32,7 +32,8 @@ def codes(registry: Registry, model: Path | str) -> Codes[str]:
 
 
 def troubles(encoder: Learned[str]) -> dict[str, str]:
-    return {check.name: check.trouble for check in check_encoder(encoder, ROUNDS, domain=Rounds()) if check.trouble}
+    checks = check_encoder(encoder, ROUNDS, domain=Rounds(), lossy=True)
+    return {check.name: check.trouble for check in checks if check.trouble}
 
 
 def test_latents_keep_the_contract_of_an_encoder(small: Registry, vae_folder: Path) -> None:
@@ -44,7 +45,7 @@ def test_latents_keep_the_contract_of_an_encoder(small: Registry, vae_folder: Pa
 def test_codes_keep_the_contract_but_that_what_is_decoded_is_only_like_what_was_encoded(
     small: Registry, codes_folder: Path
 ) -> None:
-    assert set(troubles(codes(small, codes_folder))) <= {"decode undoes encode"}
+    assert troubles(codes(small, codes_folder)) == {}
 
 
 def test_latents_have_unit_deviation(small: Registry, vae_folder: Path) -> None:

@@ -31,7 +31,17 @@ def test_a_good_encoder_passes(parts: tuple[Any, Any]) -> None:
     Pulses, domain = parts
     found = list(check_encoder(Pulses(), ITEMS, domain=domain, of="encoder pulses"))
     assert [check for check in found if check.trouble] == []
-    assert len(found) == 7
+    assert len(found) == 8
+
+
+def test_of_a_lossy_encoder_all_is_checked_but_that_items_come_back(parts: tuple[Any, Any]) -> None:
+    Pulses, domain = parts
+    lossy = changed("decode", lambda items: [item[:1] for item in items])
+    exact = {check.name for check in check_encoder(lossy(Pulses), ITEMS, domain=domain) if check.trouble}
+    assert exact == {"decode undoes encode", "decode undoes any spelling"}
+    found = list(check_encoder(lossy(Pulses), ITEMS, domain=domain, lossy=True))
+    assert [check for check in found if check.trouble] == []
+    assert len(found) == 6
 
 
 def changed(method: str, change: Callable[[Any], Any]) -> Callable[..., Any]:

@@ -70,7 +70,7 @@ def test_an_entry_point_that_imports_something_heavy_is_told(install: Install, s
         (
             "backbones",
             "BackboneSpec(name='s', target='os:sep', summary='', spaces=(), roles=())",
-            "subclass of Module; os",
+            "should be callable; os:sep is a str",
         ),
         ("commands", "CommandSpec(name='s', target='io:BytesIO', summary='')", "it should be a Command; io:BytesIO is"),
         (

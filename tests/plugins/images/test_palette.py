@@ -11,6 +11,7 @@ from genwright.errors import ConditionError, OptionError
 from genwright.testing.encoders import check_encoder
 from genwright_images.domain import Images
 from genwright_images.palette import Palette
+from genwright_images.plugin import register_encoders
 
 Pictures = Callable[..., list[Image.Image]]
 BLACK, RED, GREEN, WHITE = (0, 0, 0), (200, 30, 20), (30, 180, 60), (255, 255, 255)
@@ -23,6 +24,21 @@ def of_colours(*colours: tuple[int, int, int]) -> Image.Image:
 def test_it_keeps_the_contract_of_encoders_where_it_has_all_colours(pictures: Pictures) -> None:
     for items in (pictures(20), [of_colours(RED, WHITE), of_colours(BLACK, GREEN)]):
         assert [check for check in check_encoder(Palette(), items, domain=Images()) if check.trouble] == []
+
+
+def test_it_loses_colours_beyond_those_it_has_as_its_spec_says() -> None:
+    items = [of_colours(BLACK, RED, GREEN, WHITE)]
+    (spec,) = [spec for spec in register_encoders() if spec.name == "palette"]
+    exact, lossy = (
+        [
+            check.name
+            for check in check_encoder(Palette(colours=2), items, domain=Images(), lossy=lossy)
+            if check.trouble
+        ]
+        for lossy in (False, spec.lossy)
+    )
+    assert exact == ["decode undoes encode"]
+    assert lossy == []
 
 
 def test_colours_stand_from_dark_to_light() -> None:

@@ -64,5 +64,16 @@ def test_recipes_ask_for_data_conditions_and_options_that_there_are(path: Path) 
     assert recipe.data in {spec.name for spec in plugin.register_datasets()}
     assert set(recipe.conditions) <= Images.conditions.keys()
     assert recipe.encoder is not None
-    (spec,) = (spec for spec in plugin.register_encoders() if spec.name == recipe.encoder.name)
-    make(spec, recipe.encoder.options)
+    if "model" not in recipe.encoder.options:
+        (spec,) = (spec for spec in plugin.register_encoders() if spec.name == recipe.encoder.name)
+        make(spec, recipe.encoder.options)
+
+
+def test_recipes_start_from_models_of_other_recipes_and_from_none_later() -> None:
+    recipes = {path.stem: Recipe.read(path) for path in RECIPES.glob("images-*.toml")}
+    for recipe in recipes.values():
+        encoder = recipe.encoder.options.get("model", "") if recipe.encoder else ""
+        for named in filter(None, (recipe.start, encoder)):
+            earlier = recipes[named.replace("/", "-")]
+            assert earlier.data == recipe.data
+            assert not earlier.start

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genwright.errors import ShapeError
+from genwright.known import read
 from genwright.readings import Condition, Denoiser
 from genwright.rows import by_rows
 from genwright.sampler import Sampler
@@ -27,13 +28,14 @@ class Inpainted(Sampler[Denoiser]):
     "dpm-solver++" in 7 %.
 
     inner: the sampler that draws
-    known: the part of a sample that is given; NaN where it is free
+    known: the part of a sample that is given, NaN where it is free; as a tensor, or as the text that `known.written`
+           makes of one
 
     Source: Song et al. (2020), arXiv:2011.13456, appendix I.2.
     """
 
-    def __init__(self, *, inner: Sampler[Denoiser], known: Tensor) -> None:
-        self.inner, self.known = inner, known
+    def __init__(self, *, inner: Sampler[Denoiser], known: Tensor | str) -> None:
+        self.inner, self.known = inner, read(known) if isinstance(known, str) else known
 
     def sample(self, reading: Denoiser, noise: Noise, condition: Condition, *, rows: int) -> Float[Tensor, " B *shape"]:
         """Return one sample a row of noise. Raises ShapeError if the part is not of the shape of a sample."""

@@ -36,12 +36,29 @@ def check_plugin(name: str) -> Iterator[Check]:
     if plugin.trouble is not None:
         return
     yield from checks({"finding it imports nothing heavy": _light}, plugin)
+    fitting = []
     for spec in plugin.specs:
-        yield from checks({"its target is what it should be": _fitting_target}, spec, of=f"{spec.kind} {spec.name}")
-    for spec in plugin.specs:
+        (check,) = checks({"its target is what it should be": _fitting_target}, spec, of=f"{spec.kind} {spec.name}")
+        yield check
+        fitting += [spec] if check.trouble is None else []
+    for spec in fitting:
         # What an encoder of any domain needs to be made is decided by its options, which nobody knows here.
         if isinstance(spec, DomainSpec | EncoderSpec) and getattr(spec, "domain", "") != "*":
             yield from _check_with_items(spec)
+        yield from _check_alone(spec)
+
+
+def _check_alone(spec: Spec) -> Iterator[Check]:
+    from genwright.testing.components import check_component
+
+    try:
+        yield from check_component(spec, registry())
+    except Exception as error:
+        yield Check(name=f"{spec.kind} {spec.name}: it can be made", trouble=_raised(error))
+
+
+def _raised(error: Exception) -> str:
+    return f"it raised {type(error).__name__}: {error}"
 
 
 def _check_with_items(spec: DomainSpec | EncoderSpec) -> Iterator[Check]:
@@ -57,7 +74,7 @@ def _check_with_items(spec: DomainSpec | EncoderSpec) -> Iterator[Check]:
         items = list(islice(dataset.load()(path, strict=False), _ITEMS))
         yield from _check_on(spec, domain, items, ending=path.suffix, of=of)
     except Exception as error:
-        yield Check(name=f"{of}: it can be made", trouble=f"it raised {type(error).__name__}: {error}")
+        yield Check(name=f"{of}: it can be made", trouble=_raised(error))
 
 
 def _check_on(spec: Spec, domain: Any, items: Sequence[Any], *, ending: str, of: str) -> Iterator[Check]:
@@ -69,7 +86,7 @@ def _check_on(spec: Spec, domain: Any, items: Sequence[Any], *, ending: str, of:
         yield from check_domain(domain, items, ending="" if ending in (".gz", ".xz", ".zip") else ending, of=of)
         return
     encoder = make(spec, {})
-    yield from check_encoder(encoder, items, domain=domain, of=of)
+    yield from check_encoder(encoder, items, domain=domain, lossy=spec.lossy, of=of)
     yield from checks({"its space is the one that its spec declares": _declared_space}, encoder, spec, of=of)
 
 
@@ -125,7 +142,6 @@ def _fitting_target(spec: Spec) -> None:
 def _wanted(kind: str) -> type | None:
     """Return the class that the target of this kind is of; None where any callable will do."""
     import click
-    from torch import nn
 
     from genwright.domain import Domain
     from genwright.encoder import Encoder
@@ -137,7 +153,6 @@ def _wanted(kind: str) -> type | None:
         "encoder": Encoder,
         "family": Family,
         "sampler": Sampler,
-        "backbone": nn.Module,
         "command": click.Command,
     }
     return wanted.get(kind)

@@ -53,6 +53,7 @@ def register_encoders() -> list[EncoderSpec]:
             summary="Images in colour as tokens, each a colour of a palette that is fitted to the data.",
             domain="images",
             space="tokens",
+            lossy=True,
         ),
     ]
 

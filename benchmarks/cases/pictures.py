@@ -1,0 +1,199 @@
+"""What the images of each model that ships are worth, and what they cost in calls of its network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, final
+
+from PIL import Image
+
+from benchmarks.row import Row, Target, at_least, at_most
+from benchmarks.setting import Setting
+from genwright import generate, library, use
+from genwright.datasets import MIRROR, find
+from genwright.errors import MismatchError, UnknownName
+from genwright.generation import make_sampler, suited
+from genwright.likelihoods import likelihoods
+from genwright.metrics import Value
+from genwright.model import Model
+from genwright.recipe import Component
+from genwright.registry import registry
+from genwright.space import Continuous
+
+__all__ = ["TESTS", "rows"]
+
+TESTS = (
+    "tests/core/samplers",
+    "tests/core/families",
+    "tests/plugins/images",
+    "tests/benchmarks/cases/test_pictures.py",
+)
+
+_SECTION = "pictures"
+_MODELS = ("images/fashion", "images/fashion-student", "images/fashion-gan", "images/emoji", "images/fashion-pixels")
+_SAMPLES = 10_000
+_DISTANCES = ("kernel-distance", "frechet-distance")
+_REFERENCES = {"fashion-mnist": "fashion-mnist-test", "mnist": "mnist-test"}
+_TWENTY, _HEUN = use("dpm-solver++", steps=20), use("heun", steps=40)
+# What a family's samples are drawn with, and how often the network is called for each; of others, as suits them.
+_PLANS: Mapping[str, Sequence[tuple[Component, int]]] = {
+    "diffusion": ((use("dpm-solver++", steps=5), 5), (use("dpm-solver++", steps=10), 10), (_TWENTY, 20), (_HEUN, 79)),
+    "consistency": ((use("consistency", steps=1), 1), (use("consistency", steps=2), 2)),
+}
+_PLANS = {**_PLANS, "flow": _PLANS["diffusion"]}
+_BITS: Mapping[str, tuple[Target, Mapping[str, float]]] = {
+    # Nalisnick et al. (2019), arXiv:1810.09136.
+    "images/fashion-pixels": (at_most(2.80), {"Glow, published": 2.958}),
+}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A model with images to compare its own with.
+
+    trained:   those that it was trained with
+    test:      those that it was not trained with, if its data set has such; the reference is of them
+    """
+
+    name: str
+    model: Model[Any]
+    trained: Sequence[Image.Image]
+    test: Sequence[Image.Image]
+    reference: Any
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    """Yield distances against calls, class agreement and bits a dimension of each model; of one that is asked for."""
+    kept: dict[str, dict[int, Value]] = {}
+    for name in _MODELS if setting.model == "families" else (setting.model,):
+        shown, note = _shown(name, setting)
+        if shown is None:
+            yield Row(section=_SECTION, name=name, value=None, note=note)
+            continue
+        kept[name] = {}
+        yield from _distances(shown, setting, kept[name])
+        yield from _bits(shown, setting)
+    yield from _compared(kept)
+
+
+def _shown(name: str, setting: Setting) -> tuple[Shown | None, str]:
+    try:
+        model = Model.load(library.find(name, registry()), registry())
+    except UnknownName:
+        return None, "There is no such model yet."
+    data = (model.recipe.data, _REFERENCES.get(model.recipe.data, model.recipe.data))
+    for of in data:
+        if find(registry().get("dataset", of)) is None:
+            return None, f"data set {of!r} is not on this machine: set {MIRROR} to a folder that holds it."
+    trained, test = (_images(model, of, setting) for of in data)
+    return Shown(name=name, model=model, trained=trained, test=test, reference=model.domain.reference(test)), ""
+
+
+def _images(model: Model[Any], data: str, setting: Setting) -> list[Image.Image]:
+    """Return the images of a data set, of which as many as are drawn and compared."""
+    path = find(registry().get("dataset", data))
+    assert path is not None, "it was found before"
+    return list(islice(model.domain.read(path), setting.scaled(_SAMPLES, 1_000)))
+
+
+def _distances(shown: Shown, setting: Setting, kept: dict[int, Value]) -> Iterator[Row]:
+    count = _count(setting)
+    beside = {name: {"training images": _value(name, shown.trained[:count], shown).value} for name in _DISTANCES}
+    for sampler, calls in _plan(shown.model):
+        samples = _drawn(shown.model, sampler, count, setting)
+        found = {name: _value(name, samples, shown) for name in _DISTANCES}
+        kept[calls] = found["kernel-distance"]
+        for name, value in found.items():
+            yield _row(f"{shown.name}: {name}, {sampler.name}, {calls} calls", value, beside[name])
+    if "class" in shown.model.conditions.labels:
+        yield _agreement(shown, samples)
+
+
+def _agreement(shown: Shown, samples: Sequence[Image.Image]) -> Row:
+    found, ceiling = (_value(name, samples, shown) for name in ("class-agreement", "class-ceiling"))
+    row = _row(f"{shown.name}: class agreement", found, {"real images held out": ceiling.value})
+    return replace(row, target=at_least(round(0.9 * ceiling.value, 3)))
+
+
+def _bits(shown: Shown, setting: Setting) -> Iterator[Row]:
+    some, space = shown.test[: setting.scaled(2_000, 16)], shown.model.encoder.space
+    target, beside = _BITS.get(shown.name, (None, {}))
+    # Without a step, numbers have a density, which is in bits of no kind.
+    if isinstance(space, Continuous) and not space.step:
+        return
+    try:
+        found = likelihoods(shown.model, some, registry(), where={}, seed=setting.seed)
+    except MismatchError:
+        return
+    row = _row(f"{shown.name}: bits a dimension ({found.kind})", found.mean_bits_per_dimension, beside)
+    yield replace(row, target=target, note=f"Of {len(some):,} test images, with nothing asked.")
+
+
+def _compared(kept: Mapping[str, Mapping[int, Value]]) -> Iterator[Row]:
+    """Yield what is promised of few calls: beside many of the same model, and beside its teacher's."""
+    for name, found in kept.items():
+        if 20 in found and 79 in found:
+            few, many = found[20], found[79]
+            yield Row(
+                section=_SECTION,
+                name=f"{name}: kernel distance at 20 calls less at 79, in widths of its interval",
+                value=abs(few.value - many.value)
+                / (1.96 * math.hypot(few.error or 0.0, many.error or 0.0) or math.nan),
+                target=at_most(1.0),
+                note="The interval is that of 95 % for the difference.",
+            )
+    teacher, student = kept.get("images/fashion", {}), kept.get("images/fashion-student", {})
+    if 20 in teacher and 2 in student:
+        yield Row(
+            section=_SECTION,
+            name="images/fashion-student at 2 calls: kernel distance to that of its teacher at 20",
+            value=student[2].value / teacher[20].value,
+            unit="times",
+            target=at_most(1.3),
+        )
+
+
+def _plan(model: Model[Any]) -> Sequence[tuple[Component, int]]:
+    plan = _PLANS.get(model.recipe.family.name)
+    if plan is not None:
+        return plan
+    sampler, reads = suited(model, registry()), registry().get("family", model.recipe.family.name).reads
+    if reads == "next-token":
+        return ((sampler, model.encoder.space.size),)
+    made = make_sampler(sampler, registry(), encoder=model.encoder, reads=reads)
+    return ((sampler, getattr(made, "steps", 1)),)
+
+
+def _drawn(model: Model[Any], sampler: Component, count: int, setting: Setting) -> list[Image.Image]:
+    """Return samples, as many of each class as of any other, each saying which; where there is none, asked nothing."""
+    names = model.conditions.labels.get("class", ())
+    if not names:
+        return list(generate(model, count, seed=setting.seed, sampler=sampler, store=False).items)
+    found: list[Image.Image] = []
+    for name in names:
+        share = -(-count // len(names))
+        items = generate(model, share, seed=setting.seed, where={"class": name}, sampler=sampler, store=False).items
+        for item in items:
+            item.info = {**item.info, "class": name}
+        found += items
+    return found
+
+
+def _value(metric: str, samples: Sequence[Image.Image], shown: Shown) -> Value:
+    found: Value | None = registry().get("metric", metric).load()(shown.model.domain.gather(samples), shown.reference)
+    return Value(value=math.nan) if found is None else found
+
+
+def _row(name: str, found: Value, beside: Mapping[str, float]) -> Row:
+    spread = None if found.error is None else (found.value - found.error, found.value + found.error)
+    return Row(
+        section=_SECTION, name=name, value=found.value, spread=spread, peers=beside, note=f"{found.count:,} images."
+    )
+
+
+def _count(setting: Setting) -> int:
+    return min(setting.samples, setting.scaled(_SAMPLES, 40))

@@ -1,0 +1,93 @@
+"""What must hold of components that need no items: backbones, families and samplers, made with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from genwright.backbones.conv import conv
+from genwright.backbones.dit import dit
+from genwright.backbones.transformer import Transformer
+from genwright.backbones.unet import UNet
+from genwright.family import Family
+from genwright.generation import PLAINEST, make_sampler
+from genwright.options import describe, given_to, make
+from genwright.recipe import Component
+from genwright.registry import Registry
+from genwright.seeds import Noise, seeded_torch
+from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
+from genwright.specs import BackboneSpec, FamilySpec, Reads, Role, SamplerSpec, Space, Spec
+from genwright.testing.backbones import check_roles
+from genwright.testing.check import Check
+from genwright.testing.families import check_family
+from genwright.testing.samplers import check_sampler
+
+__all__ = ["check_component"]
+
+_PICTURES: Mapping[Space, SampleSpace] = {
+    "tokens": Tokens(vocab_size=5, shape=(28, 28)),
+    "continuous": Continuous(shape=(1, 28, 28), axes=("C", "Y", "X")),
+}
+_NETWORKS: Mapping[Role, Callable[..., nn.Module]] = {
+    "causal": partial(Transformer, width=16, depth=1, heads=2),
+    "unmask": partial(dit, role="unmask", width=16, depth=1, heads=2),
+    "denoise": partial(UNet, width=8, multipliers=(1, 2), blocks=1, groups=4),
+    **{role: partial(conv, role=role, width=8) for role in ("generator", "posterior", "critic")},
+}
+assert set(_NETWORKS) == set(get_args(Role))
+
+
+def check_component(spec: Spec, registry: Registry) -> Iterator[Check]:
+    """Check a backbone, family or sampler; of others, and of those with options that must be given, nothing.
+
+    registry: where a sampler that wraps another finds that
+    """
+    if isinstance(spec, BackboneSpec | FamilySpec | SamplerSpec) and not _must_be_given(spec):
+        of = f"{spec.kind} {spec.name}"
+        if isinstance(spec, BackboneSpec):
+            yield from check_roles(spec.load(), roles=spec.roles, spaces=spec.spaces, of=of)
+        elif isinstance(spec, FamilySpec):
+            yield from _check_family(spec, of=of)
+        else:
+            yield from _check_sampler(spec, registry, of=of)
+
+
+def _must_be_given(spec: Spec) -> list[str]:
+    """Return the options that nobody knows here."""
+    return [option.name for option in describe(spec.load(), given=given_to(spec.kind)) if option.required]
+
+
+def _check_family(spec: FamilySpec, *, of: str) -> Iterator[Check]:
+    for kind in spec.spaces:
+        space = _PICTURES[kind]
+        yield from check_family(partial(_family, spec, space), spec, _examples(space), of=f"{of}, {kind}")
+
+
+def _family(spec: FamilySpec, space: SampleSpace) -> Family:
+    def build(part: str, **given: Any) -> nn.Module:
+        return _NETWORKS[spec.roles[part]](**given)
+
+    with seeded_torch(0):
+        return make(spec, {}, space=space, conditions=ConditionSpace(), build=build)  # type: ignore[no-any-return]
+
+
+def _examples(space: SampleSpace) -> Tensor:
+    noise = Noise(1, torch.arange(4))
+    if isinstance(space, Tokens):
+        return (noise.bits("x", 0, space.size) % space.vocab_size).view(-1, *space.shape)
+    return noise.normal("x", 0, space.size).view(-1, *space.shape).clamp(-1, 1)
+
+
+def _check_sampler(spec: SamplerSpec, registry: Registry, *, of: str) -> Iterator[Check]:
+    for reads in _readings(spec):
+        sampler = make_sampler(Component(spec.name), registry, encoder=None, reads=reads)
+        yield from check_sampler(sampler, reads=reads, of=of if spec.reads == reads else f"{of}, {reads}")
+
+
+def _readings(spec: SamplerSpec) -> list[Reads]:
+    # What wraps any sampler need not suit a decoder, which is asked but once.
+    return [reads for reads in PLAINEST if reads != "decoder"] if spec.reads == "*" else [spec.reads]

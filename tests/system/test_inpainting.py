@@ -1,0 +1,100 @@
+"""Images drawn around a part of one are recorded with it and replayed, in whatever process."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import genwright as gw
+import genwright.api
+from genwright.errors import MismatchError
+from genwright.model import Model
+from genwright.recording import Recording
+from genwright.registry import Plugin, Registry, discover
+from genwright.seeds import Noise
+from genwright.training import trained
+from genwright_images import plugin
+from genwright_images.domain import Images
+
+SIDE = 8
+
+
+def pictures(count: int) -> list[Image.Image]:
+    bits = Noise(0, torch.arange(count)).bits("pictures", 0, SIDE * SIDE) >> 24
+    return [Image.fromarray(row.reshape(SIDE, SIDE)) for row in bits.numpy().astype(np.uint8)]
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    specs = [spec for hook in vars(plugin) if hook.startswith("register_") for spec in getattr(plugin, hook)()]
+    images = Plugin(name="images", distribution="genwright-images", version="0.1.0", specs=tuple(specs))
+    return Registry([discover(only=[]).plugins[0], images], {})
+
+
+@pytest.fixture
+def here(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genwright.api, "registry", lambda: registry)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Model[Any]:
+    folder = tmp_path_factory.mktemp("inpainting")
+    Images().write(pictures(12), folder / "pictures")
+    recipe = gw.Recipe(
+        domain="images",
+        data=str(folder / "pictures"),
+        family=gw.use("flow"),
+        backbone=gw.use("unet", width=8, multipliers=(1, 2), blocks=1),
+        steps=2,
+        batch_size=4,
+        held_out=0.0,
+        precision="float32",
+    )
+    trained(
+        recipe,
+        Recording(None, registry, owned=False),
+        name="images/tiny",
+        folder=folder / "tiny",
+        device="cpu",
+        log_every=1,
+        tensorboard=None,
+        on_report=lambda progress: None,
+    )
+    return Model.load(folder / "tiny", registry)
+
+
+@pytest.fixture
+def free() -> np.ndarray:
+    """The lower half."""
+    return np.arange(SIDE)[:, None].repeat(SIDE, 1) >= SIDE // 2
+
+
+def test_the_given_part_is_kept_and_the_rest_drawn(here: None, model: Model[Any], free: np.ndarray) -> None:
+    (image,) = pictures(1)
+    samples = gw.generate(model, 5, seed=3, known=(image, free), store=False)
+    drawn = np.stack([np.asarray(item) for item in samples.items])
+    assert (drawn[:, ~free] == np.asarray(image)[~free]).all()
+    assert len({row.tobytes() for row in drawn[:, free]}) == 5
+
+
+def test_what_was_drawn_around_a_part_is_replayed_from_the_record(
+    here: None, model: Model[Any], free: np.ndarray, tmp_path: Path
+) -> None:
+    sampler = gw.use("guided", scale=1.0, inner=gw.use("ddpm", steps=4))
+    with closing(gw.open_store(f"sqlite:///{tmp_path / 'store.sqlite'}")) as store:
+        samples = gw.generate(model, 4, seed=3, known=(pictures(1)[0], free), sampler=sampler, store=store)
+        recorded = store.run(samples.run.id).config
+        assert recorded["samplers"] == ["inpaint@1", "guided@1", "ddpm@1"]
+        assert [verdict.outcome for verdict in gw.replay(samples.run.id, store=store)] == ["identical"] * 4
+        assert gw.audit(samples[2].id, store=store).outcome == "identical"
+
+
+def test_a_sampler_that_is_no_denoiser_s_is_refused(here: None, model: Model[Any], free: np.ndarray) -> None:
+    with pytest.raises(MismatchError, match="sampler 'temperature' needs a next-token"):
+        gw.generate(model, 1, known=(pictures(1)[0], free), sampler="temperature", store=False)
