@@ -78,11 +78,12 @@ class Wrapped:
         time = self._times[min(self._times, key=lambda known: abs(known - level))]
         weight = next(self.peer.network.parameters())
         inward = (x / (1 + level**2) ** 0.5).to(weight.dtype)
-        return x - level * self.peer.network(inward, time).sample.to(x.dtype)
+        noise: Tensor = self.peer.network(inward, time).sample
+        return x - level * noise.to(x.dtype)
 
 
 def peer(
-    *, shape: tuple[int, int, int], channels: tuple[int, ...], blocks: int, steps: int, dtype: torch.dtype
+    *, shape: tuple[int, ...], channels: tuple[int, ...], blocks: int, steps: int, dtype: torch.dtype
 ) -> Peer:
     """Return a UNet2DModel with random weights, without attention. Raises ImportError without diffusers."""
     with warnings.catch_warnings():
