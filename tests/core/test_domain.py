@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genwright.domain import Label, Offer, Prefix, Scalar
+from genwright.domain import Label, Offer, Prefix, Scalar, Text
 from genwright.errors import ConditionError
 
 SCALAR = Scalar(summary="mass", low=-1.5, high=500, unit="Da")
@@ -42,6 +42,12 @@ def test_a_number_within_the_limits_is_a_float(value: float) -> None:
         (Prefix(summary="", longest=3), "abcd", "condition 'w' takes at most 3 characters; got 4. Shorten it."),
         (Prefix(summary=""), "\0", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
         (Prefix(summary=""), "\udfff", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
+        (Prefix(summary=""), "a" * 10**6, "condition 'w' takes at most 4096 characters; got 1,000,000. Shorten it."),
+        (Text(summary=""), 7, "condition 'w' takes text; got int."),
+        (Text(summary=""), "a\0b", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
+        (Text(summary=""), "a\ud800", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
+        (Text(summary=""), "a" * 10**6, "condition 'w' takes at most 4096 characters; got 1,000,000. Shorten it."),
+        (Label(summary="", values=("a",)), "\0\ud800", r"condition 'w' takes one of a; got '\x00\ud800'."),
     ],
 )
 def test_what_is_not_offered_is_refused(offer: Offer, value: object, message: str) -> None:

@@ -81,6 +81,11 @@ def test_a_name_that_is_none_is_told_the_nearest(registry: Registry, name: str, 
         find(name, registry)
 
 
+def test_a_domain_without_a_model_is_offered_where_it_is_nearly_named() -> None:
+    with pytest.raises(UnknownName, match=r"there is no model named 'roundz'\. Did you mean 'rounds'\?"):
+        find("roundz", toy_registry())
+
+
 def test_where_there_is_no_model_it_is_said_how_to_get_one() -> None:
     with pytest.raises(UnknownName, match="The domain 'rounds' has no model yet: train one, with genwright train"):
         find("rounds", toy_registry())

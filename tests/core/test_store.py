@@ -58,9 +58,14 @@ def test_what_is_neither_store_nor_url_is_refused(where: Any) -> None:
         open_store(where)
 
 
-def test_a_place_that_is_no_plain_text_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"a store's URL is plain text; got .*udcff.db', with a lone surrogate in it"):
-        open_store("sqlite:////tmp/\udcff.db")
+@pytest.mark.parametrize("name", ["\udcff", "a\0b", "a%00b"])
+def test_a_place_that_is_no_plain_text_is_refused(name: str, tmp_path: Path) -> None:
+    """SQLite once made a file whose name ended where NUL stood."""
+    with pytest.raises(
+        UsageError, match=r"a store's URL is plain text; got .*\.db', with NUL or a lone surrogate in it"
+    ):
+        open_store(f"sqlite:///{tmp_path}/{name}.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_environment_names_the_default_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genwright.errors import StorageFull, StoreReadOnly
+from genwright.errors import StorageFull, StoreError, StoreReadOnly
 from genwright_storage import blobs
 from genwright_storage.blobs import Blobs
 from genwright_storage.errors import translated
@@ -64,6 +64,8 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
     ("code", "error", "message"),
     [
         (errno.ENOSPC, StorageFull, "no space is left to write to it"),
+        (errno.EFBIG, StorageFull, "no space is left to write to it"),
+        (errno.EIO, StoreError, "the system could not read or write its file. Check the disk, quotas and limits on"),
         (errno.EACCES, StoreReadOnly, "it can only be read"),
     ],
 )

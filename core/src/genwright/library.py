@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -50,7 +51,7 @@ def find(name: str | Path, registry: Registry) -> Checkpoint:
         return Checkpoint.open(name)
     if len(name) >= 8 and (found := _by_digest(name, known.values())):
         return found
-    raise UnknownName("model", str(name), known, _advice(str(name), registry))
+    raise UnknownName("model", str(name), {*known, *_near_domains(str(name), registry)}, _advice(str(name), registry))
 
 
 def find_digest(digest: str, registry: Registry, *, folder: str = "") -> Checkpoint:
@@ -80,6 +81,12 @@ def _by_digest(digest: str, openings: Iterable[Opening]) -> Checkpoint | None:
         if checkpoint.digest.startswith(digest):
             return checkpoint
     return None
+
+
+def _near_domains(name: str, registry: Registry) -> list[str]:
+    """Return domains of about this name: one without a model is no model, but may well be what was meant."""
+    domains = [spec.name for spec in registry.specs("domain") if spec.name != name]
+    return difflib.get_close_matches(name[:100], domains)
 
 
 def _advice(name: str, registry: Registry) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from genwright.checkpoint import Checkpoint
 from genwright.domain import Domain, Offer, Prefix
 from genwright.encoder import Encoder
-from genwright.errors import CheckpointError, ConditionError, OptionError, UnknownName
+from genwright.errors import CheckpointError, ConditionError, OptionError, RecipeError, UnknownName
 from genwright.family import Family
 from genwright.options import make
 from genwright.readings import Condition, Reading
@@ -90,7 +90,7 @@ class Model(Generic[Item]):
             checkpoint = Checkpoint.open(checkpoint)
         try:
             model = cls._described(checkpoint, registry)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecipeError) as error:
             raise CheckpointError(
                 f"the card in {checkpoint.folder} should describe a model; it cannot be read as one: {error!r}. "
                 "Copy or download the checkpoint again."

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, final
+from urllib.parse import unquote
 
-from genwright.errors import Conflict, StoreError, UnknownName, UsageError
+from genwright.errors import Conflict, StoreError, UnknownName, UsageError, shown
 from genwright.folders import store_url
 from genwright.run import Environment, Run, State
 from genwright.samples import Review
@@ -190,8 +191,10 @@ def open_store(where: str | Store | None = None) -> Store:
             return where
         raise UsageError(f"a store is named by a URL; got {where!r}. For a file write sqlite:///PATH.")
     url = store_url() if where is None else where
-    if _SURROGATE.search(url):
-        raise UsageError(f"a store's URL is plain text; got {url!r}, with a lone surrogate in it. Name another place.")
+    if "\0" in unquote(url) or _SURROGATE.search(url):
+        raise UsageError(
+            f"a store's URL is plain text; got {shown(url)}, with NUL or a lone surrogate in it. Name another place."
+        )
     scheme, colon, _ = url.partition(":")
     if not colon:
         raise UsageError(f"a store is named by a URL; got {url!r}. For a file write sqlite:///{url or 'store.sqlite'}.")

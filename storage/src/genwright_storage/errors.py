@@ -53,6 +53,7 @@ def _code(error: BaseException) -> int:
 _ERRNOS = {
     errno.ENOSPC: sqlite3.SQLITE_FULL,
     errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EFBIG: sqlite3.SQLITE_FULL,
     errno.EACCES: sqlite3.SQLITE_READONLY,
     errno.EPERM: sqlite3.SQLITE_READONLY,
     errno.EROFS: sqlite3.SQLITE_READONLY,
@@ -77,6 +78,11 @@ _REFUSALS: dict[int, tuple[type[StoreError], str, str]] = {
         StorageFull,
         "no space is left to write to it",
         "Free some and repeat; every acknowledged sample is safe",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        StoreError,
+        "the system could not read or write its file",
+        "Check the disk, quotas and limits on the size of files, then the store: genwright audit verify",
     ),
     sqlite3.SQLITE_CANTOPEN: (
         StoreError,

@@ -84,6 +84,13 @@ def test_a_file_of_unknown_items_exits_with_2(tmp_path: Path, capsys: Capture) -
     assert "mine.txt does not say what its items are. Name the domain: --domain molecules." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["none.txt", "folder/none"])
+def test_a_file_that_is_not_there_is_not_taken_for_a_run(name: str, home: Path, capsys: Capture) -> None:
+    """It was once looked for in the store."""
+    assert main(["evaluate", name, "--domain", "rhythms"]) == 1
+    assert f"a run or a file of items; {name} does not exist. Check the path." in capsys.readouterr().err
+
+
 def test_a_name_that_is_too_long_for_a_path_is_no_file(home: Path, capsys: Capture) -> None:
     open_store().close()
     assert main(["evaluate", "x" * 300]) == 2

@@ -13,7 +13,7 @@ import genwright as gw
 from genwright.cli.output import json_option, print_json, say
 from genwright.cli.parameters import strict_option
 from genwright.cli.store import opened, store_option
-from genwright.errors import UsageError
+from genwright.errors import DataError, UsageError
 from genwright.folders import store_url
 from genwright.options import make
 from genwright.registry import registry
@@ -52,7 +52,7 @@ def evaluate(
 
     The values for a run are recorded with it. Without a reference, metrics that need one are left out.
     """
-    items = _items(Path(source), domain, reference, strict) if os.path.exists(source) else _samples(source, where)
+    items = _items(Path(source), domain, reference, strict) if _is_file(source) else _samples(source, where)
     if not len(items):
         say(f"There is nothing to measure in {source}.")
         return 1
@@ -74,6 +74,15 @@ def evaluate(
     else:
         click.echo(report)
     return 0
+
+
+def _is_file(source: str) -> bool:
+    """Say whether a file is meant, and not a run. Raises DataError for one that is not there."""
+    if os.path.exists(source):
+        return True
+    if os.sep in source or Path(source).suffix:
+        raise DataError(f"what is measured is a run or a file of items; {source} does not exist. Check the path.")
+    return False
 
 
 def _samples(id: str, where: str | None) -> Samples[Any]:

@@ -15,6 +15,7 @@ from genwright.cli.output import json_option, print_json, say
 from genwright.cli.parameters import PAIR, recording_options, strict_option, values
 from genwright.options import parse
 from genwright.recipe import Recipe
+from genwright.registry import registry
 
 if TYPE_CHECKING:
     from genwright.trainer import Progress
@@ -38,6 +39,7 @@ _PARTS = frozenset({"encoder", "family", "backbone"})
 def train(
     path: Path,
     options: Sequence[tuple[str, str]],
+    name: str | None,
     where: str | None,
     no_store: bool,
     as_json: bool,
@@ -48,8 +50,13 @@ def train(
     Training that was stopped goes on where it last saved its state, when the same command is given again.
     """
     recipe = _changed(Recipe.read(path), values(options))
+    if name is not None and name.partition("/")[0] != recipe.domain:
+        # Of a domain that there is not, this says more than that the model's name is not one of it.
+        registry().get("domain", recipe.domain)
     try:
-        model = gw.train(recipe, store=False if no_store else where, on_report=_reporter(recipe.steps), **choices)
+        model = gw.train(
+            recipe, name=name, store=False if no_store else where, on_report=_reporter(recipe.steps), **choices
+        )
     except KeyboardInterrupt:
         say("Training was stopped. The same command goes on from where its state was last saved.")
         raise
