@@ -264,3 +264,15 @@ def test_seeding_torch_leaves_its_generator_as_it_was() -> None:
     with seeded_torch(5):
         assert torch.equal(torch.randn(3), first)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_a_step_draws_depends_on_seed_and_step_and_leaves_what_others_draw() -> None:
+    def drawn(seed: int, step: int | None) -> list[float]:
+        with seeded_torch(seed, step=step):
+            return torch.rand(4).tolist()
+
+    before = torch.random.get_rng_state()
+    draws = [drawn(seed, step) for seed in (0, 2**64 - 1) for step in (None, 0, 1, 2**40)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert len({tuple(draw) for draw in draws}) == 8
+    assert drawn(0, 1) == draws[2]

@@ -48,14 +48,23 @@ def test_a_label_is_learned_from_what_items_have_of_it(tmp_path: Path, rounds_fi
     assert sum(sample.item.lower().startswith("c") for sample in drawn) > 56
 
 
-def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_file: Path) -> None:
+def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_file: Path, store: MemoryStore) -> None:
     first = gw.train(quick(rounds_file), folder=tmp_path / "first", store=False, device="cpu")
     still = quick(rounds_file, start=str(tmp_path / "first"), steps=1, learning_rate=0.0, average=0.0)
-    second = gw.train(still, folder=tmp_path / "second", store=False, device="cpu")
+    second = gw.train(still, folder=tmp_path / "second", store=store, device="cpu")
     ours, theirs = first.family.state_dict(), second.family.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert first.checkpoint is not None
     assert second.recipe.start == first.checkpoint.digest
+    assert [run.config["recipe"]["start"] for run in store.runs()] == [first.checkpoint.digest]
+
+
+def test_a_model_to_start_from_that_is_not_there_is_told_before_a_run_begins(
+    tmp_path: Path, rounds_file: Path, store: MemoryStore
+) -> None:
+    with pytest.raises(UnknownName, match="there is no model named 'rounds/absent'"):
+        gw.train(quick(rounds_file, start="rounds/absent"), folder=tmp_path / "new", store=store, device="cpu")
+    assert list(store.runs()) == []
 
 
 def quick(data: Path, **changes: Any) -> gw.Recipe:

@@ -66,10 +66,18 @@ class Gaussian:
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     """Return the squared Fréchet distance of two Gaussians, not below 0.
 
-    The root of the product of two covariances is not needed, only its trace: the sum of the singular values of the
-    product of their own roots. Source: Dowson and Landau (1982), doi:10.1016/0047-259X(82)90077-X.
+    Source: Dowson and Landau (1982), doi:10.1016/0047-259X(82)90077-X.
     """
-    overlap = np.linalg.svd(_root(first.covariance) @ _root(second.covariance), compute_uv=False).sum()
+    return _distance(first, second, _root(second.covariance))
+
+
+def _distance(first: Gaussian, second: Gaussian, root: Float64[ndarray, "F F"]) -> float:
+    """Return the distance from a Gaussian the root of whose covariance is known.
+
+    The root of the product of two covariances is not needed, only its trace: the sum of the singular values of the
+    product of their own roots.
+    """
+    overlap = np.linalg.svd(_root(first.covariance) @ root, compute_uv=False).sum()
     offset = first.mean - second.mean
     traces = np.trace(first.covariance) + np.trace(second.covariance)
     return max(0.0, float(offset @ offset + traces - 2 * overlap))
@@ -80,10 +88,10 @@ def frechet_value(groups: Sequence[Gaussian], other: Gaussian) -> Value:
 
     There is no error for a single group, nor for groups that have fewer than two rows on average.
     """
-    whole = Gaussian.merged(groups)
+    whole, root = Gaussian.merged(groups), _root(other.covariance)
     rests = [[*groups[:place], *groups[place + 1 :]] for place in range(len(groups))] if len(groups) > 1 else []
-    partial = [frechet_distance(Gaussian.merged(rest), other) for rest in rests if whole.count >= 2 * len(groups)]
-    return Value(value=frechet_distance(whole, other), error=jackknife_error(partial), count=whole.count)
+    partial = [_distance(Gaussian.merged(rest), other, root) for rest in rests if whole.count >= 2 * len(groups)]
+    return Value(value=_distance(whole, other, root), error=jackknife_error(partial), count=whole.count)
 
 
 def _root(covariance: Float64[ndarray, "F F"]) -> Float64[ndarray, "F F"]:

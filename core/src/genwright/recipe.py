@@ -52,8 +52,8 @@ class Recipe:
     data:        a named data set, or the path of a file or folder
     data_sha256: what `datasets.digest` gives of it; "" for whatever it holds, which training then fills in
     encoder, family, backbone: components; the encoder may be None for the domain's default
-    start:       the name of a model whose weights training starts from, which training replaces by its digest; "" for
-                 random ones
+    start:       a model whose weights training starts from, by name, folder or digest, in whose place training puts the
+                 digest; "" for random ones
     conditions:  names of the domain's conditions that the model learns to follow
     drop:        the share of examples trained without any condition; of the others, each forgets a random share of its
                  own

@@ -50,7 +50,11 @@ def philox(counter: Words, key: tuple[int, int]) -> Words:
 
 @cache
 def _purpose_key(purpose: str) -> int:
-    return int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "little")
+    return _digest(purpose)
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
 class Noise:
@@ -140,8 +144,12 @@ def fresh_seed() -> int:
 
 
 @contextmanager
-def seeded_torch(seed: int) -> Iterator[None]:
-    """Seed PyTorch's own generators for a while, for initial weights, which PyTorch draws from a global one."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+def seeded_torch(seed: int, *, step: int | None = None) -> Iterator[None]:
+    """Seed PyTorch's own generators for a while: for initial weights, or for what networks draw in a step of training.
+
+    PyTorch draws both from global generators, on a CPU by 32 bits of a seed, so a step's are a digest of both numbers.
+    """
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed if step is None else _digest(f"step {step} of {seed}"))
         yield

@@ -118,7 +118,7 @@ class Trainer:
         losses: list[Mapping[str, float]] = []
         for batch in self._batches():
             # What networks draw by themselves, as dropout does, depends on the step, so a resumed run draws it again.
-            with seeded_torch(int(Noise(self.recipe.seed, torch.tensor([self.step])).bits("network", 0, 1))):
+            with seeded_torch(self.recipe.seed, step=self.step):
                 losses.append(self._train(batch))
             self.step += 1
             self.seconds = time.monotonic() - begun

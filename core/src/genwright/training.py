@@ -57,16 +57,17 @@ def trained(
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
     _check_conditions(recipe, domain)
     path = locate(recipe.data)
-    recipe = _stating(recipe, path)
+    recipe, start = _starting(_stating(recipe, path), registry)
     run = _new_run(recipe, name, registry, device=device)
     with (
         _alone(folder) as state,
         recording.running(run),
         closing(_Reports(run, recording, tensorboard, on_report)) as reports,
     ):
-        model, examples = prepared(recipe, domain, list(reader(recipe.data, domain)(path, strict=strict)), registry)
+        items = list(reader(recipe.data, domain)(path, strict=strict))
+        model, examples = prepared(recipe, domain, items, registry, start=start)
         trainer = Trainer(
-            model.recipe,
+            recipe,
             model.family,
             examples,
             state=state,
@@ -125,9 +126,9 @@ def _alone(folder: Path) -> Iterator[Path]:
 
 
 def prepared(
-    recipe: Recipe, domain: Domain[Any], items: Sequence[Any], registry: Registry
+    recipe: Recipe, domain: Domain[Any], items: Sequence[Any], registry: Registry, *, start: Checkpoint | None = None
 ) -> tuple[Model[Any], Examples]:
-    """Return the untrained model, its encoder fitted, and the encoded examples.
+    """Return the model with the weights of `start` or untrained ones, its encoder fitted, and the encoded examples.
 
     Items with a flaw, that do not fit the encoder or lack a condition are left out with a warning that counts them.
     """
@@ -145,11 +146,8 @@ def prepared(
     if len(kept) < len(items):
         warnings.warn(f"{len(items) - len(kept):,} of {len(items):,} items were left out of training", stacklevel=2)
     model = Model.new(recipe, encoder, space, registry)
-    if recipe.start:
-        start = library.find(recipe.start, registry)
+    if start is not None:
         load_weights(model.family, start)
-        # A name may come to mean another model; a digest cannot.
-        model = replace(model, recipe=replace(recipe, start=start.digest))
     return model, Examples(
         x=x,
         condition=condition,
@@ -251,6 +249,15 @@ def _stating(recipe: Recipe, path: Path) -> Recipe:
             "Bring the data that it states, or leave data_sha256 out of it."
         )
     return replace(recipe, data_sha256=found)
+
+
+def _starting(recipe: Recipe, registry: Registry) -> tuple[Recipe, Checkpoint | None]:
+    """Return the recipe with the digest of the model that it starts from, and that model. Raises UnknownName."""
+    if not recipe.start:
+        return recipe, None
+    # A name may come to mean another model; a digest cannot.
+    start = library.find(recipe.start, registry)
+    return replace(recipe, start=start.digest), start
 
 
 def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:
