@@ -13,7 +13,7 @@ from PIL import Image
 
 import genwright as gw
 import genwright.api
-from genwright.errors import MismatchError
+from genwright.errors import MismatchError, OptionError
 from genwright.model import Model
 from genwright.recording import Recording
 from genwright.registry import Plugin, Registry, discover
@@ -98,3 +98,17 @@ def test_what_was_drawn_around_a_part_is_replayed_from_the_record(
 def test_a_sampler_that_is_no_denoiser_s_is_refused(here: None, model: Model[Any], free: np.ndarray) -> None:
     with pytest.raises(MismatchError, match="sampler 'temperature' needs a next-token"):
         gw.generate(model, 1, known=(pictures(1)[0], free), sampler="temperature", store=False)
+
+
+@pytest.mark.parametrize(
+    "known", [pictures(1)[0], (pictures(1)[0],), "x.png", (1, 2, 3)], ids=["image", "one", "path", "three"]
+)
+def test_what_is_no_pair_of_an_item_and_a_mask_is_refused(here: None, model: Model[Any], known: Any) -> None:
+    with pytest.raises(OptionError, match=r"known is an item and a mask, .*; got .*\. Write known=\(item, free\)"):
+        gw.generate(model, 1, known=known, store=False)
+
+
+@pytest.mark.parametrize("item", ["x.png", np.zeros((SIDE, SIDE)), None], ids=["path", "array", "none"])
+def test_what_is_no_image_is_refused(here: None, model: Model[Any], free: np.ndarray, item: Any) -> None:
+    with pytest.raises(OptionError, match=r"(?s)an item of the model's domain.*; got .*\. Read the item first"):
+        gw.generate(model, 1, known=(item, free), store=False)

@@ -333,6 +333,11 @@ def _sampler(model: Model[Any], asked: str | Component | None, known: tuple[Any,
     sampler = suited(model, registry()) if asked is None else Component.read(asked)
     if known is None:
         return sampler
+    if not isinstance(known, tuple | list) or len(known) != 2:
+        raise OptionError(
+            f"known is an item and a mask, true where the item is to be drawn; got {shown(known)}. "
+            "Write known=(item, free)."
+        )
     item, free = known
     registry().check_sampler(family=model.recipe.family.name, sampler=sampler.name)
     return around(model.encoder, item, free, sampler=sampler)
