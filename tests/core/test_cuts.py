@@ -137,7 +137,7 @@ def test_the_cut_of_a_sample_does_not_depend_on_its_batch(toy_model: Model[str],
     items = list(made.items(range(60)))
     assert len(set(items)) > 3
     assert [next(made.items([index])) for index in (59, 0, 31)] == [items[59], items[0], items[31]]
-    assert list(generation(toy_model, "a", sampler, rows=4).items(range(60))) == items
+    assert list(generation(toy_model, "a", sampler, rows=16).items(range(60))) == items
 
 
 @pytest.mark.parametrize("sampler", [use("greedy"), use("guided", inner=use("greedy"))])
@@ -149,7 +149,7 @@ def test_the_likeliest_cut_is_taken_by_greedy_whatever_the_seed(toy_model: Model
 def test_one_cut_alone_is_not_weighed(toy_model: Model[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genwright.generation.log_likelihoods", lambda *a, **k: pytest.fail("it was weighed"))
     made = Generation(
-        model=toy_model, registry=toy_registry(), sampler=use("temperature"), where={"start": "cd"}, seed=5, rows=4
+        model=toy_model, registry=toy_registry(), sampler=use("temperature"), where={"start": "cd"}, seed=5, rows=16
     )
     assert all(item.startswith("cd") for item in made.items(range(8)))
 

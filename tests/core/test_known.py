@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from genwright.errors import MismatchError, OptionError, ShapeError
+from genwright.errors import DataError, MismatchError, OptionError, ShapeError
 from genwright.known import around, part, read, written
 from genwright.recipe import Component, use
 from genwright.samplers.denoise import Euler
@@ -44,18 +46,65 @@ def test_what_is_free_is_nan_and_the_rest_is_as_encoded(encoder: Numbers) -> Non
     assert bool(found[:, 3:].isnan().all())
 
 
-def test_a_mask_may_tell_channels_apart_and_be_of_numbers(encoder: Numbers) -> None:
+def test_a_mask_may_tell_channels_apart_and_be_of_0_and_1(encoder: Numbers) -> None:
     free = np.zeros((2, 8), dtype=np.uint8)
-    free[1] = 255
+    free[1] = 1
     found = part(encoder, "abcd", free)
     assert bool(found[0].isfinite().all())
     assert bool(found[1].isnan().all())
 
 
-@pytest.mark.parametrize("shape", [(7,), (3, 8), (1, 2, 8)])
-def test_a_mask_of_another_shape_is_refused(encoder: Numbers, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ShapeError, match=r"free of a sample, \[2, 8\], or of its last axes; got .*Make it as large"):
-        part(encoder, "abcd", np.ones(shape))
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (1, 8), (2, 1), (3, 8), (1, 2, 8)])
+def test_a_mask_of_another_shape_is_refused_though_it_could_be_broadcast(
+    encoder: Numbers, shape: tuple[int, ...]
+) -> None:
+    wanted = rf"of a sample, \[2, 8\] or, for all channels alike, \[8\]; got {re.escape(str(list(shape)))}\. Make it as"
+    with pytest.raises(ShapeError, match=wanted):
+        part(encoder, "abcd", np.ones(shape, dtype=bool))
+
+
+def test_the_first_axis_is_left_out_only_if_it_is_the_channels(
+    encoder: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Numbers, "space", Continuous(shape=(2, 8), axes=("Y", "X")))
+    with pytest.raises(ShapeError, match=r"shape of a sample, \[2, 8\]; got \[8\]"):
+        part(encoder, "abcd", [True] * 8)
+
+
+@pytest.mark.parametrize(
+    ("free", "came"),
+    [
+        ("lower half", "got 'lower half', of type <U10"),
+        (None, "got None, of type object"),
+        (["False"] * 8, r"got \['False', .*, of type <U5"),
+        (np.full(8, np.nan), r"got array\(\[nan, .*, of type float64"),
+        ([0.0, 1.0] * 4, r"got \[0\.0, 1\.0, .*, of type float64"),
+        ([4, 5, 6, 7, 0, 1, 2, 3], r"got \[4, 5, 6, 7, 0, 1, 2, 3\], of type int64"),
+        (np.array([0, 255] * 4, dtype=np.uint8), r"got array\(\[  0, 255, .*, of type uint8"),
+        ([[1, 0], [1]], r"got \[\[1, 0\], \[1\]\]: .*inhomogeneous"),
+        (torch.ones(8, requires_grad=True), r"got tensor\(.*requires grad"),
+    ],
+)
+def test_a_mask_of_anything_but_truth_values_is_refused(encoder: Numbers, free: Any, came: str) -> None:
+    """A list of the rows to draw was once taken for a mask, and so were the texts "False"."""
+    with pytest.raises(OptionError, match=rf"(?s)truth values, or of 0 and 1, .*; {came}.* Make one with a comparison"):
+        part(encoder, "abcd", free)
+
+
+def test_a_mask_with_nothing_free_is_refused(encoder: Numbers) -> None:
+    with pytest.raises(OptionError, match=r"is to be drawn; this one is true nowhere\. Free a part of it"):
+        part(encoder, "abcd", [0] * 8)
+
+
+@pytest.mark.parametrize(("item", "came"), [(7, "got 7, of type int"), (None, "got None, of type NoneType")])
+def test_what_is_no_item_is_refused(encoder: Numbers, item: Any, came: str) -> None:
+    with pytest.raises(OptionError, match=rf"an item of the model's domain, .*; {came}\. Read the item first"):
+        part(encoder, item, [True] * 8)
+
+
+def test_an_item_that_cannot_be_encoded_is_refused_by_the_encoder(encoder: Numbers) -> None:
+    with pytest.raises(DataError, match="'xyz' has more than 8 letters, or others"):
+        part(encoder, "xyz", [True] * 8)
 
 
 def test_tokens_have_no_such_part() -> None:

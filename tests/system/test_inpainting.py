@@ -12,12 +12,14 @@ import torch
 from PIL import Image
 
 import genwright as gw
-import genwright.api
-from genwright.errors import MismatchError
+from genwright.cli import main
+from genwright.errors import MismatchError, OptionError, ShapeError
+from genwright.known import written
 from genwright.model import Model
 from genwright.recording import Recording
 from genwright.registry import Plugin, Registry, discover
 from genwright.seeds import Noise
+from genwright.store import MemoryStore
 from genwright.training import trained
 from genwright_images import plugin
 from genwright_images.domain import Images
@@ -39,7 +41,8 @@ def registry() -> Registry:
 
 @pytest.fixture
 def here(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(genwright.api, "registry", lambda: registry)
+    for module in ("api", "cli.generate"):
+        monkeypatch.setattr(f"genwright.{module}.registry", lambda: registry)
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +101,52 @@ def test_what_was_drawn_around_a_part_is_replayed_from_the_record(
 def test_a_sampler_that_is_no_denoiser_s_is_refused(here: None, model: Model[Any], free: np.ndarray) -> None:
     with pytest.raises(MismatchError, match="sampler 'temperature' needs a next-token"):
         gw.generate(model, 1, known=(pictures(1)[0], free), sampler="temperature", store=False)
+
+
+@pytest.mark.parametrize(
+    "known", [pictures(1)[0], (pictures(1)[0],), "x.png", (1, 2, 3)], ids=["image", "one", "path", "three"]
+)
+def test_what_is_no_pair_of_an_item_and_a_mask_is_refused(here: None, model: Model[Any], known: Any) -> None:
+    with pytest.raises(OptionError, match=r"known is an item and a mask, .*; got .*\. Write known=\(item, free\)"):
+        gw.generate(model, 1, known=known, store=False)
+
+
+@pytest.mark.parametrize("item", ["x.png", np.zeros((SIDE, SIDE)), None], ids=["path", "array", "none"])
+def test_what_is_no_image_is_refused(here: None, model: Model[Any], free: np.ndarray, item: Any) -> None:
+    with pytest.raises(OptionError, match=r"(?s)an item of the model's domain.*; got .*\. Read the item first"):
+        gw.generate(model, 1, known=(item, free), store=False)
+
+
+@pytest.mark.parametrize("outer", [None, "guided"])
+def test_a_part_of_another_shape_is_refused_before_anything_is_recorded(
+    here: None, model: Model[Any], outer: str | None
+) -> None:
+    """It was once refused in the midst of a run, which then stood in the store as failed."""
+    sampler, store = gw.use("inpaint", known=written(torch.zeros(3, 3))), MemoryStore()
+    with pytest.raises(ShapeError, match=r"has the sample's shape, \[1, 8, 8\], .* got \[3, 3\]\. Encode the item"):
+        gw.generate(model, 1, sampler=sampler if outer is None else gw.use(outer, inner=sampler), store=store)
+    assert list(store.runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "inner"),
+    [
+        ([], None),
+        (["inner.steps=3"], {"name": "dpm-solver++", "steps": 3}),
+        (["inner=ddpm", "inner.steps=3"], {"name": "ddpm", "steps": 3}),
+    ],
+)
+@pytest.mark.parametrize("name", ["guided", "inpaint"])
+def test_the_command_line_draws_with_the_plainest_sampler_inside_unless_another_is_named(
+    here: None, model: Model[Any], monkeypatch: pytest.MonkeyPatch, name: str, options: list[str], inner: Any
+) -> None:
+    """It was once the one for tokens, whatever the model."""
+    store = MemoryStore()
+    monkeypatch.setattr("genwright.recording.open_store", lambda where: store)
+    own = {"guided": "scale=2", "inpaint": f"known={written(torch.full((1, SIDE, SIDE), torch.nan))}"}[name]
+    asked = [text for option in (own, *options) for text in ("-o", option)]
+    assert model.checkpoint is not None
+    assert main(["generate", str(model.checkpoint.folder), "-n", "1", "--rows", "16", "--sampler", name, *asked]) == 0
+    (run,) = store.runs()
+    assert run.config["sampler"].get("inner") == inner
+    assert run.config["samplers"] == [f"{name}@1", f"{'dpm-solver++' if inner is None else inner['name']}@1"]

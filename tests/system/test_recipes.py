@@ -123,7 +123,7 @@ def test_a_recipe_trains_and_its_model_draws(name: str, workshop: Workshop, regi
     sampler = suited(model, registry)
     assert sampler.name == SUITED.get(name, PLAINEST[registry.get("family", model.recipe.family.name).reads])
     fast = sampler if model.recipe.family.name not in ("diffusion", "flow") else use(sampler.name, steps=3)
-    generation = Generation(model=model, sampler=fast, where=where, seed=1, rows=2, registry=registry)
+    generation = Generation(model=model, sampler=fast, where=where, seed=1, rows=16, registry=registry)
     size = (32, 32) if "emoji" in name else (28, 28)
     assert [item.size for item in generation.items([0, 1])] == [size] * 2
 

@@ -117,7 +117,7 @@ def stream(
     known:     an item and a mask, true where it is free: the rest of it is kept, and samples are drawn around it
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
-    rows:      rows the network is given at once; may change the samples' last bits, so the run records it
+    rows:      rows the network is given at once, a multiple of 16; may change last bits, so the run records it
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
     device:    such as "cuda"; None for where a given model is, and for the CPU otherwise
 
@@ -333,6 +333,11 @@ def _sampler(model: Model[Any], asked: str | Component | None, known: tuple[Any,
     sampler = suited(model, registry()) if asked is None else Component.read(asked)
     if known is None:
         return sampler
+    if not isinstance(known, tuple | list) or len(known) != 2:
+        raise OptionError(
+            f"known is an item and a mask, true where the item is to be drawn; got {shown(known)}. "
+            "Write known=(item, free)."
+        )
     item, free = known
     registry().check_sampler(family=model.recipe.family.name, sampler=sampler.name)
     return around(model.encoder, item, free, sampler=sampler)

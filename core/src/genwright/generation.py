@@ -31,6 +31,10 @@ Item = TypeVar("Item")
 ROWS = 128
 """Rows a network is given at once. It is part of what decides a sample's bits, so runs record it."""
 
+# At other numbers, such as 4, 6, 8 and 10, some products compute a row by instructions that depend on its place, so
+# that its last bits are others where it is drawn alone.
+_TILE = 16
+
 # At this number the keys and values of the shipped model of molecules fill 10 GB.
 _MOST_ROWS = 1 << 16
 
@@ -61,14 +65,16 @@ class Generation(Generic[Item]):
 
     def __post_init__(self) -> None:
         is_whole = isinstance(self.rows, int) and not isinstance(self.rows, bool)
-        # One row alone, or an odd number, is computed by other instructions, which changes its last bits.
-        if not is_whole or not 2 <= self.rows <= _MOST_ROWS or self.rows % 2:
+        if not is_whole or not 0 < self.rows <= _MOST_ROWS or self.rows % _TILE:
             raise OptionError(
-                f"rows is an even number from 2 to {_MOST_ROWS:,}; got {shown(self.rows)}. The default is {ROWS}."
+                f"rows is a multiple of {_TILE} from {_TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
+                f"The default is {ROWS}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
         # Made now, so that what is wrong with them is said before anything is recorded.
-        _ = self._sampler, self._condition, self._reading
+        _ = self._condition
+        for sampler in _nested(self._sampler):
+            sampler.check(self._reading)
 
     @property
     def device(self) -> str:
@@ -105,9 +111,7 @@ class Generation(Generic[Item]):
         """
         if self._cuts is None:
             return torch.zeros_like(noise.samples)
-        sampler = self._sampler
-        while isinstance(inner := getattr(sampler, "inner", None), Sampler):
-            sampler = inner
+        *_, sampler = _nested(self._sampler)
         nothing = Condition.none(len(noise)).to(self.device)
         return sampler.sample(self._cuts, noise, nothing, rows=self.rows)[:, 0]
 
@@ -184,6 +188,14 @@ def _labels(sampler: Component, registry: Registry, reads: Reads) -> list[str]:
     spec = registry.get("sampler", sampler.name)
     inner = _inner(sampler, spec, reads)
     return [spec.label, *(_labels(inner, registry, reads) if inner is not None else ())]
+
+
+def _nested(sampler: Sampler[Any]) -> Iterator[Sampler[Any]]:
+    """Yield a sampler and those inside it, the outermost first."""
+    inner: Any = sampler
+    while isinstance(inner, Sampler):
+        yield inner
+        inner = getattr(inner, "inner", None)
 
 
 def _inner(sampler: Component, spec: SamplerSpec, reads: Reads) -> Component | None:

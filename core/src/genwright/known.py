@@ -10,15 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from numpy import ndarray
 from torch import Tensor
 
 from genwright.encoder import Encoder
-from genwright.errors import MismatchError, OptionError, ShapeError
+from genwright.errors import MismatchError, OptionError, ShapeError, shown
 from genwright.recipe import Component, use
 from genwright.space import Continuous
 
 __all__ = ["around", "part", "read", "written"]
+
+_TRUTHS = "a mask is an array of truth values, or of 0 and 1, that are true where a sample is to be drawn"
+_MAKE = "Make one with a comparison, such as array == 255."
 
 
 def around(encoder: Encoder[Any], item: Any, free: Any, *, sampler: Component) -> Component:
@@ -29,10 +33,11 @@ def around(encoder: Encoder[Any], item: Any, free: Any, *, sampler: Component) -
 def part(encoder: Encoder[Any], item: Any, free: Any) -> Float[Tensor, "*shape"]:
     """Return an encoded item with NaN where it is free.
 
-    free: what numpy makes an array of, true where the item is to be drawn; of a sample's shape, or of its last axes
+    free: what numpy makes an array of truth values of, or of 0 and 1: true where the item is to be drawn; of a sample's
+          shape, or of that without its channels
 
-    Raises MismatchError where items are encoded as tokens, ShapeError for a mask of another shape, DataError for an
-    item that cannot be encoded.
+    Raises MismatchError where items are encoded as tokens, ShapeError for a mask of another shape, OptionError for one
+    of other values or with nothing free, and for what is no item; DataError for an item that cannot be encoded.
     """
     space = encoder.space
     if not isinstance(space, Continuous):
@@ -40,15 +45,42 @@ def part(encoder: Encoder[Any], item: Any, free: Any) -> Float[Tensor, "*shape"]
             "samples are drawn around a part of an item where items are encoded as numbers; this model's are "
             f"{space.kind}. Ask for a start, if the domain has one, or choose a diffusion or flow model."
         )
-    mask = np.asarray(free)
+    placed = np.broadcast_to(_mask(free, space), space.shape)
+    return _encoded(encoder, item).masked_fill(torch.from_numpy(placed.copy()), torch.nan)
+
+
+def _encoded(encoder: Encoder[Any], item: Any) -> Float[Tensor, "*shape"]:
     try:
-        placed = np.broadcast_to(mask.astype(bool), space.shape)
-    except ValueError as error:
-        raise ShapeError(
-            f"a mask says what is free of a sample, {list(space.shape)}, or of its last axes; got {list(mask.shape)}. "
-            "Make it as large as the items that the model draws."
+        return encoder.encode([item])[0]
+    except (AttributeError, TypeError, ValueError) as error:
+        # Encoders say what is wrong with an item; of what is none, Python does.
+        raise OptionError(
+            f"samples are drawn around an item of the model's domain, as reading its files gives them; got "
+            f"{shown(item)}, of type {type(item).__name__}. Read the item first."
         ) from error
-    return encoder.encode([item])[0].masked_fill(torch.from_numpy(placed.copy()), torch.nan)
+
+
+def _mask(free: Any, space: Continuous) -> Bool[ndarray, "*shape"]:
+    mask = _truths(free)
+    shapes = [space.shape, space.shape[1:]] if space.axes[0] == "C" else [space.shape]
+    if mask.shape not in shapes:
+        raise ShapeError(
+            f"a mask has the shape of a sample, {' or, for all channels alike, '.join(str(list(s)) for s in shapes)}; "
+            f"got {list(mask.shape)}. Make it as large as the items that the model draws."
+        )
+    if not mask.any():
+        raise OptionError("a mask is true where a sample is to be drawn; this one is true nowhere. Free a part of it.")
+    return mask
+
+
+def _truths(free: Any) -> Bool[ndarray, "*shape"]:
+    try:
+        mask = np.asarray(free)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise OptionError(f"{_TRUTHS}; got {shown(free)}: {error} {_MAKE}") from error
+    if mask.dtype != bool and (mask.dtype.kind not in "iu" or not np.isin(mask, (0, 1)).all()):
+        raise OptionError(f"{_TRUTHS}; got {shown(free)}, of type {mask.dtype}. {_MAKE}")
+    return mask.astype(bool)
 
 
 def written(known: Float[Tensor, "*shape"]) -> str:

@@ -21,6 +21,9 @@ class Sampler(ABC, Generic[R]):
     Row i of the result may depend on nothing but the reading, row i of the condition and row i of the noise.
     """
 
+    def check(self, reading: R) -> None:
+        """Raise a UsageError for a reading that it cannot draw from; called before a run is recorded."""
+
     @abstractmethod
     def sample(self, reading: R, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
         """Return one sample a row of noise, [B, *shape].

@@ -54,6 +54,25 @@ def test_a_run_is_shown_with_all_that_decided_it(store: MemoryStore, capsys: pyt
         assert text in out
 
 
+def test_a_long_text_is_shown_by_its_beginning_and_whole_as_json(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The part of an image that samples were drawn around once filled screens."""
+    known, digest = "eJzs" * 500, "f" * 80
+    sampler = {"name": "inpaint", "known": known, "inner": {"name": "guided", "levels": [known, 2]}}
+    run = make_run(id="3" * 32, config={"sampler": sampler, "digest": digest})
+    store.put_run(run)
+    assert main(["runs", "show", "3"]) == 0
+    out = capsys.readouterr().out
+    cut = f"{known[:80]}… (2,000 characters)"
+    assert f"'known': '{cut}'" in out
+    assert f"'levels': ['{cut}', 2]" in out
+    assert f"digest   {digest}\n" in out
+    assert max(map(len, out.splitlines())) < 400
+    assert main(["runs", "show", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"] == {"sampler": sampler, "digest": digest}
+
+
 def test_a_run_is_shown_as_json(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "show", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

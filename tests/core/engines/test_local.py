@@ -21,7 +21,7 @@ MANY = 1100
 
 @pytest.fixture
 def generation(toys: Registry, toy_model: Model[str]) -> Generation[str]:
-    return Generation(model=toy_model, sampler=use("temperature"), where={}, seed=3, rows=8, registry=toys)
+    return Generation(model=toy_model, sampler=use("temperature"), where={}, seed=3, rows=16, registry=toys)
 
 
 def test_one_worker_draws_what_the_generation_draws(generation: Generation[str]) -> None:

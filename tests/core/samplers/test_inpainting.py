@@ -81,3 +81,5 @@ def test_a_part_of_another_shape_is_refused() -> None:
         ShapeError, match=r"has the sample's shape, \[2\], with NaN where .* got \[3\]\. Encode the item"
     ):
         drawn(PAIRS, Euler(), [0.1, torch.nan, 0.2])
+    with pytest.raises(ShapeError, match=r"got \[1\]\."):
+        Inpainted(inner=Euler(), known=torch.tensor([torch.nan])).check(PAIRS)

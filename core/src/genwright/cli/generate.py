@@ -100,7 +100,7 @@ def _store_argument(url: str) -> str:
     "--grid", type=click.Path(path_type=Path), help=f"Draw the first {_DRAWN} items to a new .png or .svg file."
 )
 @click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
-@click.option("--rows", type=int, help="Rows the network is given at once; may change the last bits.")
+@click.option("--rows", type=int, help="Rows the network is given at once, a multiple of 16; may change the last bits.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
 @click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")
 @recording_options
@@ -178,20 +178,24 @@ def _number(text: str) -> float | str:
 
 
 def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
-    from genwright.generation import suited
+    from genwright.generation import PLAINEST, suited
 
-    return _component(suited(model, registry()).name if name is None else name, texts)
+    reads = registry().get("family", model.recipe.family.name).reads
+    return _component(suited(model, registry()).name if name is None else name, texts, PLAINEST[reads])
 
 
-def _component(name: str, texts: Mapping[str, str]) -> Component:
-    """Return a sampler with options written as text; those of a sampler inside it begin with "inner."."""
+def _component(name: str, texts: Mapping[str, str], plainest: str) -> Component:
+    """Return a sampler with options written as text; those of a sampler inside it begin with "inner.".
+
+    plainest: the sampler inside it whose options are given without its name
+    """
     target = registry().get("sampler", name).load()
     nests = "inner" in inspect.signature(target).parameters
     own = {key: text for key, text in texts.items() if not (nests and key.partition(".")[0] == "inner")}
     options = parse(f"sampler {name!r}", target, own, given=given_to("sampler"))
-    if nests:
+    if nests and len(own) < len(texts):
         inner = {key.removeprefix("inner."): text for key, text in texts.items() if key.startswith("inner.")}
-        options["inner"] = _component(texts.get("inner", "temperature"), inner).to_json()
+        options["inner"] = _component(texts.get("inner", plainest), inner, plainest).to_json()
     return Component(name, options)
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["runs"]
 
+# A digest or a URL is shown whole; the part of an image that samples were drawn around is not.
+_LONGEST = 80
+
 
 @click.group()
 def runs() -> None:
@@ -75,7 +78,7 @@ def show(id: str, where: str | None, as_json: bool) -> None:
     _print_facts(facts)
     for title, part in (("config", config), ("environment", environment)):
         click.echo(f"\n{title}")
-        _print_facts(part)
+        _print_facts({name: _shortened(value) for name, value in part.items()})
     if scores:
         click.echo()
         print_table(("metric", "value", "error", "detail"), map(_score_row, scores))
@@ -120,6 +123,17 @@ def _print_facts(facts: dict[str, Any]) -> None:
     width = max(map(len, present), default=0)
     for name, value in present.items():
         click.echo(f"{name.ljust(width)}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _shortened(value: Any) -> Any:
+    """Return plain data with each long text in it cut; --json has all of it."""
+    if isinstance(value, dict):
+        return {name: _shortened(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_shortened(part) for part in value]
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"{value[:_LONGEST]}… ({len(value):,} characters)"
+    return value
 
 
 def _score_row(score: Score) -> tuple[str, str, str, str]:

@@ -37,13 +37,17 @@ class Inpainted(Sampler[Denoiser]):
     def __init__(self, *, inner: Sampler[Denoiser], known: Tensor | str) -> None:
         self.inner, self.known = inner, read(known) if isinstance(known, str) else known
 
-    def sample(self, reading: Denoiser, noise: Noise, condition: Condition, *, rows: int) -> Float[Tensor, " B *shape"]:
-        """Return one sample a row of noise. Raises ShapeError if the part is not of the shape of a sample."""
+    def check(self, reading: Denoiser) -> None:
+        """Raise ShapeError if the part is not of the shape of a sample."""
         if self.known.shape != reading.shape:
             raise ShapeError(
                 f"the part of a sample that is given has the sample's shape, {list(reading.shape)}, with NaN where the "
                 f"sample is free; got {list(self.known.shape)}. Encode the item that it is part of."
             )
+
+    def sample(self, reading: Denoiser, noise: Noise, condition: Condition, *, rows: int) -> Float[Tensor, " B *shape"]:
+        """Return one sample a row of noise. Raises ShapeError as `check` does."""
+        self.check(reading)
         known = self.known.to(noise.samples.device)
 
         def drawn(places: Tensor) -> Tensor:
