@@ -14,7 +14,7 @@ import pytest
 
 import genwright as gw
 from genwright import exports
-from genwright.errors import DataError, UnknownName, UsageError
+from genwright.errors import DataError, OptionError, UnknownName, UsageError
 from genwright.exports import COLUMNS
 from genwright.run import Run
 from genwright.store import MemoryStore, Record
@@ -118,7 +118,7 @@ def test_tables_are_compressed_as_their_names_say_and_equal_ones_equally(
     [
         ({"run": "LAST"}, ["dab"]),
         ({"domain": "rounds", "limit": 2}, ["dab", "AB"]),
-        ({"domain": "images"}, None),
+        ({"text": "none"}, None),
         ({"valid": True}, ["dab", "AB", "cda"]),
         ({"text": "da"}, ["dab", "cda"]),
         ({"identity": "a2"}, ["AB"]),
@@ -198,7 +198,7 @@ def test_a_folder_is_never_replaced(store: MemoryStore, run: Run, tmp_path: Path
 def test_a_file_that_cannot_be_made_is_told_with_the_reason(
     store: MemoryStore, run: Run, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(DataError, match=r"cannot be written: .*\. Check its folder, the permissions and the space"):
+    with pytest.raises(DataError, match=r"cannot be written: .*\. Check the folder, the permissions and the space"):
         gw.export(tmp_path / name, store=store)
     assert list(tmp_path.iterdir()) == []
 
@@ -217,9 +217,43 @@ def test_nothing_is_left_of_an_export_that_breaks_off(
 
     samples = MemoryStore.samples
     monkeypatch.setattr(MemoryStore, "samples", breaking)
-    with pytest.raises(DataError, match=rf"/{name} cannot be written: No space left on device\. Check"):
+    with pytest.raises(OSError, match="No space left on device: 'disk'"):
         gw.export(before, store=store, force=True)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "before")]
+
+
+def test_a_carriage_return_stays_in_its_row(store: MemoryStore, tmp_path: Path) -> None:
+    put(store, ["a\rb", "c"])
+    gw.export(tmp_path / "a.csv", store=store)
+    assert [row["item"] for row in read(tmp_path / "a.csv")] == ["a\rb", "c"]
+    assert b'"a\rb"' in (tmp_path / "a.csv").read_bytes()
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 1.5, True, "3", 2**63])
+def test_a_limit_is_a_whole_number_from_one(store: MemoryStore, run: Run, tmp_path: Path, limit: Any) -> None:
+    with pytest.raises(OptionError, match=rf"limit is a whole number from 1 to 2\^63 - 1; got {limit!r}\."):
+        gw.export(tmp_path / "a.csv", store=store, limit=limit)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_domain_without_samples_is_told_apart_from_one_that_is_not_there(tmp_path: Path) -> None:
+    assert gw.export(tmp_path / "a.csv", store="memory:", domain="rounds").samples == 0
+    with pytest.raises(UnknownName, match=r"there is no domain named 'round'\. Did you mean 'rounds'\?"):
+        gw.export(tmp_path / "a.csv", store="memory:", domain="round")
+
+
+def test_what_a_format_refuses_is_told_with_what_takes_it(
+    store: MemoryStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Rounds, items: Iterable[str], path: Path) -> None:
+        raise DataError(f"rounds are written to a .txt; got {path.name}. Rename it.")
+
+    monkeypatch.setattr(Rounds, "write", refuse)
+    with pytest.raises(
+        DataError,
+        match=r"got a\.sdf\. Rename it\. A \.csv or \.jsonl file takes any sample; --valid, or valid=True, chooses",
+    ):
+        gw.export(tmp_path / "a.sdf", store=store)
 
 
 def test_samples_are_written_as_they_are_read(

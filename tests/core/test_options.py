@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from genwright.errors import OptionError
-from genwright.options import GIVEN, checked, describe, given_to, make, parse
+from genwright.options import GIVEN, check_counts, checked, describe, given_to, make, parse
 from genwright.specs import BackboneSpec, SamplerSpec
 
 if TYPE_CHECKING:
@@ -218,3 +218,10 @@ def test_what_is_given_is_no_option() -> None:
     spec = SamplerSpec(name="top-p", target=f"{__name__}:TopP", summary="", reads="next-token")
     with pytest.raises(OptionError, match="sampler 'top-p' has no option 'k'"):
         make(spec, {"k": 1}, k=2)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "3", None, 2**63])
+def test_a_count_is_a_whole_number_from_one(value: object) -> None:
+    check_counts(n=1, rows=2**63 - 1)
+    with pytest.raises(OptionError, match=rf"^rows is a whole number from 1 to 2\^63 - 1; got {value!r}\.$"):
+        check_counts(n=1, rows=value)

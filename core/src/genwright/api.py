@@ -20,6 +20,7 @@ from genwright.generation import ROWS, Generation, suited
 from genwright.known import around
 from genwright.metrics import Report
 from genwright.model import Model, checked_device
+from genwright.options import check_counts
 from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
 from genwright.registry import check_model_name, registry
@@ -75,7 +76,7 @@ def train(
     Raises RecipeError, MismatchError, DataError, TrainingError, and CheckpointError if the folder is taken.
     """
     name, target = _named(recipe, name, folder)
-    _check_counts(log_every=log_every)
+    check_counts(log_every=log_every)
     # Only here, since what trains takes a second to import, which those who generate need not wait for.
     from genwright.training import trained
 
@@ -123,7 +124,7 @@ def stream(
 
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
-    _check_counts(n=n, batch_size=batch_size)
+    check_counts(n=n, batch_size=batch_size)
     loaded = _loaded(model, device)
     chosen = _sampler(loaded, sampler, known)
     generation = _generation(loaded, seed=seed, where=where, sampler=chosen, rows=rows)
@@ -193,7 +194,7 @@ def resume(
 
     Raises UnknownName for no such run, CheckpointError if its model is gone, MismatchError if its sampler has changed.
     """
-    _check_counts(batch_size=batch_size)
+    check_counts(batch_size=batch_size)
     recording = Recording.of(store, registry())
     with recording.preparing():
         return recording.resumed(run, batch_size=batch_size)
@@ -341,12 +342,6 @@ def _sampler(model: Model[Any], asked: str | Component | None, known: tuple[Any,
     item, free = known
     registry().check_sampler(family=model.recipe.family.name, sampler=sampler.name)
     return around(model.encoder, item, free, sampler=sampler)
-
-
-def _check_counts(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
-            raise OptionError(f"{name} is a whole number from 1 to 2^63 - 1; got {shown(value)}.")
 
 
 def _named(recipe: Recipe, name: str | None, folder: Path | str | None) -> tuple[str, Path]:

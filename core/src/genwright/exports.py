@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import base64
-import csv
-import gzip
 import io
 import json
-import lzma
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, nullcontext
 from itertools import chain, count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, TextIO, cast
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from genwright.errors import DataError, UsageError
-from genwright.options import make
+from genwright.files import compressed, csv_line, replaced
+from genwright.options import check_counts, make
 from genwright.registry import registry
 from genwright.run import Run
 from genwright.store import Record, Store, is_text, open_store
@@ -61,26 +56,35 @@ def export(
     run, domain, text, identity, valid, limit: which samples, as `Store.samples` takes them
     force: whether a file of that name is replaced
 
-    Memory stays the same however many there are. Raises DataError for a file that exists, cannot be written or has an
-    unknown ending, UsageError for several domains in a format of one, UnknownName for no such run.
+    Memory stays the same however many there are. An OSError of reading the store, or of a disk that is full, stays one.
+
+    Raises DataError for a file that exists, cannot be made or has an unknown ending, OptionError for a limit that is no
+    whole number from 1, UsageError for several domains in a format of one, UnknownName for no such run or domain.
     """
+    if limit is not None:
+        check_counts(limit=limit)
     opened = open_store(store)
     with nullcontext(opened) if opened is store else closing(opened) as known:
         found = origins(known, run=run, domain=domain, text=text, identity=identity, valid=valid, limit=limit)
         first = next(found, None)
         if first is None:
             return Export(0, True)
-        with _replacing(Path(path), force=force) as unfinished:
+        with replaced(Path(path), force=force) as unfinished:
             return _write(chain([first], found), unfinished)
 
 
 def origins(store: Store, **filters: str | int | None) -> Iterator[Origin]:
-    """Yield samples, chosen as `Store.samples` does, each with its run."""
+    """Yield samples, chosen as `Store.samples` does, each with its run.
+
+    Raises UnknownName if there is no such run, or neither a sample nor such a domain.
+    """
     run: Run | None = None
     for record in store.samples(**filters):  # type: ignore[arg-type]
         if run is None or run.id != record.run:
             run = store.run(record.run)
         yield record, run
+    if run is None and filters.get("domain") is not None:
+        registry().get("domain", str(filters["domain"]))
 
 
 def write_table(samples: Iterator[Origin], stream: TextIO, ending: str) -> Export:
@@ -97,7 +101,7 @@ def _write(samples: Iterator[Origin], path: Path) -> Export:
         return _write_items(samples, path)
     with (
         path.open("xb") as raw,
-        _compressed(raw, compression) as stream,
+        compressed(raw, compression) as stream,
         io.TextIOWrapper(stream, "utf-8", newline="") as text,
     ):
         return write_table(samples, text, ending)
@@ -108,7 +112,12 @@ def _write_items(samples: Iterator[Origin], path: Path) -> Export:
     domain: Domain[object] = make(registry().get("domain", first[1].domain), {})
     counter = count()
     items = _items(chain([first], samples), domain, path)
-    tells = domain.export((item for item, _ in zip(items, counter, strict=False)), path)
+    try:
+        tells = domain.export((item for item, _ in zip(items, counter, strict=False)), path)
+    except DataError as error:
+        raise DataError(
+            f"{error} A {' or '.join(TABLES)} file takes any sample; --valid, or valid=True, chooses valid ones alone."
+        ) from error
     return Export(next(counter), tells)
 
 
@@ -136,9 +145,8 @@ def _item(record: Record) -> str:
 
 
 def _write_csv(samples: Iterator[Origin], stream: TextIO) -> None:
-    table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(_row(record, run) for record, run in samples)
+    stream.write(csv_line(COLUMNS))
+    stream.writelines(csv_line(_row(record, run).values()) for record, run in samples)
 
 
 def _write_jsonl(samples: Iterator[Origin], stream: TextIO) -> None:
@@ -149,50 +157,3 @@ _COMPRESSIONS = (".gz", ".xz")
 
 TABLES: Mapping[str, Callable[[Iterator[Origin], TextIO], None]] = {".csv": _write_csv, ".jsonl": _write_jsonl}
 """What writes samples as a table to a stream, by the ending of a file."""
-
-
-def _compressed(raw: BinaryIO, compression: str) -> IO[bytes]:
-    if compression == ".gz":
-        # Without name and time, equal samples make equal files.
-        return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
-    return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
-
-
-@contextmanager
-def _replacing(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a file to write that takes the place of another at the end, and leaves nothing if writing it fails."""
-    _check_free(path, force=force)
-    try:
-        # In a folder of its own, since formats go by how a file is called, and may name it in their errors.
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.parent))
-    except (OSError, ValueError) as error:
-        raise _refusal(path, error) from error
-    try:
-        yield folder / path.name
-        _make_durable(folder / path.name)
-        _check_free(path, force=force)
-        os.replace(folder / path.name, path)
-    except OSError as error:
-        raise _refusal(path, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _refusal(path: Path, error: OSError | ValueError) -> DataError:
-    # A ValueError has no strerror; it comes of a NUL in the name.
-    reason = getattr(error, "strerror", error)
-    return DataError(f"{path} cannot be written: {reason}. Check its folder, the permissions and the space left.")
-
-
-def _check_free(path: Path, *, force: bool) -> None:
-    if os.path.isdir(path):
-        raise DataError(f"{path} is a folder, and folders are not replaced. Choose another name.")
-    if os.path.lexists(path) and not force:
-        raise DataError(f"{path} exists already. Choose another name, or have it replaced: --force, or force=True.")
-
-
-def _make_durable(path: Path) -> None:
-    """Wait until a file is on the disk, so that its name never stands for a part of it."""
-    if path.is_file():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())

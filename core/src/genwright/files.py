@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
+import lzma
+import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from genwright.errors import DataError
 
-__all__ = ["new_file", "new_folder"]
+__all__ = ["compressed", "csv_line", "new_file", "new_folder", "replaced"]
 
 
 @contextmanager
@@ -40,12 +46,88 @@ def new_folder(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _making(path: Path) -> Iterator[None]:
+def replaced(path: Path, *, force: bool) -> Iterator[Path]:
+    """Give a file or folder to write, of the same name in a folder beside, that takes the place of `path` at the end.
+
+    force: whether a file of that name is replaced; a folder never is
+
+    What fails leaves `path` as it was. Raises DataError if it exists or cannot be made; what fails in between is raised
+    as it is.
+    """
+    _check_free(path, force=force)
+    with _writing(path):
+        with suppress(FileNotFoundError):
+            # Refuses a name that no file can have, which would else come out only at the end.
+            path.lstat()
+        # In a folder of its own, since formats go by how a file is called, and may name it in their errors.
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.parent))
+    try:
+        yield folder / path.name
+        with _writing(path):
+            _make_durable(folder / path.name)
+            _check_free(path, force=force)
+            os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        # Some network file systems refuse this of a folder; the file stands there all the same.
+        _flush(path.parent)
+
+
+def compressed(raw: BinaryIO, compression: str) -> IO[bytes]:
+    """Return a stream that compresses what is written to it, the same each time: by ".gz", ".xz" or "", not at all."""
+    if compression == ".gz":
+        # Without name and time, equal contents make equal files.
+        return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+    return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
+
+
+def csv_line(values: Iterable[object]) -> str:
+    r"""Return a line of a CSV file, which ends in \n."""
+    line = io.StringIO()
+    # What holds a \r is quoted only where lines end in it too; unquoted, readers take it for the end of a line.
+    csv.writer(line, lineterminator="\r\n").writerow(values)
+    return f"{line.getvalue()[:-2]}\n"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileExistsError as error:
-        raise DataError(f"{path} exists already, and nothing is overwritten. Choose another name.") from error
     except (OSError, ValueError) as error:
         # A ValueError has no strerror; it comes of a NUL in the name.
-        reason = getattr(error, "strerror", error)
-        raise DataError(f"{path} cannot be written: {reason}. Check the folder and the permissions.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"{path} cannot be written: {reason}. Check the folder, the permissions and the space left."
+        ) from error
+
+
+@contextmanager
+def _making(path: Path) -> Iterator[None]:
+    with _writing(path):
+        try:
+            yield
+        except FileExistsError as error:
+            raise DataError(f"{path} exists already, and nothing is overwritten. Choose another name.") from error
+
+
+def _check_free(path: Path, *, force: bool) -> None:
+    if os.path.isdir(path):
+        raise DataError(f"{path} is a folder, and folders are not replaced. Choose another name.")
+    if os.path.lexists(path) and not force:
+        raise DataError(f"{path} exists already. Choose another name, or have it replaced: --force, or force=True.")
+
+
+def _make_durable(path: Path) -> None:
+    """Wait until a file, or a folder with all in it, is on the disk, so that its name never stands for a part of it."""
+    for inner in path.rglob("*") if path.is_dir() else ():
+        _flush(inner)
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
-from genwright.errors import OptionError
+from genwright.errors import OptionError, shown
 from genwright.specs import Spec
 
-__all__ = ["GIVEN", "Option", "checked", "describe", "given_to", "make", "parse"]
+__all__ = ["GIVEN", "Option", "check_counts", "checked", "describe", "given_to", "make", "parse"]
 
 GIVEN = frozenset({"space", "conditions", "build", "role", "reading", "registry", "domain"})
 """The parameters that Genwright passes itself and users cannot set."""
@@ -28,6 +28,13 @@ _GIVEN_TO = {"backbone": frozenset({"latent"}), "sampler": frozenset({"encoder",
 def given_to(kind: str) -> frozenset[str]:
     """Return GIVEN, and what Genwright passes to components of a kind beside that."""
     return GIVEN | _GIVEN_TO.get(kind, frozenset())
+
+
+def check_counts(**numbers: object) -> None:
+    """Raise OptionError if one of these is no whole number from 1 to 2^63 - 1."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
+            raise OptionError(f"{name} is a whole number from 1 to 2^63 - 1; got {shown(value)}.")
 
 
 @dataclass(frozen=True, kw_only=True)

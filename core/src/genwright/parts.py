@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -13,6 +11,8 @@ from typing import Any, final
 
 import numpy as np
 
+from genwright.errors import DataError
+from genwright.files import replaced
 from genwright.folders import cache_folder
 
 __all__ = ["Arrays", "Parts"]
@@ -61,12 +61,7 @@ def _save(path: Path, arrays: Arrays) -> None:
     """Write the file whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            try:
-                np.savez(file, allow_pickle=False, **arrays)
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
+        with replaced(path, force=True) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+    except (OSError, DataError) as error:
         warnings.warn(f"a part of a reference is not kept: {path}: {error}", RuntimeWarning, stacklevel=3)

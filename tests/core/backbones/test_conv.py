@@ -11,7 +11,7 @@ from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
 from genwright.specs import Role
-from genwright.testing.networks import asked, stirred
+from genwright.testing.networks import asked, shaken
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 SMALL: dict[str, Any] = {"width": 8, "conditions": CONDITIONS}
@@ -23,7 +23,7 @@ def images(*shape: int) -> Continuous:
 
 def network(space: SampleSpace, role: Role, **options: Any) -> nn.Module:
     """A network all of whose weights matter; those that end a block begin at zero."""
-    return stirred(conv(space=space, role=role, **(SMALL | options)))
+    return shaken(conv(space=space, role=role, **(SMALL | options)), by=0.3).eval().requires_grad_(False)
 
 
 def normal(*shape: int) -> Tensor:

@@ -11,7 +11,7 @@ from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
 from genwright.specs import Role
-from genwright.testing.networks import stirred
+from genwright.testing.networks import shaken
 
 CONDITIONS = ConditionSpace(labels={"colour": ("red", "green")})
 PLANE = Continuous(shape=(2,), axes=("C",))
@@ -20,9 +20,9 @@ LEVEL = torch.tensor([0.2, 0.4])
 
 def network(role: Role, space: Continuous = PLANE, **options: Any) -> nn.Module:
     """A network all of whose weights matter; a denoiser's last layer begins at zero."""
-    return stirred(
-        dense(space=space, conditions=CONDITIONS, role=role, **({"width": 16, "latent": (3,)} | options))
-    ).requires_grad_()
+    return shaken(
+        dense(space=space, conditions=CONDITIONS, role=role, **({"width": 16, "latent": (3,)} | options)), by=0.3
+    ).eval()
 
 
 def asked(label: int = -1) -> Condition:

@@ -10,7 +10,7 @@ from genwright.backbones.dit import axial_rotation, dit
 from genwright.backbones.stream import rotate
 from genwright.errors import MismatchError, OptionError
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
-from genwright.testing.networks import asked, stirred
+from genwright.testing.networks import asked, shaken
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 IMAGES = Continuous(shape=(3, 8, 12), axes=("C", "Y", "X"))
@@ -31,7 +31,7 @@ def network(space: SampleSpace, **options: Any) -> nn.Module:
     """A network all of whose weights matter; those that end a block begin at zero."""
     role: Any = "unmask" if isinstance(space, Tokens) else "denoise"
     chosen = {"width": 16, "depth": 2, "heads": 2, "expansion": 2} | options
-    return stirred(dit(space=space, conditions=CONDITIONS, role=role, **chosen))
+    return shaken(dit(space=space, conditions=CONDITIONS, role=role, **chosen), by=0.3).eval().requires_grad_(False)
 
 
 def given(space: SampleSpace) -> tuple[Tensor, ...]:

@@ -26,7 +26,8 @@ SETTINGS: list[tuple[Tokens, dict[str, Any]]] = [
 
 def network(space: Tokens, **options: Any) -> PixelCNN:
     """A network all of whose weights matter, those of places, of what is asked for and of levels too."""
-    made = networks.stirred(PixelCNN(space=space, conditions=CONDITIONS, **({"width": 8} | options)), gain=1.5)
+    made = networks.shaken(PixelCNN(space=space, conditions=CONDITIONS, **({"width": 8} | options)), by=0.3)
+    made.eval().requires_grad_(False)
     if options.get("mixture"):
         # Else most levels would lie at the floor, where nothing moves them.
         made.outward.inward.weight.data.mul_(0.3)  # type: ignore[union-attr,operator]

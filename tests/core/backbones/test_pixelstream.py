@@ -9,7 +9,7 @@ from torch import Tensor
 from genwright.backbones.pixelcnn import PixelCNN
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
-from genwright.testing.networks import stirred
+from genwright.testing.networks import shaken
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 GREY = Tokens(vocab_size=5, shape=(6, 7))
@@ -26,7 +26,9 @@ ROWS = 16
 def made(request: pytest.FixtureRequest) -> PixelCNN:
     """A network all of whose weights matter."""
     space, options = request.param
-    network = stirred(PixelCNN(space=space, conditions=CONDITIONS, width=8, **options))
+    network = (
+        shaken(PixelCNN(space=space, conditions=CONDITIONS, width=8, **options), by=0.3).eval().requires_grad_(False)
+    )
     if options.get("mixture"):
         # Else most levels would lie at the floor, where nothing moves them.
         network.outward.inward.weight.data.mul_(0.3)  # type: ignore[union-attr,operator]

@@ -9,7 +9,7 @@ from torch import Tensor
 from genwright.backbones.unet import Attention, UNet
 from genwright.errors import MismatchError, OptionError
 from genwright.space import ConditionSpace, Continuous
-from genwright.testing.networks import asked, stirred
+from genwright.testing.networks import asked, shaken
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 SMALL: dict[str, Any] = {"width": 8, "blocks": 1, "groups": 4}
@@ -21,7 +21,11 @@ def space(*shape: int) -> Continuous:
 
 def network(*shape: int, **options: Any) -> UNet:
     """A network all of whose weights matter; those that end a block begin at zero."""
-    return stirred(UNet(space=space(*shape), conditions=CONDITIONS, **(SMALL | options)))
+    return (
+        shaken(UNet(space=space(*shape), conditions=CONDITIONS, **(SMALL | options)), by=0.3)
+        .eval()
+        .requires_grad_(False)
+    )
 
 
 def noisy(*shape: int) -> Tensor:

@@ -109,7 +109,8 @@ def test_nothing_found_fails(store: MemoryStore, capsys: pytest.CaptureFixture[s
 def test_a_domain_without_samples_is_told_apart_from_one_that_is_not_there(
     store: MemoryStore, toys: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("genwright.cli.samples.registry", lambda: toys)
+    for module in ("cli.samples", "exports"):
+        monkeypatch.setattr(f"genwright.{module}.registry", lambda: toys)
     assert main(["samples", "list", "--domain", "rounds"]) == 1
     assert capsys.readouterr() == ("", "No sample was found.\n")
     for command in (["list"], ["search", "C"], ["export", "-"]):
@@ -196,6 +197,13 @@ def test_nothing_to_export_fails_and_leaves_no_file(
     ("arguments", "message"),
     [
         (["a.csv", "--format", ".smi"], "the format of a file is what its name ends in; got a.csv and --format. Leave"),
+        *(
+            (
+                ["-", "--format", format],
+                f"a format is letters and digits, with .gz or .xz behind them or not; got {format!r}. Write what",
+            )
+            for format in ("../x", "tar.csv", "csv.bz2", "", ".", "a/b", "csv.gz.xz")
+        ),
         (["a.csv", "--limit", "0"], "0 is not in the range 1<=x<="),
         (["a.csv", "--run", "77"], "there is no run named '77'"),
     ],

@@ -14,8 +14,8 @@ from genwright.backbones.transformer import Transformer
 from genwright.readings import Condition
 from genwright.registry import discover
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
-from genwright.specs import BackboneSpec, Role
-from genwright.testing.backbones import check_backbone, check_roles, shaken
+from genwright.specs import BackboneSpec
+from genwright.testing.backbones import check_backbone, check_roles
 from genwright.testing.check import Check
 
 VECTORS = Continuous(shape=(5,), axes=("X",))
@@ -121,13 +121,3 @@ def test_a_backbone_that_takes_no_space_of_a_kind_is_told_why() -> None:
     found = troubles(check_roles(partial(dense, width=0), roles=("denoise",), spaces=("continuous",), of="mine"))
     assert len(found) == 1
     assert found[0].startswith("mine, denoise: it takes some space of continuous: ")
-
-
-@pytest.mark.parametrize("role", ["denoise", "generator"])
-def test_shaking_moves_every_parameter_alike_each_time(role: Role) -> None:
-    one, other = (dense(space=VECTORS, conditions=ConditionSpace(), role=role, latent=(2,)) for _ in range(2))
-    other.load_state_dict(one.state_dict())
-    before = [parameter.clone() for parameter in one.parameters()]
-    for old, new, same in zip(before, shaken(one).parameters(), shaken(other).parameters(), strict=True):
-        assert not old.numel() or bool((old != new).any())
-        assert torch.equal(new, same)

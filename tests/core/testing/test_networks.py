@@ -4,24 +4,24 @@ import torch
 from torch import nn
 
 from genwright.readings import Condition
-from genwright.testing.networks import asked, stirred
+from genwright.testing.networks import asked, shaken
 
 
-def test_every_weight_of_a_stirred_network_matters() -> None:
-    network = nn.Sequential(nn.Linear(400, 300), nn.Conv1d(3, 5, 3))
-    for parameter in network.parameters():
-        parameter.data.zero_()
-    found = stirred(network, gain=2.0)
-    assert found is network
-    assert not network.training
-    assert all(parameter.all() and not parameter.requires_grad for parameter in network.parameters())
-    assert abs(float(network[0].weight.detach().std()) - 2 / 20) < 0.002
+def test_shaking_moves_every_parameter_alike_each_time_and_by_as_much_as_is_said() -> None:
+    one, other = (nn.Sequential(nn.Linear(400, 300), nn.Conv1d(3, 5, 3)) for _ in range(2))
+    other.load_state_dict(one.state_dict())
+    before = [parameter.detach().clone() for parameter in one.parameters()]
+    assert shaken(one, by=0.5) is one
+    for old, new, same in zip(before, one.parameters(), shaken(other, by=0.5).parameters(), strict=True):
+        assert bool((old != new).all())
+        assert torch.equal(new, same)
+    assert abs(float((one[0].weight.detach() - before[0]).std()) - 0.5) < 0.005
 
 
-def test_stirring_gives_the_same_weights_each_time() -> None:
-    one, other = stirred(nn.Linear(3, 2)), stirred(nn.Linear(3, 2))
-    assert torch.equal(one.weight, other.weight)
-    assert torch.equal(one.bias, other.bias)
+def test_a_parameter_without_numbers_is_left() -> None:
+    network = nn.Module()
+    network.register_parameter("none", nn.Parameter(torch.empty(0, 3)))
+    assert [tuple(parameter.shape) for parameter in shaken(network).parameters()] == [(0, 3)]
 
 
 def test_by_default_nothing_is_asked_for() -> None:

@@ -25,6 +25,13 @@ def test_a_table_keeps_any_text(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == 'smiles\n"a,""b"""\n""\n"C\nC"\né\n'
 
 
+def test_a_carriage_return_stays_in_its_row_of_a_table(tmp_path: Path) -> None:
+    write(["C\rC", "N"], tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b'smiles\n"C\rC"\nN\n'
+    with pytest.warns(UserWarning, match="is no SMILES"):
+        assert list(read(tmp_path / "a.csv")) == ["N"]
+
+
 KNOWN = {"id": "5f1c/17", "item": "OCC", "run": "5f1c", "seed": "7", "checkpoint": "ab" * 32, "flaw": "one\n\ntwo"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import click
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
-from genwright.errors import UsageError
+from genwright.errors import UsageError, shown
 from genwright.exports import TABLES, Export, export, origins, write_table
 from genwright.registry import registry
 from genwright.store import Record, Store, is_text
@@ -102,16 +103,24 @@ def export_samples(file: Path, format: str | None, force: bool, where: str | Non
     to_stdout = str(file) == "-"
     if format is not None and not to_stdout:
         raise UsageError(f"the format of a file is what its name ends in; got {file} and --format. Leave one out.")
+    ending = _ending("jsonl" if format is None else format)
     with opened(where) as store:
-        if to_stdout:
-            done = _print_export(store, f".{(format or 'jsonl').lstrip('.')}", filters)
-        else:
-            done = export(file, store=store, force=force, **filters)
+        done = _print_export(store, ending, filters) if to_stdout else export(file, store=store, force=force, **filters)
     if not done.samples:
         return _nothing(filters["domain"])
     hint = "" if done.has_origins else " They come without their origins; .csv and .jsonl tell them."
     say(f"{done.samples:,} samples written{'' if to_stdout else f' to {file}'}.{hint}")
     return 0
+
+
+def _ending(format: str) -> str:
+    """Return the ending of a file of this format. Raises UsageError for what could lead to another place."""
+    if not re.fullmatch(r"\.?[A-Za-z0-9]+(\.gz|\.xz)?", format):
+        raise UsageError(
+            f"a format is letters and digits, with .gz or .xz behind them or not; got {shown(format)}. "
+            "Write what a file of it ends in, such as csv or smi.gz."
+        )
+    return f".{format.removeprefix('.')}"
 
 
 def _print_export(store: Store, ending: str, filters: Mapping[str, Any]) -> Export:

@@ -18,8 +18,9 @@ from genwright.seeds import Noise, seeded_torch
 from genwright.space import WORDS, ConditionSpace, Continuous, SampleSpace, Tokens
 from genwright.specs import Role, Space
 from genwright.testing.check import Check, checks, require
+from genwright.testing.networks import shaken
 
-__all__ = ["SPACES", "check_backbone", "check_roles", "shaken"]
+__all__ = ["SPACES", "check_backbone", "check_roles"]
 
 # A multiple of 16, since in batches of other sizes matrix products give a row other bits by its place; and none of 32,
 # which would hide what `_TAILED` do.
@@ -67,15 +68,6 @@ def check_roles(
         for kind in spaces:
             if _KINDS.get(role, kind) == kind:
                 yield from _check_kind(target, role, kind, of=f"{of}, {role}" if of else role)
-
-
-def shaken(network: nn.Module) -> nn.Module:
-    """Return a network with every parameter moved a little, since those that begin at zero hide what others do."""
-    noise = Noise(9, torch.arange(1))
-    with torch.no_grad():
-        for number, parameter in enumerate(network.parameters()):
-            parameter.add_(noise.normal("shake", number, parameter.numel()).view_as(parameter), alpha=0.02)
-    return network
 
 
 def _check_kind(target: Callable[..., nn.Module], role: Role, kind: Space, *, of: str) -> Iterator[Check]:

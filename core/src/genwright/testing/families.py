@@ -14,8 +14,8 @@ from genwright.family import Batch, Family
 from genwright.readings import Condition, Decoder, Denoiser, NextToken, Unmasker
 from genwright.seeds import Noise
 from genwright.specs import FamilySpec, Reads
-from genwright.testing.backbones import shaken
 from genwright.testing.check import Check, checks, require
+from genwright.testing.networks import shaken
 
 __all__ = ["check_family"]
 

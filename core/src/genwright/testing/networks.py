@@ -8,22 +8,23 @@ import torch
 from torch import nn
 
 from genwright.readings import Condition
+from genwright.seeds import Noise
 
-__all__ = ["asked", "stirred"]
+__all__ = ["asked", "shaken"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def stirred(network: Network, *, gain: float = 1.0) -> Network:
-    """Return a network with all its weights drawn anew, those that begin at zero too, and not to be trained.
+def shaken(network: Network, *, by: float = 0.02) -> Network:
+    """Return a network with every parameter moved a little, since those that begin at zero hide what others do.
 
-    gain: the deviation of a weight, times the root of how many inputs its output has
+    by: the deviation of a move
     """
-    generator = torch.Generator().manual_seed(5)
-    for parameter in network.parameters():
-        inputs = max(1, parameter.shape[1:].numel())
-        parameter.data = torch.randn(parameter.shape, generator=generator) * gain * inputs**-0.5
-    return network.eval().requires_grad_(False)
+    noise = Noise(9, torch.arange(1))
+    with torch.no_grad():
+        for number, parameter in enumerate(network.parameters()):
+            parameter.add_(noise.normal("shake", number, parameter.numel()).view_as(parameter), alpha=by)
+    return network
 
 
 def asked(scalar: float = torch.nan, label: int = -1, *, rows: int = 2) -> Condition:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
-import lzma
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, BinaryIO, TextIO, cast
+from typing import TextIO
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from genwright.errors import DataError
-from genwright.files import new_file
+from genwright.files import compressed, csv_line, new_file
 from genwright_molecules.molecule import flaw, parse
 from genwright_molecules.readers import split_name
 from genwright_molecules.vocabulary import quote
@@ -44,18 +41,11 @@ def export(samples: Iterable[_Molecule], path: Path) -> bool:
     format, compression = split_name(path)
     with (
         new_file(path) as raw,
-        _compress(raw, compression) as stream,
+        compressed(raw, compression) as stream,
         io.TextIOWrapper(stream, "utf-8", newline="\n") as text,
     ):
         _WRITERS[format](samples, text)
     return format != ".csv"
-
-
-def _compress(raw: BinaryIO, compression: str) -> IO[bytes]:
-    if compression == ".gz":
-        # Without name and time, equal molecules make equal files.
-        return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
-    return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
 
 
 def _write_smi(samples: Iterable[_Molecule], stream: TextIO) -> None:
@@ -68,12 +58,11 @@ def _write_smi(samples: Iterable[_Molecule], stream: TextIO) -> None:
 
 
 def _write_csv(samples: Iterable[_Molecule], stream: TextIO) -> None:
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(["smiles"])
+    stream.write(csv_line(["smiles"]))
     for item, _ in samples:
         if any("\ud800" <= c <= "\udfff" for c in item):
             raise DataError(f"a .csv file holds text in UTF-8; got {quote(item)}, a lone surrogate. Leave it out.")
-        rows.writerow([item])
+        stream.write(csv_line([item]))
 
 
 def _write_sdf(samples: Iterable[_Molecule], stream: TextIO) -> None:
