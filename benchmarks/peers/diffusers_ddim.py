@@ -82,9 +82,7 @@ class Wrapped:
         return x - level * noise.to(x.dtype)
 
 
-def peer(
-    *, shape: tuple[int, ...], channels: tuple[int, ...], blocks: int, steps: int, dtype: torch.dtype
-) -> Peer:
+def peer(*, shape: tuple[int, ...], channels: tuple[int, ...], blocks: int, steps: int, dtype: torch.dtype) -> Peer:
     """Return a UNet2DModel with random weights, without attention. Raises ImportError without diffusers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
