@@ -41,7 +41,7 @@ def test_without_transformers_ours_is_measured_and_the_rest_told(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    monkeypatch.setattr(peers, "_ROWS", 4)
+    monkeypatch.setattr(peers, "_ROWS", 16)
     monkeypatch.setattr(peers, "CharRNN", Slight)
     threads = torch.get_num_threads()
     rows = {row.name: row for row in peers.rows(setting)}
@@ -52,4 +52,4 @@ def test_without_transformers_ours_is_measured_and_the_rest_told(
     assert missing.verdict == "not measured"
     assert missing.note.startswith("transformers is not installed (")
     assert missing.note.endswith("pip install -r benchmarks/requirements.txt.")
-    assert rows["molecules, float32, 4 rows: ours to CharRNN's"].value is not None
+    assert rows["molecules, float32, 16 rows: ours to CharRNN's"].value is not None
