@@ -173,14 +173,10 @@ def _drawn(model: Model[Any], sampler: Component, count: int, setting: Setting) 
     names = model.conditions.labels.get("class", ())
     if not names:
         return list(generate(model, count, seed=setting.seed, sampler=sampler, store=False).items)
-    found: list[Image.Image] = []
-    for name in names:
-        share = -(-count // len(names))
-        items = generate(model, share, seed=setting.seed, where={"class": name}, sampler=sampler, store=False).items
-        for item in items:
-            item.info = {**item.info, "class": name}
-        found += items
-    return found
+    share = -(-count // len(names))
+    each = ({"class": name} for name in names)
+    drawn = (generate(model, share, seed=setting.seed, where=where, sampler=sampler, store=False) for where in each)
+    return [item for samples in drawn for item in samples.items]
 
 
 def _value(metric: str, samples: Sequence[Image.Image], shown: Shown) -> Value:

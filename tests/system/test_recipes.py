@@ -125,7 +125,10 @@ def test_a_recipe_trains_and_its_model_draws(name: str, workshop: Workshop, regi
     fast = sampler if model.recipe.family.name not in ("diffusion", "flow") else use(sampler.name, steps=3)
     generation = Generation(model=model, sampler=fast, where=where, seed=1, rows=16, registry=registry)
     size = (32, 32) if "emoji" in name else (28, 28)
-    assert [item.size for item in generation.items([0, 1])] == [size] * 2
+    items = list(generation.items([0, 1]))
+    assert [item.size for item in items] == [size] * 2
+    # So what is measured of samples, and the files they are written to, know what was asked for.
+    assert [item.info for item in items] == [where] * 2
 
 
 def test_there_is_a_recipe_of_every_family(registry: Registry) -> None:

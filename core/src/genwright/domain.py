@@ -146,6 +146,13 @@ class Domain(ABC, Generic[Item]):
         """Return what items have of the label or text condition named; None where none can be said."""
         return [None] * len(items)
 
+    def labelled(self, item: Item, where: Mapping[str, float | str]) -> Item:
+        """Return a generated item as one that says of itself what was asked for, where such items have room for it.
+
+        `describe` finds it there. The item is new, and may be changed.
+        """
+        return item
+
     @abstractmethod
     def gather(self, items: Sequence[Item]) -> Any:
         """Return what the domain's metrics take as samples, so that what several of them need is computed once."""

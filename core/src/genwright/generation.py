@@ -91,10 +91,12 @@ class Generation(Generic[Item]):
         }
 
     def items(self, indices: Sequence[int]) -> Iterator[Item]:
-        """Yield the items of these samples, in their order."""
+        """Yield the items of these samples, in their order, each saying what was asked for if its domain does that."""
+        domain, asked = self.model.domain, self.model.asked(self.where)
         for start in range(0, len(indices), self.rows * _CALLS):
             part = torch.tensor(indices[start : start + self.rows * _CALLS], dtype=torch.int64)
-            yield from self.model.encoder.decode(self.tensors(part).cpu())
+            for item in self.model.encoder.decode(self.tensors(part).cpu()):
+                yield domain.labelled(item, asked)
 
     @torch.inference_mode()
     def tensors(self, indices: Tensor) -> Tensor:

@@ -118,6 +118,26 @@ def test_the_non_saturating_losses_judge_each_alone_and_hold_the_slope_down_at_r
     assert found == pytest.approx([float(e) for e in expected], rel=1e-5)
 
 
+@pytest.mark.parametrize("sloped", [0.1, 0.5, 1.0])
+def test_the_slope_may_be_taken_at_a_share_of_the_batch_with_all_of_it_judged(sloped: float) -> None:
+    # The plane's slope is the same everywhere, so the losses are too.
+    assert losses(known(penalty=0.2, sloped=sloped), X) == pytest.approx(losses(known(penalty=0.2), X))
+    made, seen = known(penalty=0.2, sloped=sloped), []
+    made.critic.register_forward_pre_hook(lambda critic, given: seen.append((len(given[0]), given[0].requires_grad)))
+    made.phases()[1].loss(batch(X))
+    count = math.ceil(3 * sloped)
+    assert [rows for rows, is_sloped in seen if is_sloped] == [count, count]
+    assert sum(rows for rows, _ in seen) == 6
+
+
+@pytest.mark.parametrize("sloped", [0.0, -1.0, 1.5, math.nan])
+def test_the_share_at_which_the_slope_is_taken_is_one(sloped: float) -> None:
+    with pytest.raises(
+        OptionError, match=r"sloped is a share above 0, up to 1; got .*\. For no slope at all: penalty=0"
+    ):
+        known(sloped=sloped)
+
+
 def test_the_penalty_pulls_the_slope_down() -> None:
     made = known(penalty=2.0)
     without = known(penalty=0.0)

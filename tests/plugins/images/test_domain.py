@@ -48,6 +48,13 @@ def test_an_image_describes_itself(pictures: Pictures) -> None:
     assert DOMAIN.describe([*pictures(2), silent], "caption") == ["number 0", "number 1", None]
 
 
+def test_a_generated_image_says_what_was_asked_for(pictures: Pictures) -> None:
+    """Samples once said nothing, so no class agreement could be measured of them."""
+    image = DOMAIN.labelled(pictures(1)[0], {"class": "sneaker"})
+    assert (image.info["class"], image.info["caption"]) == ("sneaker", "number 0")
+    assert DOMAIN.from_bytes(DOMAIN.to_bytes(image)).info["class"] == "sneaker"
+
+
 def test_classes_are_those_of_the_data() -> None:
     assert DOMAIN.conditions["class"].check("class", "sneaker") == "sneaker"
 

@@ -68,6 +68,11 @@ class Images(Domain[Image.Image]):
         """Return what images say of themselves: their class or their caption."""
         return [image.facts(item.info).get(name) for item in items]
 
+    def labelled(self, item: Image.Image, where: Mapping[str, float | str]) -> Image.Image:
+        """Return the image with the class and the caption that were asked for among its facts."""
+        item.info |= {name: where[name] for name in self.conditions if name in where}
+        return item
+
     def gather(self, items: Sequence[Image.Image]) -> Any:
         """Return a `gathered.Gathered` of the items."""
         from genwright_images.gathered import Gathered
