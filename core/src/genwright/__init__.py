@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         score,
         stream,
         train,
+        trajectory,
     )
     from genwright.errors import GenwrightError
     from genwright.exports import export
@@ -49,6 +50,7 @@ __all__ = [
     "score",
     "stream",
     "train",
+    "trajectory",
     "use",
 ]
 

@@ -47,6 +47,7 @@ __all__ = [
     "score",
     "stream",
     "train",
+    "trajectory",
 ]
 
 Where = str | Store | Literal[False] | None
@@ -185,6 +186,31 @@ def generate(
     )
     samples = [sample for batch in (*others, last) for sample in batch]
     return Samples(samples, run=last.run, domain=last.domain, store=last.store)
+
+
+def trajectory(
+    model: str | Path | Model[Any],
+    n: int,
+    *,
+    seed: int = 0,
+    where: Mapping[str, Any] | None = None,
+    sampler: str | Component | None = None,
+    known: tuple[Any, Any] | None = None,
+    rows: int = ROWS,
+    device: str | None = None,
+) -> list[list[Any]]:
+    """Return how the first n samples come about: at each call of the network what it takes them for, last themselves.
+
+    They are those that `generate` draws with the same options, which `stream` explains; nothing is recorded.
+
+    Raises MismatchError for a model that gives its samples token by token or at once, OptionError for n above `rows`.
+    """
+    from genwright.trajectories import trajectory as steps
+
+    check_counts(n=n)
+    loaded = _loaded(model, device)
+    chosen = _sampler(loaded, sampler, known)
+    return steps(_generation(loaded, seed=seed, where=where, sampler=chosen, rows=rows), n)
 
 
 def resume(

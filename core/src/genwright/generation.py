@@ -91,20 +91,27 @@ class Generation(Generic[Item]):
         }
 
     def items(self, indices: Sequence[int]) -> Iterator[Item]:
-        """Yield the items of these samples, in their order, each saying what was asked for if its domain does that."""
-        domain, asked = self.model.domain, self.model.asked(self.where)
+        """Yield the items of these samples, in their order."""
         for start in range(0, len(indices), self.rows * _CALLS):
             part = torch.tensor(indices[start : start + self.rows * _CALLS], dtype=torch.int64)
-            for item in self.model.encoder.decode(self.tensors(part).cpu()):
-                yield domain.labelled(item, asked)
+            yield from self.decoded(self.tensors(part))
+
+    def decoded(self, tensors: Tensor) -> Iterator[Item]:
+        """Yield the items of encoded samples, each saying what was asked for if its domain does that."""
+        asked = self.model.asked(self.where)
+        for item in self.model.encoder.decode(tensors.cpu()):
+            yield self.model.domain.labelled(item, asked)
 
     @torch.inference_mode()
-    def tensors(self, indices: Tensor) -> Tensor:
-        """Return the encoded samples of these indices, [B, *shape]."""
+    def tensors(self, indices: Tensor, *, reading: Reading | None = None) -> Tensor:
+        """Return the encoded samples of these indices, [B, *shape].
+
+        reading: what samples are drawn from in the place of the model's own reading
+        """
         noise = Noise(self.seed, indices.to(self.device))
         with threads(self.threads):
             condition = self._condition[self._cut(noise)]
-            return self._sampler.sample(self._reading, noise, condition, rows=self.rows)
+            return self._sampler.sample(reading or self._reading, noise, condition, rows=self.rows)
 
     def _cut(self, noise: Noise) -> Tensor:
         """Return which cut of the prefix each sample starts with, drawn as a token is: by the innermost sampler's rule.
