@@ -144,3 +144,37 @@ def test_what_draws_has_the_threads_that_are_recorded(toy_model: Model[str], thr
     list(generation(toy_model, sampler=use("counting"), registry=toy_registry(spec), threads=threads).items([0]))
     assert Counting.seen.pop() == threads
     assert torch.get_num_threads() == before
+
+
+def test_samples_in_bfloat16_do_not_depend_on_their_batch_and_are_replayed_so(
+    vae_folder: Path, small: Registry, store: MemoryStore
+) -> None:
+    samples = gw.generate(vae_folder, 40, seed=2, precision="bfloat16", store=store)
+    made = generation(Model.load(vae_folder, small), sampler=use("prior"), seed=2, registry=small, precision="bfloat16")
+    assert [next(made.items([index])) for index in (0, 17, 39)] == [samples.items[index] for index in (0, 17, 39)]
+    assert store.run(samples.run.id).config["precision"] == "bfloat16"
+    assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
+    seen: list[torch.dtype] = []
+    made.model.family.likelihood.layers[0].register_forward_hook(lambda layer, given, found: seen.append(found.dtype))
+    list(made.items([0]))
+    list(generation(made.model, sampler=use("prior"), seed=2, registry=small).items([0]))
+    assert seen == [torch.bfloat16, torch.float32]
+
+
+def test_a_run_that_says_no_precision_was_drawn_in_float32(
+    vae_folder: Path, small: Registry, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Generation.config
+    monkeypatch.setattr(Generation, "config", lambda self: {k: v for k, v in config(self).items() if k != "precision"})
+    gw.generate(vae_folder, 5, seed=2, store=store)
+    assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
+
+
+def test_what_is_read_token_by_token_is_drawn_in_float32_alone(toy_model: Model[str]) -> None:
+    with pytest.raises(OptionError, match=r"token by token draw in float32; got bfloat16\. Leave the precision out"):
+        generation(toy_model, precision="bfloat16")
+
+
+def test_an_unknown_precision_is_refused(toy_model: Model[str]) -> None:
+    with pytest.raises(OptionError, match=r"drawn in float32 or bfloat16; got 'half'\. The default is float32"):
+        generation(toy_model, precision="half")

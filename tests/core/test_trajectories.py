@@ -63,9 +63,7 @@ def test_a_model_that_gives_no_whole_samples_on_the_way_is_refused(
     toy_folder: Path, vae_folder: Path, small: Registry
 ) -> None:
     for folder in (toy_folder, vae_folder):
-        with pytest.raises(
-            MismatchError, match=r"become clearer, .* or at once\. Choose another model"
-        ):
+        with pytest.raises(MismatchError, match=r"become clearer, .* or at once\. Choose another model"):
             gw.trajectory(folder, 2)
 
 

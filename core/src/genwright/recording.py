@@ -224,6 +224,7 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
         seed=run.seed,
         rows=run.config["rows"],
         registry=registry,
+        precision=run.config.get("precision", "float32"),
         threads=run.environment.threads,
     )
     _check_samplers(run, generation)

@@ -101,6 +101,7 @@ def _store_argument(url: str) -> str:
 )
 @click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
 @click.option("--rows", type=int, help="Rows the network is given at once, a multiple of 16; may change the last bits.")
+@click.option("--precision", default="float32", show_default=True, help="float32, or bfloat16: faster, for images.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
 @click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")
 @recording_options

@@ -77,6 +77,7 @@ def _plan(generation: Generation[Any]) -> Mapping[str, Any]:
         "where": dict(generation.where),
         "seed": generation.seed,
         "rows": generation.rows,
+        "precision": generation.precision,
         "device": generation.device,
         "threads": generation.threads,
     }
@@ -95,6 +96,7 @@ def _begin(plan: Mapping[str, Any]) -> None:
         seed=plan["seed"],
         rows=plan["rows"],
         registry=registry(),
+        precision=plan["precision"],
         threads=plan["threads"],
     )
 
