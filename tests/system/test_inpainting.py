@@ -138,18 +138,34 @@ def test_a_sample_around_tokens_does_not_depend_on_its_batch(
     assert [item.tobytes() for item in parts] == [item.tobytes() for item in whole]
 
 
-def test_a_hole_is_filled_by_hidden_tokens_and_refused_where_tokens_follow_one_another(
+@pytest.mark.parametrize("tokens", ["masked"], indirect=True)
+def test_a_hole_before_what_is_given_is_filled_with_hidden_tokens(
     here: None, tokens: Model[Any], free: np.ndarray
 ) -> None:
-    (image,), store = pictures(1), MemoryStore()
-    known = (image, ~free)
-    if tokens.recipe.family.name == "masked":
-        (item,) = gw.generate(tokens, 1, known=known, store=store).items
-        assert (np.asarray(item)[free] == np.asarray(image)[free]).all()
-    else:
-        with pytest.raises(MismatchError, match=r"free at \[0, 0\] and given at \[4, 0\], .*Give what comes first"):
-            gw.generate(tokens, 1, known=known, store=store)
-        assert list(store.runs()) == []
+    (image,) = pictures(1)
+    (item,) = gw.generate(tokens, 1, seed=3, known=(image, ~free), store=False).items
+    assert (np.asarray(item)[free] == np.asarray(image)[free]).all()
+
+
+@pytest.mark.parametrize("tokens", ["pixelcnn", "transformer"], indirect=True)
+def test_a_hole_before_what_is_given_is_refused_before_anything_is_recorded_where_tokens_follow_one_another(
+    here: None, tokens: Model[Any], free: np.ndarray
+) -> None:
+    store = MemoryStore()
+    with pytest.raises(MismatchError, match=r"free at \[0, 0\] and given at \[4, 0\], .*Give what comes first"):
+        gw.generate(tokens, 1, known=(pictures(1)[0], ~free), store=store)
+    assert list(store.runs()) == []
+
+
+@pytest.mark.parametrize("tokens", ["masked"], indirect=True)
+def test_a_trajectory_around_tokens_shows_the_part_at_every_call(
+    here: None, tokens: Model[Any], free: np.ndarray
+) -> None:
+    (image,), sampler = pictures(1), gw.use("random", steps=3)
+    steps = gw.trajectory(tokens, 2, seed=3, known=(image, ~free), sampler=sampler, rows=16)
+    assert len(steps) == 4
+    shown = np.stack([np.asarray(item) for items in steps for item in items])
+    assert (shown[:, free] == np.asarray(image)[free]).all()
 
 
 def test_the_command_line_draws_tokens_around_a_part_with_the_plainest_sampler(
