@@ -81,7 +81,7 @@ def test_a_sampler_inside_another_is_held_to_the_model_too(toy_model: Model[str]
     """One of another reading was once found out by what it asked of the model, in the midst of a run."""
     wanted = (
         r"sampler 'heun' needs a denoiser, but what 'guided' has it draw from is read as next-token\. "
-        r"Samplers that fit: greedy, guided, min-p"
+        r"Samplers that fit: greedy, guided, inpaint, min-p"
     )
     with pytest.raises(MismatchError, match=wanted):
         generation(toy_model, sampler=use("guided", inner=use("heun")))

@@ -9,14 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from genwright.encoders.learned import Codes, Latent, Learned
 from genwright.errors import DataError, MismatchError, OptionError, ShapeError
-from genwright.known import around, part, read, written
+from genwright.known import around, is_free, part, read, written
 from genwright.recipe import Component, use
 from genwright.samplers.denoise import Euler
 from genwright.samplers.inpainting import Inpainted
 from genwright.seeds import Noise
-from genwright.space import Continuous
-from genwright.testing.toys import ROUNDS, Letters
+from genwright.space import Continuous, Tokens
+from genwright.testing.toys import ROUNDS, Letters, toy_registry
 
 
 class Numbers(Letters):
@@ -29,6 +30,27 @@ class Numbers(Letters):
     def encode(self, items: Sequence[str], *, noise: Noise | None = None) -> Tensor:
         tokens = super().encode(items, noise=noise).float()
         return torch.stack((tokens, -tokens), 1)
+
+
+class Filled(Letters):
+    """Rounds of one length, since nothing stops them, as tokens of some shape."""
+
+    def __init__(self, *, shape: tuple[int, ...] = (8,)) -> None:
+        super().__init__()
+        self.shape = shape
+
+    @property
+    def space(self) -> Tokens:
+        return Tokens(vocab_size=5, shape=self.shape)
+
+    def encode(self, items: Sequence[str], *, noise: Noise | None = None) -> Tensor:
+        return super().encode(items, noise=noise).view(-1, *self.shape)
+
+
+def filled(*shape: int) -> Filled:
+    found = Filled(shape=shape)
+    found.fit(ROUNDS)
+    return found
 
 
 @pytest.fixture
@@ -107,16 +129,67 @@ def test_an_item_that_cannot_be_encoded_is_refused_by_the_encoder(encoder: Numbe
         part(encoder, "xyz", [True] * 8)
 
 
-def test_tokens_have_no_such_part() -> None:
+def test_of_tokens_what_is_free_is_minus_1() -> None:
+    found = part(filled(8), "abcd", [False] * 3 + [True] * 5)
+    assert found.dtype == torch.int64
+    assert found.tolist() == [1, 2, 3, -1, -1, -1, -1, -1]
+
+
+def test_channels_of_tokens_come_last() -> None:
+    found = part(filled(2, 2, 2), "abcdabcd", [[False, True], [True, False]])
+    assert found.tolist() == [[[1, 2], [-1, -1]], [[-1, -1], [3, 4]]]
+    free = np.zeros((2, 2, 2), dtype=bool)
+    free[1, 1, 0] = True
+    assert part(filled(2, 2, 2), "abcdabcd", free).tolist() == [[[1, 2], [3, 4]], [[1, 2], [-1, 4]]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "mask", "wanted"),
+    [
+        ((2, 2, 2), (2,), r"\[2, 2, 2\] or, for all channels alike, \[2, 2\]; got \[2\]"),
+        ((2, 2, 2), (2, 2, 1), r"all channels alike, \[2, 2\]; got \[2, 2, 1\]"),
+        ((2, 4), (2,), r"shape of a sample, \[2, 4\]; got \[2\]"),
+        ((2, 4), (4,), r"shape of a sample, \[2, 4\]; got \[4\]"),
+    ],
+)
+def test_a_mask_of_another_shape_is_refused_for_tokens_too(
+    shape: tuple[int, ...], mask: tuple[int, ...], wanted: str
+) -> None:
+    with pytest.raises(ShapeError, match=wanted):
+        part(filled(*shape), "abcd", np.ones(mask, dtype=bool))
+
+
+def test_tokens_that_a_stop_may_end_have_no_such_part() -> None:
     encoder = Letters()
     encoder.fit(ROUNDS)
-    with pytest.raises(MismatchError, match=r"encoded as numbers; this model's are tokens\. Ask for a start"):
+    with pytest.raises(MismatchError, match=r"all items have one length; .* Ask for a start, .* where=\{'prefix': …\}"):
         part(encoder, "abcd", [True] * 8)
+
+
+@pytest.mark.parametrize("kind", [Latent, Codes])
+def test_a_part_of_an_item_is_no_part_of_its_latents(kind: type[Learned[str]]) -> None:
+    """A mask of the latents' shape was once taken, and what was drawn had nothing of the item to the bit."""
+    encoder = kind(registry=toy_registry(), domain="rounds", model="rounds/inner")
+    with pytest.raises(MismatchError, match=r"latents of 'rounds/inner', .* whose encoder is neither latent nor codes"):
+        part(encoder, "abcd", [True] * 8)
+
+
+def test_what_is_free_is_found_again(encoder: Numbers) -> None:
+    free = [False, True] * 4
+    assert is_free(part(encoder, "abcd", free)).tolist() == [free, free]
+    assert is_free(part(filled(8), "abcd", free)).tolist() == free
 
 
 def test_a_part_comes_back_from_its_text_to_the_bit() -> None:
     known = torch.tensor([[0.1, torch.nan], [1e-30, -3.0]])
     assert torch.equal(read(written(known)).nan_to_num(7.0), known.nan_to_num(7.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_tokens_come_back_from_their_text_as_whole_numbers(dtype: torch.dtype) -> None:
+    known = torch.tensor([[3, -1], [2**31 - 1, 0]], dtype=dtype)
+    assert read(written(known)).dtype == dtype
+    assert torch.equal(read(written(known)), known)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "bm8=", "é"])

@@ -47,17 +47,34 @@ def here(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Model[Any]:
-    folder = tmp_path_factory.mktemp("inpainting")
+    family, backbone = gw.use("flow"), gw.use("unet", width=8, multipliers=(1, 2), blocks=1)
+    return tiny(tmp_path_factory.mktemp("inpainting"), registry, family=family, backbone=backbone)
+
+
+TOKENS = {
+    "pixelcnn": ("autoregressive", gw.use("pixelcnn", width=16, depth=2, reach=2)),
+    "transformer": ("autoregressive", gw.use("transformer", width=16, depth=1, heads=2)),
+    "masked": ("masked", gw.use("dit", width=16, depth=1, heads=2)),
+}
+
+
+@pytest.fixture(scope="module", params=TOKENS)
+def tokens(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Model[Any]:
+    family, backbone = TOKENS[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    return tiny(folder, registry, encoder=gw.use("levels"), family=gw.use(family), backbone=backbone)
+
+
+def tiny(folder: Path, registry: Registry, **components: gw.Component) -> Model[Any]:
     Images().write(pictures(12), folder / "pictures")
     recipe = gw.Recipe(
         domain="images",
         data=str(folder / "pictures"),
-        family=gw.use("flow"),
-        backbone=gw.use("unet", width=8, multipliers=(1, 2), blocks=1),
         steps=2,
         batch_size=4,
         held_out=0.0,
         precision="float32",
+        **components,  # type: ignore[arg-type]
     )
     trained(
         recipe,
@@ -96,6 +113,73 @@ def test_what_was_drawn_around_a_part_is_replayed_from_the_record(
         assert recorded["samplers"] == ["inpaint@1", "guided@1", "ddpm@1"]
         assert [verdict.outcome for verdict in gw.replay(samples.run.id, store=store)] == ["identical"] * 4
         assert gw.audit(samples[2].id, store=store).outcome == "identical"
+
+
+def test_a_part_of_tokens_is_kept_and_what_was_drawn_around_it_is_replayed(
+    here: None, tokens: Model[Any], free: np.ndarray, tmp_path: Path
+) -> None:
+    (image,), inner = pictures(1), "random" if tokens.recipe.family.name == "masked" else "top-p"
+    with closing(gw.open_store(f"sqlite:///{tmp_path / 'store.sqlite'}")) as store:
+        samples = gw.generate(tokens, 20, seed=3, known=(image, free), sampler=inner, store=store, rows=16)
+        drawn = np.stack([np.asarray(item) for item in samples.items])
+        assert (drawn[:, ~free] == np.asarray(image)[~free]).all()
+        assert len({row.tobytes() for row in drawn[:, free]}) == 20
+        assert store.run(samples.run.id).config["samplers"] == ["inpaint@1", f"{inner}@1"]
+        assert [verdict.outcome for verdict in gw.replay(samples.run.id, store=store)] == ["identical"] * 20
+        assert gw.audit(samples[17].id, store=store).outcome == "identical"
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_a_sample_around_tokens_does_not_depend_on_its_batch(
+    here: None, tokens: Model[Any], free: np.ndarray, batch_size: int
+) -> None:
+    given: dict[str, Any] = {"seed": 3, "known": (pictures(1)[0], free), "store": False, "rows": 16}
+    whole, parts = (gw.generate(tokens, 9, batch_size=size, **given).items for size in (9, batch_size))
+    assert [item.tobytes() for item in parts] == [item.tobytes() for item in whole]
+
+
+@pytest.mark.parametrize("tokens", ["masked"], indirect=True)
+def test_a_hole_before_what_is_given_is_filled_with_hidden_tokens(
+    here: None, tokens: Model[Any], free: np.ndarray
+) -> None:
+    (image,) = pictures(1)
+    (item,) = gw.generate(tokens, 1, seed=3, known=(image, ~free), store=False).items
+    assert (np.asarray(item)[free] == np.asarray(image)[free]).all()
+
+
+@pytest.mark.parametrize("tokens", ["pixelcnn", "transformer"], indirect=True)
+def test_a_hole_before_what_is_given_is_refused_before_anything_is_recorded_where_tokens_follow_one_another(
+    here: None, tokens: Model[Any], free: np.ndarray
+) -> None:
+    store = MemoryStore()
+    with pytest.raises(MismatchError, match=r"free at \[0, 0\] and given at \[4, 0\], .*Give what comes first"):
+        gw.generate(tokens, 1, known=(pictures(1)[0], ~free), store=store)
+    assert list(store.runs()) == []
+
+
+@pytest.mark.parametrize("tokens", ["masked"], indirect=True)
+def test_a_trajectory_around_tokens_shows_the_part_at_every_call(
+    here: None, tokens: Model[Any], free: np.ndarray
+) -> None:
+    (image,), sampler = pictures(1), gw.use("random", steps=3)
+    steps = gw.trajectory(tokens, 2, seed=3, known=(image, ~free), sampler=sampler, rows=16)
+    assert len(steps) == 4
+    shown = np.stack([np.asarray(item) for items in steps for item in items])
+    assert (shown[:, free] == np.asarray(image)[free]).all()
+
+
+def test_the_command_line_draws_tokens_around_a_part_with_the_plainest_sampler(
+    here: None, tokens: Model[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr("genwright.recording.open_store", lambda where: store)
+    known = written(torch.full((SIDE, SIDE), -1))
+    assert tokens.checkpoint is not None
+    folder = str(tokens.checkpoint.folder)
+    assert main(["generate", folder, "-n", "1", "--rows", "16", "--sampler", "inpaint", "-o", f"known={known}"]) == 0
+    (run,) = store.runs()
+    inner = {"masked": "confidence"}.get(tokens.recipe.family.name, "temperature")
+    assert run.config["samplers"] == ["inpaint@1", f"{inner}@1"]
 
 
 def test_a_sampler_that_is_no_denoiser_s_is_refused(here: None, model: Model[Any], free: np.ndarray) -> None:

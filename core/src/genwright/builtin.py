@@ -263,7 +263,5 @@ _SAMPLERS = (
         "*",
         "another sampler, with what is asked for amplified (classifier-free guidance)",
     ),
-    _sampler(
-        "inpaint", "inpainting:Inpainted", "denoiser", "another sampler of denoisers, around a part that is given"
-    ),
+    _sampler("inpaint", "inpainting:Inpainted", "*", "another sampler, around a part that is given"),
 )

@@ -18,7 +18,8 @@ R = TypeVar("R", contravariant=True)
 class Sampler(ABC, Generic[R]):
     """Draws samples through a reading. Options are keyword-only parameters of the constructor.
 
-    Row i of the result may depend on nothing but the reading, row i of the condition and row i of the noise.
+    Row i of the result may depend on nothing but the reading, row i of the condition and row i of the noise. A row of
+    tokens begins with the prefix of its condition.
     """
 
     def check(self, reading: R) -> None:
