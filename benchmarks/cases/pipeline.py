@@ -30,7 +30,7 @@ TESTS = (
 )
 
 _SECTION = "pipeline"
-_PEER = "DDIMPipeline"
+_PEER, _WHOLE = "DDIMPipeline", "the float32 DDIMPipeline"
 _SPACE = Continuous(shape=(1, 28, 28), axes=("C", "Y", "X"))
 _TARGETS = {torch.float32: at_least(1.0), torch.bfloat16: at_least(1.3)}
 Work = Callable[[], object]
@@ -101,11 +101,15 @@ def _speeds(size: Size, dtype: torch.dtype, target: Target, setting: Setting) ->
         yield from compared(name, rates, {_PEER: target}, note, section=_SECTION)
         return
     theirs = other.drawing(size.rows)
-    rates = _rates({"ours": ours, _PEER: theirs}, size, setting)
+    work, targets = {"ours": ours, _PEER: theirs}, {_PEER: target}
     note = f"{weights}, {_millions(other.network)} of UNet2DModel's; neither with attention."
     if dtype == torch.bfloat16:
-        note += " The pipeline cannot end in bfloat16, so its steps alone are measured."
-    yield from compared(name, rates, {_PEER: target}, note, section=_SECTION)
+        # What users of either can have: precision="bfloat16" of generate, and the pipeline as it is.
+        whole, _ = _peer(size, torch.float32)
+        assert whole is not None, "it was there in bfloat16"
+        work, targets = {**work, _WHOLE: whole.drawing(size.rows)}, {**targets, _WHOLE: target}
+        note += f" The pipeline cannot end in bfloat16; of {_PEER} its steps alone are measured."
+    yield from compared(name, _rates(work, size, setting), targets, note, section=_SECTION)
     rates = _rates({"ours": _drawing(Wrapped(other), size), _PEER: theirs}, size, setting)
     yield from compared(f"{name}, UNet2DModel by our DDIM", rates, {_PEER: None}, "", section=_SECTION)
 
