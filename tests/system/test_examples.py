@@ -88,6 +88,14 @@ def test_audit_molecules(model: str, capsys: Capture) -> None:
     assert printed.endswith("drawn again all: 6 of 6 identical\n")
 
 
+def test_generate_images(home: Path, capsys: Capture) -> None:
+    example("generate_images").main(3)
+    assert capsys.readouterr().out == "3 sneakers, 3 hearts, a film and a strip are in images-output\n"
+    names = sorted(path.name for path in (home / "images-output").iterdir())
+    assert names == ["bags.gif", "faces.png", "hearts", "sneakers.png"]
+    assert len(list((home / "images-output" / "hearts").glob("*.png"))) == 3
+
+
 def test_the_demo(model: str, home: Path, capsys: Capture) -> None:
     example("demo").main(model, 40, home / "demo", ["validity", "filters", "logp-distance"])
     printed = capsys.readouterr().out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from genwright.hooks import hookimpl
-from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, MetricSpec
+from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, MetricSpec, ModelSpec
 
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 _MNIST = "https://storage.googleapis.com/cvdf-datasets/mnist"
@@ -83,6 +83,29 @@ def register_metrics() -> list[MetricSpec]:
             summary="The share of held-out images of the reference of which that classifier tells the class.",
         ),
     ]
+
+
+@hookimpl
+def register_models() -> list[ModelSpec]:
+    """Return the models that come with the plugin."""
+    return [
+        _model("fashion", "Articles of clothing in ten classes, 28 x 28 in grey, by flow matching.", default=True),
+        _model("fashion-student", "What images/fashion draws in twenty calls of its network, in one or two."),
+        _model("fashion-gan", "Articles of clothing in ten classes, by a generator, in one call."),
+        _model("fashion-pixels", "Articles of clothing in ten classes, pixel after pixel, with an exact likelihood."),
+        _model("emoji", "Emoji of what a few words say, 32 x 32 in colour, by diffusion of latents."),
+        _model("emoji-vae", "Emoji as latents of 4 x 8 x 8 numbers, and back; what images/emoji draws is decoded by it."),
+    ]
+
+
+def _model(name: str, summary: str, *, default: bool = False) -> ModelSpec:
+    return ModelSpec(
+        name=f"images/{name}",
+        target=f"genwright_images:models/{name}",
+        summary=summary,
+        domain="images",
+        default=default,
+    )
 
 
 @hookimpl
