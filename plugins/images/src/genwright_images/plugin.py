@@ -13,6 +13,14 @@ _MNIST_TERMS = "CC-BY-SA-3.0, as usually stated; the authors say nothing of it"
 
 _metric = partial(MetricSpec, domain="images")
 _dataset = partial(DatasetSpec, target="genwright_images.readers:read", domain="images")
+_digits = partial(
+    _dataset,
+    url=f"{_MNIST}/train-images-idx3-ubyte.gz",
+    sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    mirrors=("555bd9793f8fc2385a667685a6c765e04208c995c687a0275bb395e10a37222a",),
+    licence=_MNIST_TERMS,
+    rows=60_000,
+)
 
 
 @hookimpl
@@ -111,14 +119,11 @@ _DATASETS = (
         licence="MIT",
         rows=10_000,
     ),
-    _dataset(
-        name="mnist",
-        summary="Handwritten digits, 28 x 28 in grey: the training set.",
-        url=f"{_MNIST}/train-images-idx3-ubyte.gz",
-        sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        mirrors=("555bd9793f8fc2385a667685a6c765e04208c995c687a0275bb395e10a37222a",),
-        licence=_MNIST_TERMS,
-        rows=60_000,
+    _digits(name="mnist", summary="Handwritten digits, 28 x 28 in grey: the training set."),
+    _digits(
+        name="stacked-mnist",
+        target="genwright_images.stacked:read",
+        summary="Three of MNIST's training digits an image, in red, green and blue: 1,000 classes, 000 to 999.",
     ),
     _dataset(
         name="mnist-test",
