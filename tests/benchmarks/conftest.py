@@ -35,7 +35,7 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
             declared[place] = replace(spec, sha256=digests["t10k" if "t10k" in spec.url else "train"], mirrors=())
     images = Plugin(name="images", distribution="genwright-images", version="0.1.0", specs=tuple(declared))
     small = Registry([discover(only=[]).plugins[0], images], {})
-    for user in ("genwright.api", "genwright.datasets", "benchmarks.shipped"):
+    for user in ("genwright.api", "genwright.datasets", "benchmarks.shipped", "benchmarks.cases.bits"):
         monkeypatch.setattr(f"{user}.registry", lambda: small)
     for name, folder in (("CACHE", "cache"), ("HOME", "home"), ("DATA_MIRROR", "mirror")):
         monkeypatch.setenv(f"GENWRIGHT_{name}", str(tmp_path / folder))
