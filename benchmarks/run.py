@@ -30,7 +30,7 @@ _SAMPLES = 30_000
 
 SECTIONS = {
     "molecules": ("quality", "conditional", "peers", "startup", "recording", "memory"),
-    "families": ("modes", "orders", "pipeline", "pictures"),
+    "families": ("modes", "orders", "pipeline", "pictures", "stacked", "bits"),
 }
 
 

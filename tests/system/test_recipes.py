@@ -43,7 +43,7 @@ def registry() -> Registry:
 
 def pictures(folder: Path, data: str) -> Path:
     """Write a few images of the size and the facts that a data set's have; return where."""
-    colours, size = (3, 32) if data.startswith("emoji") else (1, 28)
+    colours, size = {"emoji": (3, 32), "stacked-mnist": (3, 28)}.get(data, (1, 28))
     bits = Noise(0, torch.arange(12)).bits("pictures", 0, size * size * colours) >> 24
     pixels = bits.numpy().astype(np.uint8).reshape(12, size, size, colours)
     items = [Image.fromarray(row if colours == 3 else row[..., 0]) for row in pixels]

@@ -13,6 +13,21 @@ _MNIST_TERMS = "CC-BY-SA-3.0, as usually stated; the authors say nothing of it"
 
 _metric = partial(MetricSpec, domain="images")
 _dataset = partial(DatasetSpec, target="genwright_images.readers:read", domain="images")
+_digits = partial(_dataset, licence=_MNIST_TERMS)
+_train_digits = partial(
+    _digits,
+    url=f"{_MNIST}/train-images-idx3-ubyte.gz",
+    sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    mirrors=("555bd9793f8fc2385a667685a6c765e04208c995c687a0275bb395e10a37222a",),
+    rows=60_000,
+)
+_test_digits = partial(
+    _digits,
+    url=f"{_MNIST}/t10k-images-idx3-ubyte.gz",
+    sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    mirrors=("d79acc9433789f5e79d955d419eaf4a8cd80df556be4d5fa07125b2a1bd2c79e",),
+    rows=10_000,
+)
 
 
 @hookimpl
@@ -134,23 +149,22 @@ _DATASETS = (
         licence="MIT",
         rows=10_000,
     ),
-    _dataset(
-        name="mnist",
-        summary="Handwritten digits, 28 x 28 in grey: the training set.",
-        url=f"{_MNIST}/train-images-idx3-ubyte.gz",
-        sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        mirrors=("555bd9793f8fc2385a667685a6c765e04208c995c687a0275bb395e10a37222a",),
-        licence=_MNIST_TERMS,
-        rows=60_000,
+    _train_digits(name="mnist", summary="Handwritten digits, 28 x 28 in grey: the training set."),
+    _test_digits(name="mnist-test", summary="The test set of MNIST."),
+    _train_digits(
+        name="binary-mnist",
+        target="genwright_images.binarised:read",
+        summary="MNIST's training set in black and white: each pixel drawn once, by how light it is.",
     ),
-    _dataset(
-        name="mnist-test",
-        summary="The test set of MNIST.",
-        url=f"{_MNIST}/t10k-images-idx3-ubyte.gz",
-        sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        mirrors=("d79acc9433789f5e79d955d419eaf4a8cd80df556be4d5fa07125b2a1bd2c79e",),
-        licence=_MNIST_TERMS,
-        rows=10_000,
+    _test_digits(
+        name="binary-mnist-test",
+        target="genwright_images.binarised:read",
+        summary="The test set of MNIST in black and white, drawn as binary-mnist is.",
+    ),
+    _train_digits(
+        name="stacked-mnist",
+        target="genwright_images.stacked:read",
+        summary="Three of MNIST's training digits an image, in red, green and blue: 1,000 classes, 000 to 999.",
     ),
     _dataset(
         name="emoji",
