@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -51,7 +53,7 @@ class Conditioning(nn.Module):
             total = total + embedding(condition.labels[:, column] + 1)
         texts = torch.split(condition.labels[:, len(self.labels) :], WORDS, 1)
         for embedding, words in zip(self.texts, texts, strict=False):
-            total = total + _told(embedding, words)
+            total = total + _told(cast(nn.Embedding, embedding), words)
         return total
 
 
