@@ -16,7 +16,7 @@ def troubles(spec: Spec) -> list[str]:
 @pytest.mark.parametrize("spec", CORE.specs("family"), ids=lambda spec: spec.name)
 def test_core_s_families_keep_the_contract_on_pictures(spec: FamilySpec) -> None:
     assert troubles(spec) == []
-    assert len(list(check_component(spec, CORE))) >= 7 * len(spec.spaces)
+    assert len(list(check_component(spec, CORE))) >= 8 * len(spec.spaces)
 
 
 def test_a_sampler_that_wraps_others_is_checked_with_the_plainest_of_each_reading() -> None:
