@@ -5,7 +5,7 @@ from torch import Tensor
 
 from genwright.backbones.conditioning import Conditioning
 from genwright.readings import Condition
-from genwright.space import ConditionSpace
+from genwright.space import WORDS, ConditionSpace
 
 SPACE = ConditionSpace(scalars={"a": (10.0, 2.0), "b": (0.0, 1.0)}, labels={"colour": ("red", "green", "blue")})
 
@@ -60,3 +60,20 @@ def test_each_label_has_a_vector() -> None:
 def test_a_model_without_conditions_gets_zeros() -> None:
     made = shaken(ConditionSpace())
     assert torch.equal(made(Condition.none(3)), torch.zeros(3, 6))
+
+
+def told(made: Conditioning, *words: int) -> Tensor:
+    labels = torch.tensor([[*words, *[-1] * (WORDS - len(words))]])
+    prefix = torch.empty(1, 0, dtype=torch.int64)
+    found: Tensor = made(Condition(scalars=torch.zeros(1, 0), labels=labels, prefix=prefix))
+    return found[0]
+
+
+def test_a_text_weighs_the_same_however_few_words_it_has() -> None:
+    """Words were once averaged with the places that had none, so that those of short texts were hardly seen."""
+    made = shaken(ConditionSpace(texts={"caption": ("red", "heart", "dog")}))
+    nothing, red, heart, dog = made.texts[0].weight
+    assert torch.allclose(told(made), nothing)
+    assert torch.allclose(told(made, 0), red)
+    assert torch.allclose(told(made, 2, 0), (dog + red) / 2**0.5)
+    assert torch.allclose(told(made, 0, 1, 2), (red + heart + dog) / 3**0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.readings import Condition
@@ -51,5 +51,12 @@ class Conditioning(nn.Module):
             total = total + embedding(condition.labels[:, column] + 1)
         texts = torch.split(condition.labels[:, len(self.labels) :], WORDS, 1)
         for embedding, words in zip(self.texts, texts, strict=False):
-            total = total + embedding(words + 1).mean(1)
+            total = total + _told(embedding, words)
         return total
+
+
+def _told(embedding: nn.Embedding, words: Int64[Tensor, "B W"]) -> Float[Tensor, "B D"]:
+    """Return the sum of the words that there are, at the deviation of one of them however many; or "not asked"."""
+    there = (words >= 0)[..., None]
+    total = (embedding(words + 1) * there).sum(1) / there.sum(1).clamp(min=1).sqrt()
+    return torch.where(there.any(1), total, embedding.weight[0])

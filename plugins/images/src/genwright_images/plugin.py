@@ -110,7 +110,7 @@ def register_models() -> list[ModelSpec]:
         _model("fashion-pixels", "Articles of clothing in ten classes, pixel after pixel, with an exact likelihood."),
         _model("emoji", "Emoji of what a few words say, 32 x 32 in colour, by diffusion of latents."),
         _model(
-            "emoji-vae", "Emoji as latents of 4 x 8 x 8 numbers, and back; what images/emoji draws is decoded by it."
+            "emoji-vae", "Emoji as 4 x 8 x 8 numbers, and back; it decodes what images/emoji draws."
         ),
     ]
 
