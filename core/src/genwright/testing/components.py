@@ -25,7 +25,7 @@ from genwright.specs import BackboneSpec, FamilySpec, Reads, Role, SamplerSpec, 
 from genwright.testing.backbones import check_roles
 from genwright.testing.check import Check
 from genwright.testing.families import check_family
-from genwright.testing.samplers import check_sampler
+from genwright.testing.samplers import check_sampler, letters
 
 __all__ = ["check_component"]
 
@@ -113,7 +113,7 @@ def _examples(space: SampleSpace) -> Tensor:
 def _check_sampler(spec: SamplerSpec, registry: Registry, *, of: str) -> Iterator[Check]:
     for reads in _readings(spec):
         try:
-            sampler = make_sampler(Component(spec.name), registry, encoder=None, reads=reads)
+            sampler = make_sampler(Component(spec.name), registry, encoder=letters(), reads=reads)
         except MismatchError as error:
             yield _skipped(spec, f"it takes no model that is known here: {error}")
             return
