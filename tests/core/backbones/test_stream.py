@@ -9,6 +9,7 @@ from genwright.backbones.stream import rotate
 from genwright.backbones.transformer import Transformer, rotation
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
+from genwright.testing.networks import shaken
 
 SPACE = Tokens(vocab_size=7, shape=(10,), stop=0)
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
@@ -90,3 +91,17 @@ def test_weights_in_half_precision_are_computed_in_float32_on_a_cpu(network: Tra
     stream.restart(torch.tensor([True, True, True, True]), asked(0.5, 0.1, 0.7, torch.nan))
     stream.restart(torch.tensor([True, True, True, True]), condition)
     assert (stream.step(tokens) - whole).abs().max() < 0.05 * whole.abs().max()
+
+
+@pytest.mark.parametrize(("vocabulary", "width", "heads"), [(5, 16, 2), (7, 16, 2), (11, 16, 2), (16, 18, 1)])
+@pytest.mark.parametrize("rows", [16, 128])
+def test_a_row_s_place_changes_none_of_its_bits_however_narrow_a_product(
+    rows: int, vocabulary: int, width: int, heads: int
+) -> None:
+    """It did on an EPYC with AVX-512: in products of 5, 7 or 11 columns, and in attention of a width of 18."""
+    space = Tokens(vocab_size=vocabulary, shape=(48,))
+    network = shaken(Transformer(space=space, conditions=ConditionSpace(), width=width, depth=1, heads=heads)).eval()
+    tokens = torch.randint(0, vocabulary, (48, rows), generator=torch.Generator().manual_seed(3))
+    one, other = network.open(Condition.none(rows)), network.open(Condition.none(rows))
+    for row in tokens:
+        assert torch.equal(other.step(row.roll(1)), one.step(row).roll(1, 0))

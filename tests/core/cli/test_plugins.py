@@ -164,3 +164,15 @@ def test_check_of_a_good_plugin_passes(install: Install, capsys: Capture) -> Non
     install("tape", STORE.replace("a:b", "io:BytesIO"))
     assert main(["plugins", "check", "tape"]) == 0
     assert "store tape: its target is what it should be  ok" in capsys.readouterr().out
+
+
+def test_check_says_what_was_not_checked_and_passes_all_the_same(install: Install, capsys: Capture) -> None:
+    install("tape", STORE.replace("a:b", "io:BytesIO"))
+    assert main(["plugins", "check", "tape"]) == 0
+    lines = [line.split("  ", 1) for line in capsys.readouterr().out.splitlines()]
+    (outcome,) = (end.strip() for name, end in lines if name == "store tape: it keeps its contract")
+    assert outcome.startswith("not checked: tape:///PATH does not open: ")
+    assert main(["plugins", "check", "tape", "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)[-1]
+    assert (line["check"], line["trouble"]) == ("store tape: it keeps its contract", None)
+    assert line["skipped"].startswith("tape:///PATH does not open: ")

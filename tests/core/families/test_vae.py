@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import ndtr
-from torch import Tensor, nn
+from torch import Tensor
 
 from genwright.errors import OptionError
 from genwright.families.vae import VAE
@@ -15,38 +15,17 @@ from genwright.family import Batch
 from genwright.readings import Condition, Decoder
 from genwright.seeds import Noise, seeded_torch
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
+from genwright.testing.networks import affine
+from genwright.testing.planes import near_a_plane
 
 SPACE = Continuous(shape=(5,), axes=("X",))
-COUNT = 512
-
-
-class Linear(nn.Module):
-    """One linear map, from what the posterior is given to what it gives, or from a latent to the likelihood's mean."""
-
-    def __init__(self, inward: tuple[int, ...], outward: tuple[int, ...]) -> None:
-        super().__init__()
-        self.layer, self.outward = nn.Linear(math.prod(inward), math.prod(outward)), outward
-
-    def forward(self, x: Tensor, condition: Condition) -> Tensor:
-        return self.layer(x.float().flatten(1)).unflatten(1, self.outward)
-
-
-def build(part: str, *, space: SampleSpace, conditions: ConditionSpace, latent: tuple[int, ...]) -> nn.Module:
-    shape = (*space.shape, space.vocab_size) if isinstance(space, Tokens) else space.shape
-    return Linear(space.shape, latent) if part == "posterior" else Linear(latent, shape)
+PLANE = near_a_plane()
+COUNT = len(PLANE.points)
 
 
 def family(space: SampleSpace = SPACE, *, seed: int = 0, **options: Any) -> VAE:
     with seeded_torch(seed):
-        return VAE(space=space, conditions=ConditionSpace(), build=build, **{"latent": 2, **options})
-
-
-def plane() -> Tensor:
-    """Points near a plane in five dimensions, off the middle, of which the covariance is what it is."""
-    with seeded_torch(5):
-        places, noise = torch.randn(COUNT, 2), torch.randn(COUNT, 5)
-    directions = torch.tensor([[0.8, 0.0, 0.4, 0.0, -0.3], [0.0, 0.5, 0.0, 0.3, 0.1]])
-    return 0.2 + places @ directions + 0.15 * noise
+        return VAE(space=space, conditions=ConditionSpace(), build=affine, **{"latent": 2, **options})
 
 
 def batch(x: Tensor, seed: int = 0) -> Batch:
@@ -59,17 +38,6 @@ def exact(made: VAE, x: Tensor) -> Tensor:
     weight, bias = layer.weight.detach().double(), layer.bias.detach().double()
     covariance = weight @ weight.T + made.deviation.detach().double() ** 2 * torch.eye(5)
     return torch.distributions.MultivariateNormal(bias, covariance).log_prob(x.double())
-
-
-def best(x: Tensor) -> float:
-    """Return the mean of log p(x) under probabilistic PCA with two components, the best linear model, in closed form.
-
-    Source: Tipping and Bishop (1999), equations 4, 7 and 8.
-    """
-    values, vectors = torch.linalg.eigh(torch.cov(x.T.double(), correction=0))
-    noise = values[:3].mean()
-    covariance = vectors @ torch.diag(torch.cat([noise.expand(3), values[3:]])) @ vectors.T
-    return float(torch.distributions.MultivariateNormal(x.double().mean(0), covariance).log_prob(x.double()).mean())
 
 
 def trained(made: VAE, x: Tensor, steps: int) -> VAE:
@@ -85,37 +53,38 @@ def trained(made: VAE, x: Tensor, steps: int) -> VAE:
 
 @pytest.fixture(scope="module")
 def fitted() -> VAE:
-    return trained(family(), plane(), 700)
+    return trained(family(), PLANE.points, 700)
 
 
 def test_the_trained_bound_reaches_probabilistic_pca(fitted: VAE) -> None:
     """Linear posteriors are exact at the best linear model, so there the bound is the likelihood."""
-    x = plane()
     (phase,) = fitted.phases()
     with torch.no_grad():
-        bound = -5 * sum(float(phase.loss(batch(x, seed))) for seed in range(20)) / 20
-    assert bound == pytest.approx(best(x), abs=0.03)
-    assert float(exact(fitted, x).mean()) == pytest.approx(best(x), abs=0.01)
-    assert bound < best(x) + 0.01
+        bound = -5 * sum(float(phase.loss(batch(PLANE.points, seed))) for seed in range(20)) / 20
+    assert bound == pytest.approx(PLANE.evidence, abs=0.03)
+    assert float(exact(fitted, PLANE.points).mean()) == pytest.approx(PLANE.evidence, abs=0.01)
+    assert bound < PLANE.evidence + 0.01
 
 
 def test_the_learned_deviation_is_that_of_what_lies_off_the_plane(fitted: VAE) -> None:
-    values = torch.linalg.eigvalsh(torch.cov(plane().T, correction=0))
-    assert float(fitted.deviation.detach()) == pytest.approx(float(values[:3].mean().sqrt()), rel=0.05)
+    assert float(fitted.deviation.detach()) == pytest.approx(PLANE.deviation, rel=0.05)
 
 
 def test_the_latents_of_items_bring_back_their_part_in_the_plane(fitted: VAE) -> None:
-    x = plane()
-    _, vectors = torch.linalg.eigh(torch.cov(x.T, correction=0))
-    projected = (x - x.mean(0)) @ vectors[:, 3:] @ vectors[:, 3:].T + x.mean(0)
-    again = fitted.decode(fitted.encode(x, Condition.none(COUNT)), Condition.none(COUNT))
+    again = fitted.decode(fitted.encode(PLANE.points, Condition.none(COUNT)), Condition.none(COUNT))
     # Latents are drawn a little towards the middle, by the prior.
-    assert float((again - projected).square().mean().sqrt().detach()) < 0.03
+    assert float((again - PLANE.projected(PLANE.points)).square().mean().sqrt().detach()) < 0.03
+
+
+def test_the_likelihood_spans_the_plane(fitted: VAE) -> None:
+    learned = torch.linalg.qr(fitted.likelihood.layer.weight.detach().double()).Q
+    # Cosines of the angles between the two.
+    assert float(torch.linalg.svdvals(learned.mT @ PLANE.directions).min()) > 0.999
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bound_is_below_the_likelihood_and_tighter_with_more_draws(seed: int) -> None:
-    x = plane()[:32].repeat(100, 1)
+    x = PLANE.points[:32].repeat(100, 1)
     many, condition = Noise(seed, torch.arange(len(x))), Condition.none(len(x))
     above, means = exact(family(seed=seed), x[:32]), []
     for draws in (1, 4, 32):
@@ -127,7 +96,7 @@ def test_the_bound_is_below_the_likelihood_and_tighter_with_more_draws(seed: int
 
 
 def test_many_draws_reach_the_likelihood() -> None:
-    x = plane()[:32]
+    x = PLANE.points[:32]
     made = family(draws=1000)
     found = made.log_likelihood(x, Condition.none(32), Noise(1, torch.arange(32)))
     assert torch.allclose(found.double(), exact(made, x), atol=0.2)
@@ -135,7 +104,7 @@ def test_many_draws_reach_the_likelihood() -> None:
 
 def test_one_draw_s_loss_is_the_negative_bound_per_position() -> None:
     """The divergence in closed form, and as the mean over draws of which one gives an estimate."""
-    x = plane()[:16].repeat(3000, 1)
+    x = PLANE.points[:16].repeat(3000, 1)
     made = family(draws=1)
     (phase,) = made.phases()
     bound = made.log_likelihood(x, Condition.none(len(x)), Noise(3, torch.arange(len(x))))
@@ -163,7 +132,7 @@ def test_far_from_the_mean_the_gradient_still_says_where_to_go() -> None:
     made = family(space)
     made.spread.data.fill_(-2.0)
     (phase,) = made.phases()
-    loss = phase.loss(batch(plane() * 20))
+    loss = phase.loss(batch(PLANE.points * 20))
     loss.backward()
     assert math.isfinite(float(loss.detach()))
     gradients = [p.grad for p in phase.parameters if p.grad is not None]
@@ -188,7 +157,7 @@ def test_tokens_have_the_network_s_probabilities() -> None:
 
 
 def test_beta_weighs_the_divergence_and_free_bits_cost_nothing() -> None:
-    x = plane()
+    x = PLANE.points
     losses = {}
     for name, options in {
         "plain": {},

@@ -44,7 +44,7 @@ class Broken(Family):
 
     def __init__(self, how: str) -> None:
         super().__init__()
-        self.how, self.slope = how, nn.Parameter(torch.ones(1))
+        self.how, self.times, self.slope = how, 0, nn.Parameter(torch.ones(1))
         self.idle = nn.Parameter(torch.ones(1)) if how == "idle" else None
 
     def phases(self) -> Sequence[Phase]:
@@ -54,7 +54,8 @@ class Broken(Family):
         return Linear(matrix=torch.ones(1, 1)) if self.how != "reading" else None  # type: ignore[return-value]
 
     def _loss(self, batch: Batch) -> Tensor:
-        loss = (self.slope * batch.x - 1).square()
+        self.times += 1
+        loss = (self.slope * batch.x - (self.times if self.how == "memory" else 1)).square()
         return loss.sum() if self.how == "sum" else loss.mean() / (0 if self.how == "finite" else 1)
 
 
@@ -65,6 +66,7 @@ class Broken(Family):
         ("finite", "the loss 'loss' is inf"),
         ("idle", "idle is moved in no phase"),
         ("reading", "it is read as decoder; got None"),
+        ("memory", "after 4 steps, slope differs where training was resumed after 2. Keep what a loss remembers in"),
     ],
 )
 def test_a_family_that_breaks_it_is_told_how(how: str, trouble: str) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from genwright.readings import Condition, Denoiser
 from genwright.seeds import Noise
-from genwright.testing.gaussians import Gaussian, Mixture, eight_gaussians
+from genwright.testing.gaussians import Gaussian, Mixture, eight_gaussians, two_moons
 
 GAUSSIAN = Gaussian(
     mean=torch.tensor([0.3, -0.2], dtype=torch.float64),
@@ -22,7 +22,7 @@ def levels(x: Tensor, sigma: float) -> Tensor:
     return torch.full((len(x),), sigma, dtype=x.dtype)
 
 
-@pytest.mark.parametrize("made", [GAUSSIAN, MIXTURE, eight_gaussians()])
+@pytest.mark.parametrize("made", [GAUSSIAN, MIXTURE, eight_gaussians(), two_moons()])
 def test_they_are_read_as_denoisers(made: Gaussian | Mixture) -> None:
     assert isinstance(made, Denoiser)
     x = made.drawn(Noise(0, torch.arange(3)))
@@ -45,15 +45,25 @@ def test_densities_sum_to_1() -> None:
     assert float(one.log_density(GRID).exp().sum() * 0.005) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_gaussians_density_and_denoiser_are_those_of_torch_and_of_the_score() -> None:
+def test_a_gaussians_density_is_that_of_torch() -> None:
     x = torch.tensor([[0.1, 0.5], [2.0, -3.0]], dtype=torch.float64)
     known = torch.distributions.MultivariateNormal(GAUSSIAN.mean, GAUSSIAN.covariance)
     assert torch.allclose(GAUSSIAN.log_density(x), known.log_prob(x))
-    noisy = torch.distributions.MultivariateNormal(GAUSSIAN.mean, GAUSSIAN.covariance + 0.49 * torch.eye(2))
-    x.requires_grad_()
-    (score,) = torch.autograd.grad(noisy.log_prob(x).sum(), x)
-    denoised = GAUSSIAN.denoise(x, levels(x, 0.7), Condition.none(2))
-    assert torch.allclose((denoised - x) / 0.49, score)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.7, 20.0])
+def test_a_gaussians_score_is_the_gradient_of_its_density_under_noise(sigma: float) -> None:
+    x = torch.tensor([[0.1, 0.5], [2.0, -3.0]], dtype=torch.float64, requires_grad=True)
+    noisy = torch.distributions.MultivariateNormal(GAUSSIAN.mean, GAUSSIAN.covariance + sigma**2 * torch.eye(2))
+    (gradient,) = torch.autograd.grad(noisy.log_prob(x).sum(), x)
+    assert torch.allclose(GAUSSIAN.score(x, levels(x, sigma)), gradient)
+
+
+def test_a_gaussians_denoiser_follows_its_score() -> None:
+    """D(x; sigma) = x + sigma^2 score."""
+    x = torch.tensor([[0.1, 0.5], [2.0, -3.0]], dtype=torch.float64)
+    followed = x + 0.49 * GAUSSIAN.score(x, levels(x, 0.7))
+    assert torch.allclose(GAUSSIAN.denoise(x, levels(x, 0.7), Condition.none(2)), followed)
 
 
 def test_a_gaussians_flow_obeys_its_equation() -> None:
@@ -77,3 +87,28 @@ def test_eight_gaussians_have_unit_variance_and_lie_on_a_circle() -> None:
     turns = torch.atan2(x[:, 1], x[:, 0]) / (math.pi / 4)
     assert ((turns - turns.round()).abs() < 0.3).all()
     assert turns.round().unique().remainder(8).unique().numel() == 8
+
+
+def test_two_moons_are_centred_and_have_a_variance_of_1_on_average() -> None:
+    x = two_moons().drawn(Noise(1, torch.arange(20_000)))
+    assert torch.allclose(x.mean(0), torch.zeros(2), atol=0.02)
+    assert float(x.var(0).mean()) == pytest.approx(1, abs=0.02)
+
+
+def test_two_moons_are_half_circles_that_reach_into_each_other() -> None:
+    upper, lower = two_moons().means.chunk(2)
+    assert torch.allclose(lower, -upper, atol=1e-6)
+    centre = (upper[0] + upper[-1]) / 2
+    radii = (upper - centre).norm(dim=1)
+    assert float(radii.std()) < 0.02
+    assert bool((upper[:, 1] > centre[1] - 1e-6).all())
+    assert float((lower[0] - centre).norm()) < float(radii.mean())
+    assert float(torch.cdist(upper, lower).min()) > 5 * two_moons().deviation
+
+
+def test_the_parts_of_two_moons_do_not_show() -> None:
+    """But for the tips, where the last part stands for half a step beside it."""
+    x = two_moons().drawn(Noise(1, torch.arange(5_000)))
+    apart = (two_moons().log_density(x) - two_moons(parts=2_000).log_density(x)).abs()
+    assert float(apart.median()) < 1e-3
+    assert float(apart.max()) < 0.1

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from genwright.readings import Condition
-from genwright.testing.networks import asked, shaken
+from genwright.space import ConditionSpace, Continuous, Tokens
+from genwright.testing.networks import Affine, affine, asked, shaken
 
 
 def test_shaking_moves_every_parameter_alike_each_time_and_by_as_much_as_is_said() -> None:
@@ -31,3 +32,21 @@ def test_by_default_nothing_is_asked_for() -> None:
     assert nothing.scalars.isnan().all()
     assert nothing.prefix.shape == expected.prefix.shape == (3, 0)
     assert (something.scalars.tolist(), something.labels.tolist()) == ([[0.5], [0.5]], [[1], [1]])
+
+
+def test_an_affine_network_is_one_matrix_and_a_shift() -> None:
+    network, nothing = Affine((2, 3), (4,)), Condition.none(2)
+    x = torch.randn(2, 2, 3, generator=torch.Generator().manual_seed(1))
+    expected = x.flatten(1) @ network.layer.weight.mT + network.layer.bias
+    assert torch.allclose(network(x, nothing), expected, atol=1e-6)
+
+
+def test_affine_networks_serve_a_vae_of_numbers_and_of_tokens() -> None:
+    for space, outward in (
+        (Continuous(shape=(5,), axes=("X",)), (5,)),
+        (Tokens(vocab_size=3, shape=(2, 2)), (2, 2, 3)),
+    ):
+        posterior = affine("posterior", space=space, conditions=ConditionSpace(), latent=(4,))
+        likelihood = affine("likelihood", space=space, conditions=ConditionSpace(), latent=(2,))
+        assert posterior(torch.zeros(7, *space.shape), Condition.none(7)).shape == (7, 4)
+        assert likelihood(torch.zeros(7, 2), Condition.none(7)).shape == (7, *outward)

@@ -133,3 +133,12 @@ def test_items_that_cannot_be_read_are_told(rhythms: Path) -> None:
     plugin = rhythms / "plugin.py"
     plugin.write_text(plugin.read_text().replace("genwright_rhythms.domain:read", "genwright_rhythms.domain:reed"))
     assert "it raised PluginError" in troubles("rhythms")["domain rhythms: it can be made"]
+
+
+def test_an_encoder_of_any_domain_says_that_it_was_not_checked(install: Install) -> None:
+    target = "genwright.encoders.learned:Latent"
+    spec = f"EncoderSpec(name='s', target='{target}', summary='', domain='*', space='continuous')"
+    install("any", f"{HEAD}\n@hookimpl\ndef register_encoders():\n    yield {spec}\n")
+    (check,) = (check for check in check_plugin("any") if check.skipped)
+    assert (check.name, check.trouble) == ("encoder s: it keeps its contract", None)
+    assert str(check.skipped).endswith("Check it in a test, with genwright.testing.encoders")

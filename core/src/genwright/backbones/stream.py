@@ -37,10 +37,11 @@ class TransformerStream:
     def __init__(self, network: Transformer, condition: Condition) -> None:
         self._network, self._condition = network, condition.to(network.embedding.weight.device)
         rows, weight = len(condition), _computed(network.embedding.weight)
-        # Whole multiples of 16 positions keep the products' bits independent of where a row lies.
-        length = -(-network.space.size // 16) * 16
+        # Whole multiples of 16 positions, and of 16 columns, keep the products' bits independent of where a row lies.
+        length = _up_to_multiple(network.space.size, of=16)
         self._layers = [_Layer.of(cast("Block", block), rows, length) for block in network.blocks]
-        self._outward = _folded(weight[: network.space.vocab_size], network.norm.weight)
+        outward = _folded(weight[: network.space.vocab_size], network.norm.weight)
+        self._outward = _padded(outward, to=_up_to_multiple(network.space.vocab_size, of=16))
         self._embedding, self._cosine, self._sine = weight, network.cosine.to(weight), network.sine.to(weight)
         self._mask = weight.new_full((length, length), -torch.inf).triu(1)
         self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
@@ -54,7 +55,7 @@ class TransformerStream:
         for layer in self._layers:
             x = layer.step(x, place, *self._modulated)
         self._at = (self._at + 1).clamp(max=self._network.space.size - 1)
-        return normed(x) @ self._outward
+        return (normed(x) @ self._outward)[:, : self._network.space.vocab_size]
 
     @torch.inference_mode()
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
@@ -112,6 +113,7 @@ class _Layer:
     """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries.
 
     The feed-forward part makes U numbers of each row and F of those, which are half as many where they are gated.
+    Heads of values are padded to P numbers, a multiple of 4, without which the bits of a row depend on its place.
     """
 
     inward: Float[Tensor, "D NKKH"]
@@ -120,7 +122,7 @@ class _Layer:
     down: Float[Tensor, "F D"]
     activate: Callable[[Tensor], Tensor]
     keys: Float[Tensor, "BK H S"]
-    values: Float[Tensor, "BK S H"]
+    values: Float[Tensor, "BK S P"]
     kept: int
     group: int
 
@@ -136,7 +138,7 @@ class _Layer:
             activate=feed.activate,
             # Keys lie along positions: their product with few queries takes half the time so.
             keys=weight.new_zeros(rows * kept, head, length),
-            values=weight.new_zeros(rows * kept, length, head),
+            values=weight.new_zeros(rows * kept, length, _up_to_multiple(head, of=4)),
             kept=kept,
             group=attention.heads // kept,
         )
@@ -149,16 +151,16 @@ class _Layer:
         The products run over the whole padded cache in one shape: SDPA with a single query gives bits that depend on
         a row's place in the batch.
         """
-        head = self.values.shape[-1]
+        head = self.keys.shape[1]
         turned, values = torch.split(
             (normed(x, attend) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
         )
         turned = rotate(normed(turned), place.cosine, place.sine)
         queries, keys = torch.split(turned, [self.kept * self.group, self.kept], 1)
         self.keys.view(-1).index_copy_(0, place.keys, keys.flatten())
-        self.values.view(-1, head).index_copy_(0, place.values, values.flatten(0, 1))
+        self.values.flatten(0, 1)[:, :head].index_copy_(0, place.values, values.flatten(0, 1))
         scores = torch.baddbmm(place.mask, queries.reshape(-1, self.group, head), self.keys, alpha=head**-0.5)
-        gathered = (scores.softmax(-1) @ self.values).view(len(x), -1)
+        gathered = (scores.softmax(-1) @ self.values)[..., :head].reshape(len(x), -1)
         x = torch.addmm(x, gathered, self.outward)
         return torch.addmm(x, self.activate(normed(x, feed) @ self.up), self.down)
 
@@ -184,6 +186,15 @@ def _computed(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 def _folded(weight: Float[Tensor, "out D"], gain: Float[Tensor, " D"]) -> Float[Tensor, "D out"]:
     return (_computed(weight) * _computed(gain)).T.contiguous()
+
+
+def _padded(weight: Float[Tensor, "D V"], *, to: int) -> Float[Tensor, "D W"]:
+    """Return the columns, and zeros after them."""
+    return F.pad(weight, (0, to - weight.shape[1]))
+
+
+def _up_to_multiple(size: int, *, of: int) -> int:
+    return -(-size // of) * of
 
 
 def _same(a: Tensor, b: Tensor) -> Bool[Tensor, " B"]:

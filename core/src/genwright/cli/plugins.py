@@ -9,13 +9,16 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.errors import UnknownName, UsageError
 from genwright.registry import Plugin, discover, registry
+
+if TYPE_CHECKING:
+    from genwright.testing.check import Check
 
 __all__ = ["plugins"]
 
@@ -111,13 +114,16 @@ def check(name: str, as_json: bool) -> int:
 
     results = list(check_plugin(name))
     if as_json:
-        print_json([{"check": result.name, "trouble": result.trouble} for result in results])
+        print_json([{"check": one.name, "trouble": one.trouble, "skipped": one.skipped} for one in results])
     else:
-        print_table(
-            ("check", "outcome"),
-            [(result.name, "ok" if result.trouble is None else f"failed: {result.trouble}") for result in results],
-        )
+        print_table(("check", "outcome"), [(result.name, _outcome(result)) for result in results])
     return 0 if all(result.trouble is None for result in results) else 1
+
+
+def _outcome(result: Check) -> str:
+    if result.trouble is not None:
+        return f"failed: {result.trouble}"
+    return "ok" if result.skipped is None else f"not checked: {result.skipped}"
 
 
 def _contributes(plugin: Plugin) -> str:

@@ -30,7 +30,8 @@ _CLOSE = 1e-3
 _TAILED = "sigmoid, silu, softplus, gelu (tanh), elu, mish, glu, pow"
 _ADVICE = (
     f"PyTorch computes the last elements of an array otherwise than the rest in {_TAILED}, on a CPU, unless 32 divides "
-    "how many there are: choose widths that are multiples of 32, or write the function with exp"
+    "how many there are: choose widths that are multiples of 32, or write the function with exp. Of "
+    "matrix products with fewer than 12 columns it computes some rows otherwise: pad the weights to 16, cut the result"
 )
 _LATENT = (6,)
 _CONDITIONS = ConditionSpace(

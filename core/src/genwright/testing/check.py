@@ -12,10 +12,15 @@ __all__ = ["Check", "checks", "require"]
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A fact that should hold, and what was found instead; `trouble` is None if it holds."""
+    """A fact that should hold, and what was found instead.
+
+    trouble: what was found; None if the fact holds
+    skipped: why it was not looked at; None if it was
+    """
 
     name: str
     trouble: str | None = None
+    skipped: str | None = None
 
 
 def checks(facts: Mapping[str, Callable[..., None]], *subjects: object, of: str = "") -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""What must hold of components that need no items: backbones, families and samplers, made with their defaults."""
+"""What must hold of components that need no items: backbones, families, samplers and stores, as they are by default."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from genwright.backbones.conv import conv
 from genwright.backbones.dit import dit
 from genwright.backbones.transformer import Transformer
 from genwright.backbones.unet import UNet
+from genwright.errors import MismatchError
 from genwright.family import Family
 from genwright.generation import PLAINEST, make_sampler
 from genwright.options import describe, given_to, make
@@ -20,11 +21,11 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.seeds import Noise, seeded_torch
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
-from genwright.specs import BackboneSpec, FamilySpec, Reads, Role, SamplerSpec, Space, Spec
+from genwright.specs import BackboneSpec, FamilySpec, Reads, Role, SamplerSpec, Space, Spec, StoreSpec
 from genwright.testing.backbones import check_roles
 from genwright.testing.check import Check
 from genwright.testing.families import check_family
-from genwright.testing.samplers import check_sampler
+from genwright.testing.samplers import check_sampler, letters
 
 __all__ = ["check_component"]
 
@@ -39,26 +40,53 @@ _NETWORKS: Mapping[Role, Callable[..., nn.Module]] = {
     **{role: partial(conv, role=role, width=8) for role in ("generator", "posterior", "critic")},
 }
 assert set(_NETWORKS) == set(get_args(Role))
+_KITS: Mapping[str, str] = {
+    "backbone": "genwright.testing.backbones",
+    "family": "genwright.testing.families",
+    "sampler": "genwright.testing.samplers",
+}
+_WITHOUT_PYTEST = (
+    "what stores promise is written as tests, which need pytest. Install it: pip install 'genwright-core[testing]'"
+)
 
 
 def check_component(spec: Spec, registry: Registry) -> Iterator[Check]:
-    """Check a backbone, family or sampler; of others, and of those with options that must be given, nothing.
+    """Check a backbone, family, sampler or store; of others, nothing.
+
+    Of what cannot be made here, one check says that it was skipped, and why.
 
     registry: where a sampler that wraps another finds that
     """
-    if isinstance(spec, BackboneSpec | FamilySpec | SamplerSpec) and not _must_be_given(spec):
-        of = f"{spec.kind} {spec.name}"
-        if isinstance(spec, BackboneSpec):
-            yield from check_roles(spec.load(), roles=spec.roles, spaces=spec.spaces, of=of)
-        elif isinstance(spec, FamilySpec):
-            yield from _check_family(spec, of=of)
-        else:
-            yield from _check_sampler(spec, registry, of=of)
+    of = f"{spec.kind} {spec.name}"
+    if isinstance(spec, StoreSpec):
+        yield from _check_store(spec, of=of)
+    elif isinstance(spec, BackboneSpec | FamilySpec | SamplerSpec) and (options := _must_be_given(spec)):
+        yield _skipped(spec, f"it needs {' and '.join(options)}, which only its author can choose")
+    elif isinstance(spec, BackboneSpec):
+        yield from check_roles(spec.load(), roles=spec.roles, spaces=spec.spaces, of=of)
+    elif isinstance(spec, FamilySpec):
+        yield from _check_family(spec, of=of)
+    elif isinstance(spec, SamplerSpec):
+        yield from _check_sampler(spec, registry, of=of)
 
 
 def _must_be_given(spec: Spec) -> list[str]:
     """Return the options that nobody knows here."""
     return [option.name for option in describe(spec.load(), given=given_to(spec.kind)) if option.required]
+
+
+def _skipped(spec: Spec, reason: str) -> Check:
+    advice = f"Check it in a test, with {_KITS[spec.kind]}"
+    return Check(name=f"{spec.kind} {spec.name}: it keeps its contract", skipped=f"{reason.rstrip('.')}. {advice}")
+
+
+def _check_store(spec: StoreSpec, *, of: str) -> Iterator[Check]:
+    try:
+        from genwright.testing.schemes import check_store
+    except ImportError:
+        yield Check(name=f"{of}: it keeps its contract", skipped=_WITHOUT_PYTEST)
+        return
+    yield from check_store(spec.load(), scheme=spec.name, of=of)
 
 
 def _check_family(spec: FamilySpec, *, of: str) -> Iterator[Check]:
@@ -84,7 +112,11 @@ def _examples(space: SampleSpace) -> Tensor:
 
 def _check_sampler(spec: SamplerSpec, registry: Registry, *, of: str) -> Iterator[Check]:
     for reads in _readings(spec):
-        sampler = make_sampler(Component(spec.name), registry, encoder=None, reads=reads)
+        try:
+            sampler = make_sampler(Component(spec.name), registry, encoder=letters(), reads=reads)
+        except MismatchError as error:
+            yield _skipped(spec, f"it takes no model that is known here: {error}")
+            return
         yield from check_sampler(sampler, reads=reads, of=of if spec.reads == reads else f"{of}, {reads}")
 
 

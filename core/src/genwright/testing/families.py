@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any, final, get_args
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from genwright.errors import MismatchError
 from genwright.family import Batch, Family
 from genwright.readings import Condition, Decoder, Denoiser, NextToken, Unmasker
-from genwright.seeds import Noise
+from genwright.seeds import Noise, seeded_torch
 from genwright.specs import FamilySpec, Reads
 from genwright.testing.check import Check, checks, require
 from genwright.testing.networks import shaken
@@ -26,6 +27,7 @@ _PROTOCOLS: Mapping[Reads, type] = {
     "decoder": Decoder,
 }
 assert set(_PROTOCOLS) == set(get_args(Reads))
+_STEPS, _STOP = 4, 2
 
 
 def check_family(
@@ -117,12 +119,56 @@ def _refused(family: Family, batch: Batch) -> None:
     require(False, "its spec says that it has no likelihood, but log_likelihood gives one")
 
 
+def _resumed(make: Callable[[], Family], spec: FamilySpec, batch: Batch) -> None:
+    whole, stopped, resumed = _Training(make()), _Training(make()), _Training(make())
+    whole.run(batch, range(_STEPS))
+    stopped.run(batch, range(_STOP))
+    resumed.take_up(stopped)
+    resumed.run(batch, range(_STOP, _STEPS))
+    found = resumed.family.state_dict()
+    others = [name for name, value in whole.family.state_dict().items() if not torch.equal(value, found[name])]
+    require(
+        not others,
+        f"after {_STEPS} steps, {', '.join(others[:3])} differs where training was resumed after {_STOP}. "
+        "Keep what a loss remembers in parameters or buffers, which the state has",
+    )
+
+
+@final
+class _Training:
+    """A family in training, as the trainer goes about it."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family.train()
+        self.optimizers = [torch.optim.AdamW(phase.parameters, betas=phase.betas) for phase in family.phases()]
+
+    def run(self, batch: Batch, steps: range) -> None:
+        """Take some of the steps, each with noise of its own."""
+        for step in steps:
+            noise = Noise(step, batch.noise.samples)
+            with seeded_torch(0, step=step):
+                self._step(replace(batch, noise=noise, progress=step / _STEPS))
+
+    def take_up(self, stopped: _Training) -> None:
+        """Go on from where another one stands."""
+        self.family.load_state_dict(stopped.family.state_dict())
+        for mine, other in zip(self.optimizers, stopped.optimizers, strict=True):
+            mine.load_state_dict(other.state_dict())
+
+    def _step(self, batch: Batch) -> None:
+        for number, optimizer in enumerate(self.optimizers):
+            self.family.zero_grad()
+            torch.autograd.backward(self.family(number, batch))
+            optimizer.step()
+
+
 _FACTS: Mapping[str, Callable[..., None]] = {
     "its phases have names": _named,
     "its losses are finite numbers": _finite,
     "its losses depend on the batch alone": _repeated,
     "every example counts the same": _averaged,
     "every parameter is moved by some loss": _moved,
+    "stopped and resumed, it learns the same, to the bit": _resumed,
     "it is read as its spec says": _read,
     "it gives the likelihood that its spec says": _likely,
 }

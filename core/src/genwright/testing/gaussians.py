@@ -1,4 +1,4 @@
-"""Distributions of which everything is known: density, best denoiser, and where each point flows."""
+"""Distributions of which everything is known: density, score, best denoiser, and where each point flows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from genwright.readings import Condition
 from genwright.seeds import Noise
 
-__all__ = ["Gaussian", "Mixture", "eight_gaussians"]
+__all__ = ["Gaussian", "Mixture", "eight_gaussians", "two_moons"]
 
 
 @final
@@ -35,6 +35,11 @@ class Gaussian:
         """Return mean + C (C + sigma^2)^-1 (x - mean), where C is the covariance."""
         variances, axes = self._axes(x)
         return self.mean + ((x - self.mean) @ axes * variances / (variances + sigma[:, None] ** 2)) @ axes.mT
+
+    def score(self, x: Float[Tensor, "B D"], sigma: Float[Tensor, " B"]) -> Float[Tensor, "B D"]:
+        """Return the gradient of log p of x under noise: -(C + sigma^2)^-1 (x - mean). Without noise, sigma is 0."""
+        variances, axes = self._axes(x)
+        return -((x - self.mean) @ axes / (variances + sigma[:, None] ** 2)) @ axes.mT
 
     def moved(self, x: Float[Tensor, "B D"], sigma: float, to: float) -> Float[Tensor, "B D"]:
         """Return where the flow takes points from one level of noise to another."""
@@ -99,3 +104,17 @@ def eight_gaussians(*, deviation: float = 0.05) -> Mixture:
     angle = torch.arange(8) * (math.pi / 4)
     radius = math.sqrt(2 * (1 - deviation**2))
     return Mixture(means=radius * torch.stack((angle.cos(), angle.sin()), 1), deviation=deviation)
+
+
+def two_moons(*, deviation: float = 0.1, parts: int = 64) -> Mixture:
+    """Return two half circles that reach into each other, centred, of a variance of 1 on average over both directions.
+
+    deviation: of what lies off the half circles, whose radius is 1 before all is scaled
+    parts:     Gaussians along each, those of the upper first; 64 lie so close that none shows
+    """
+    angle = (torch.arange(parts) + 0.5) * (math.pi / parts)
+    upper = torch.stack((angle.cos(), angle.sin()), 1)
+    means = torch.cat((upper, torch.tensor([1.0, 0.5]) - upper))
+    means = means - means.mean(0)
+    scale = (means.square().mean() + deviation**2).rsqrt()
+    return Mixture(means=means * scale, deviation=deviation * float(scale))

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import math
+from typing import TypeVar, cast, final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genwright.readings import Condition
 from genwright.seeds import Noise
+from genwright.space import ConditionSpace, SampleSpace, Tokens
 
-__all__ = ["asked", "shaken"]
+__all__ = ["Affine", "affine", "asked", "shaken"]
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+@final
+class Affine(nn.Module):
+    """One matrix and a shift, from tensors of one shape to those of another, whatever is asked for."""
+
+    def __init__(self, inward: tuple[int, ...], outward: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layer, self.outward = nn.Linear(math.prod(inward), math.prod(outward)), outward
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        """Return the image of each row."""
+        return cast(Tensor, self.layer(x.float().flatten(1)).unflatten(1, self.outward))
+
+
+def affine(part: str, *, space: SampleSpace, conditions: ConditionSpace, latent: tuple[int, ...]) -> Affine:
+    """Return a VAE's posterior, or its likelihood: the best there are for points near a plane."""
+    shape = (*space.shape, space.vocab_size) if isinstance(space, Tokens) else space.shape
+    return Affine(space.shape, latent) if part == "posterior" else Affine(latent, shape)
 
 
 def shaken(network: Network, *, by: float = 0.02) -> Network:

@@ -17,7 +17,7 @@ from genwright.testing.gaussians import eight_gaussians
 from genwright.testing.readings import Counted, Finite, Following, Linear
 from genwright.testing.toys import ROUNDS, Letters
 
-__all__ = ["READINGS", "check_sampler"]
+__all__ = ["READINGS", "check_sampler", "letters"]
 
 _COUNT, _ROWS = 21, 8
 
@@ -30,9 +30,15 @@ def check_sampler(sampler: Sampler[Any], *, reads: Reads, of: str = "") -> Itera
     return checks(_FACTS, sampler, READINGS[reads], of=of)
 
 
-def _rounds() -> Finite:
+def letters() -> Letters:
+    """Return the encoder of the rounds that samplers of tokens are checked on."""
     encoder = Letters()
     encoder.fit(ROUNDS)
+    return encoder
+
+
+def _rounds() -> Finite:
+    encoder = letters()
     probabilities = torch.full((len(ROUNDS),), 1 / len(ROUNDS))
     return Finite(rows=encoder.encode(ROUNDS), probabilities=probabilities, vocab_size=encoder.space.vocab_size)
 
