@@ -109,9 +109,7 @@ def register_models() -> list[ModelSpec]:
         _model("fashion-gan", "Articles of clothing in ten classes, by a generator, in one call."),
         _model("fashion-pixels", "Articles of clothing in ten classes, pixel after pixel, with an exact likelihood."),
         _model("emoji", "Emoji of what a few words say, 32 x 32 in colour, by diffusion of latents."),
-        _model(
-            "emoji-vae", "Emoji as 4 x 8 x 8 numbers, and back; it decodes what images/emoji draws."
-        ),
+        _model("emoji-vae", "Emoji as 4 x 8 x 8 numbers, and back; it decodes what images/emoji draws."),
     ]
 
 
