@@ -61,7 +61,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Say
     [
         (["generate", "molecule"], "no model named 'molecule'. Did you mean 'molecules'"),
         (["generate", "molecules/drglike"], "no model named 'molecules/drglike'. Did you mean 'molecules/druglike'"),
-        (["generate", "imags"], "no model named 'imags'. Did you mean 'images'?"),
+        (["generate", "imags"], "no model named 'imags'. Did you mean 'images' or 'images/emoji' or 'images/fashion'?"),
         (
             ["generate", "images", "--where", "class=q"],
             "no class that this model learned named 'q'. Known: ankle boot,",
