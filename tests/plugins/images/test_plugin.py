@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from genwright.checkpoint import Checkpoint
 from genwright.datasets import digest
 from genwright.options import make
 from genwright.recipe import Recipe
-from genwright.specs import DatasetSpec, Spec
+from genwright.specs import DatasetSpec, ModelSpec, Spec
 from genwright_images import plugin
 
 HOOKS = [name for name in vars(plugin) if name.startswith("register_")]
@@ -26,7 +27,11 @@ def specs() -> Iterator[Spec]:
 
 @pytest.mark.parametrize("spec", list(specs()), ids=lambda s: f"{s.kind} {s.name}")
 def test_every_target_is_there(spec: Spec) -> None:
-    assert callable(spec.load())
+    # That of a model is a folder.
+    if isinstance(spec, ModelSpec):
+        assert Checkpoint.open(spec.folder).name == spec.name
+    else:
+        assert callable(spec.load())
 
 
 def test_naming_what_there_is_imports_nothing_heavy() -> None:
