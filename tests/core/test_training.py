@@ -67,6 +67,16 @@ def test_a_model_to_start_from_that_is_not_there_is_told_before_a_run_begins(
     assert list(store.runs()) == []
 
 
+def test_a_recipe_by_which_a_family_would_not_learn_is_refused_before_data_are_read(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    """A student once learned from random weights, and from a teacher that meant something else by them."""
+    student = quick(tmp_path / "nowhere.txt", family=use("consistency"), backbone=use("dense"), encoder=use("latent"))
+    with pytest.raises(RecipeError, match=r"this recipe has no start\. Write start with the name of such a model\."):
+        gw.train(student, folder=tmp_path / "m", store=store, device="cpu")
+    assert list(store.runs()) == []
+
+
 def quick(data: Path, **changes: Any) -> gw.Recipe:
     return toy_recipe(data, **{"steps": 4, "batch_size": 8, **changes})
 

@@ -24,6 +24,7 @@ from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import DataError, RecipeError, TrainingError, UnknownName, UsageError
+from genwright.family import Family
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
 from genwright.readings import Condition
@@ -56,8 +57,9 @@ def trained(
     recipe = _resolved(recipe, registry)
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
     _check_conditions(recipe, domain)
+    recipe, start = _starting(recipe, registry)
     path = locate(recipe.data)
-    recipe, start = _starting(_stating(recipe, path), registry)
+    recipe = _stating(recipe, path)
     run = _new_run(recipe, name, registry, device=device)
     with (
         _alone(folder) as state,
@@ -252,12 +254,15 @@ def _stating(recipe: Recipe, path: Path) -> Recipe:
 
 
 def _starting(recipe: Recipe, registry: Registry) -> tuple[Recipe, Checkpoint | None]:
-    """Return the recipe with the digest of the model that it starts from, and that model. Raises UnknownName."""
-    if not recipe.start:
-        return recipe, None
+    """Return the recipe with the digest of the model that it starts from, and that model.
+
+    Raises UnknownName for no such model, RecipeError where the family would not learn from it.
+    """
+    start = library.find(recipe.start, registry) if recipe.start else None
+    family: type[Family] = registry.get("family", recipe.family.name).load()
+    family.check_recipe(recipe, None if start is None else Model.load(start, registry).family)
     # A name may come to mean another model; a digest cannot.
-    start = library.find(recipe.start, registry)
-    return replace(recipe, start=start.digest), start
+    return replace(recipe, start="" if start is None else start.digest), start
 
 
 def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:
