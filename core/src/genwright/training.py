@@ -35,7 +35,7 @@ from genwright.run import Run, new_run_id
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens, spelled
 from genwright.store import Score
-from genwright.trainer import Examples, Progress, Trainer, chosen_device
+from genwright.trainer import Examples, Progress, Trainer, chosen_device, saved_step
 
 __all__ = ["prepared", "trained"]
 
@@ -103,6 +103,8 @@ def _new_run(recipe: Recipe, name: str, registry: Registry, *, device: str) -> R
 def _alone(folder: Path) -> Iterator[Path]:
     """Keep other processes from training into a new folder; give the file for where training stands.
 
+    A KeyboardInterrupt within has a note of what was saved.
+
     Raises CheckpointError if the folder is taken, TrainingError if it cannot be written or another trains into it.
     """
     state = folder.with_name(f".{folder.name}.training.safetensors")
@@ -122,6 +124,14 @@ def _alone(folder: Path) -> Iterator[Path]:
     try:
         check_new(folder)
         yield state
+    except KeyboardInterrupt as stop:
+        step = saved_step(state)
+        stop.add_note(
+            "Nothing was saved; the same command begins anew."
+            if step is None
+            else f"It is saved at step {step:,}; the same command goes on from there."
+        )
+        raise
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
