@@ -142,21 +142,28 @@ def prepared(
 ) -> tuple[Model[Any], Examples]:
     """Return the model with the weights of `start` or untrained ones, its encoder fitted, and the encoded examples.
 
-    Items with a flaw, that do not fit the encoder or lack a condition are left out with a warning that counts them.
+    Items with a flaw, that do not fit the encoder or lack a condition are left out with a warning that counts them and
+    gives the first reason.
     """
-    sound = [item for item in items if domain.check(item) is None]
+    flaws = [domain.check(item) for item in items]
+    sound = [item for item, flaw in zip(items, flaws, strict=True) if flaw is None]
     encoder = new_encoder(recipe, registry)
     encoder.fit(sound)
-    kept, x = _encoded(encoder, sound)
+    kept, x, refusal = _encoded(encoder, sound)
     space, condition, whole = _asked(kept, recipe.conditions, domain)
     kept, x, condition = [kept[row] for row in whole.nonzero()[:, 0].tolist()], x[whole], condition[whole]
+    reason = next(filter(None, (*flaws, refusal)), "It lacks a condition.")
     if len(kept) < 2:
         raise DataError(
             f"training needs two valid items or more that the encoder takes and that have every condition; "
             f"of {len(items):,} in {recipe.data}, {len(kept)} are. Give other data, or another encoder."
+            + (f" Why the first is left out: {reason}" if len(kept) < len(items) else "")
         )
     if len(kept) < len(items):
-        warnings.warn(f"{len(items) - len(kept):,} of {len(items):,} items were left out of training", stacklevel=2)
+        warnings.warn(
+            f"{len(items) - len(kept):,} of {len(items):,} items were left out of training; why the first: {reason}",
+            stacklevel=2,
+        )
     model = Model.new(recipe, encoder, space, registry)
     if start is not None:
         load_weights(model.family, start)
@@ -212,21 +219,21 @@ def _words(texts: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(word for word, count in sorted(counts.items(), key=lambda found: (-found[1], found[0])) if count > 1)
 
 
-def _encoded(encoder: Encoder[Any], items: Sequence[Any]) -> tuple[list[Any], Tensor]:
-    """Return the items that the encoder takes, and their tensors."""
+def _encoded(encoder: Encoder[Any], items: Sequence[Any]) -> tuple[list[Any], Tensor, str]:
+    """Return the items that the encoder takes, their tensors, and why it does not take the first of the others."""
     try:
-        return list(items), encoder.encode(items)
+        return list(items), encoder.encode(items), ""
     except DataError:
         pass
-    found = []
+    found, refusal = [], ""
     for item in items:
         try:
             found.append((item, encoder.encode([item])))
-        except DataError:
-            continue
+        except DataError as error:
+            refusal = refusal or str(error)
     if not found:
-        return [], torch.empty(0)
-    return [item for item, _ in found], torch.cat([tensor for _, tensor in found])
+        return [], torch.empty(0), refusal
+    return [item for item, _ in found], torch.cat([tensor for _, tensor in found]), refusal
 
 
 def _augmented(encoder: Encoder[Any], items: Sequence[Any]) -> Callable[[Tensor, Noise], Tensor]:
