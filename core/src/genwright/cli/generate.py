@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, say
-from genwright.cli.parameters import PAIR, recording_options, values
-from genwright.domain import Domain, Offer, Scalar
+from genwright.cli.parameters import PAIR, conditions, recording_options, values
+from genwright.domain import Domain
 from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
 from genwright.options import given_to, parse
@@ -131,7 +131,7 @@ def generate(
     batches = gw.stream(
         loaded,
         n,
-        where=_asked(values(asked), loaded.domain.conditions),
+        where=conditions(asked, loaded.domain),
         sampler=_chosen(loaded, sampler, values(options)),
         store=False if no_store else where,
         engine=gw.use("local", workers=workers),
@@ -164,18 +164,6 @@ def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) ->
             raise DataError(f"{path} is to be a new file; there is no folder {path.parent}. Make it first.")
     if grid is not None and grid.suffix.lower() not in domain.pictures:
         raise DataError(f"{domain.name} are drawn as {', '.join(domain.pictures)}; got {grid.name}. Name it so.")
-
-
-def _asked(texts: Mapping[str, str], offers: Mapping[str, Offer]) -> dict[str, Any]:
-    """Return conditions written as text; what is no number is left to the model to refuse."""
-    return {name: _number(text) if isinstance(offers.get(name), Scalar) else text for name, text in texts.items()}
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
