@@ -15,6 +15,7 @@ from genwright.family import Batch, Family, Phase
 from genwright.options import checked, describe
 from genwright.readings import Denoiser
 from genwright.recipe import Recipe
+from genwright.rows import each_row
 from genwright.space import ConditionSpace, Continuous
 
 __all__ = ["Consistency"]
@@ -101,7 +102,7 @@ class Consistency(Family):
         found = self._given(batch, sigma)
         with torch.no_grad():
             # At no noise a sample is what it is; the network cannot be asked there.
-            at = _each(lower, batch.x)
+            at = each_row(lower, batch.x)
             wanted = torch.where(at > 0, self._given(batch, torch.where(lower > 0, lower, sigma)), batch.x)
         error = (found - wanted).square().flatten(1).mean(1)
         speed: Tensor = ((error + _BEND**2).sqrt() - _BEND) / (sigma - lower)
@@ -109,7 +110,7 @@ class Consistency(Family):
 
     def _given(self, batch: Batch, sigma: Tensor) -> Tensor:
         noise = batch.noise.normal("noise", 0, batch.x[0].numel()).view_as(batch.x)
-        noisy = batch.x + _each(sigma, batch.x) * noise
+        noisy = batch.x + each_row(sigma, batch.x) * noise
         return self.preconditioning.denoise(self.network, noisy, sigma, batch.condition)
 
 
@@ -133,7 +134,3 @@ def _check_agreement(own: Preconditioning, theirs: Preconditioning) -> None:
                 f"a consistency model has its teacher's {name}, {wanted!r}, or its weights would mean something else; "
                 f"this recipe's has {came!r}. Write {name} = {wanted!r} in the recipe's family."
             )
-
-
-def _each(level: Tensor, x: Tensor) -> Tensor:
-    return level.view(-1, *[1] * (x.ndim - 1))

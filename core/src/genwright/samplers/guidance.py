@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition, Denoiser, NextToken, Reading, Stream, Unmasker
+from genwright.rows import each_row
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
@@ -147,7 +148,7 @@ class _GuidedDenoiser:
             return asked
         unasked = self.inner.denoise(x, sigma, _nothing(condition))
         guided = unasked + self.scale * (asked - unasked)
-        return torch.where(within.view(-1, *[1] * (x.ndim - 1)), guided, asked)
+        return torch.where(each_row(within, x), guided, asked)
 
 
 def _moved(asked: Tensor, unasked: Tensor, scale: float) -> Tensor:
