@@ -117,6 +117,7 @@ def test_a_run_records_all_that_decides_its_samples(toy_model: Model[str], store
         "samplers": ["guided@1", "top-p@1"],
         "where": {"letters": 3.0, "start": "ab"},
         "rows": 128,
+        "precision": "float32",
         "reviewers": ["quiet"],
         "folder": str(checkpoint.folder),
     }
