@@ -51,6 +51,15 @@ def test_guidance_is_refused_of_a_model_that_never_learned_to_draw_with_nothing_
     generation(taught(toy_model, drop=0.0), sampler=use("guided", scale=1.0), where=where)
 
 
+def test_guidance_of_a_model_that_gives_its_samples_at_once_is_refused_before_anything_is_recorded(
+    vae_folder: Path, small: Registry, store: MemoryStore
+) -> None:
+    """It was once refused in the midst of a run, which then stood in the store as failed."""
+    with pytest.raises(MismatchError, match=r"this one gives the sample at once\. Use the sampler without guidance\."):
+        gw.generate(vae_folder, 2, sampler="guided", store=store)
+    assert list(store.runs()) == []
+
+
 @pytest.mark.parametrize("indices", [[0], [99], [3, 2, 1], [50, 50], list(range(99, -1, -1)), [17, *range(40, 60)]])
 def test_a_sample_is_the_same_alone_in_any_batch_and_in_any_order(
     toy_model: Model[str], whole: list[str], indices: Sequence[int]

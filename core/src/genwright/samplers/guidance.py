@@ -44,11 +44,12 @@ class Guided(Sampler[Reading]):
         self.inner, self.scale, self.interval = inner, scale, interval
         self.unasked = scale != 1
 
-    def sample(self, reading: Reading, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
-        """Return one sample a row of noise.
+    def check(self, reading: Reading) -> None:
+        """Raise MismatchError for a reading that is asked once alone, or for an interval where there is no noise."""
+        self._guided(reading, moves=True)
 
-        Raises MismatchError for a reading that is asked once alone, or for an interval where there is no noise.
-        """
+    def sample(self, reading: Reading, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        """Return one sample a row of noise. Raises as `check` does."""
         return self.inner.sample(self._guided(reading, moves=_asks(condition)), noise, condition, rows=rows)
 
     def _guided(self, reading: Reading, *, moves: bool) -> Reading:
