@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +29,35 @@ from genwright.testing.toys import Quiet, toy_registry
 def generation(model: Model[str], **changes: Any) -> Generation[str]:
     fields: dict[str, Any] = {"sampler": use("temperature"), "where": {}, "seed": 5, "rows": 128}
     return Generation(model=model, **(fields | {"registry": toy_registry()} | changes))
+
+
+def taught(model: Model[str], **changes: Any) -> Model[str]:
+    """Return the model as if its recipe had been another."""
+    return replace(model, recipe=replace(model.recipe, **changes))
+
+
+@pytest.mark.parametrize("inner", [{}, {"inner": use("guided", scale=1.0)}])
+def test_guidance_is_refused_of_a_model_that_never_learned_to_draw_with_nothing_asked(
+    toys: Registry, toy_model: Model[str], store: MemoryStore, inner: dict[str, Any]
+) -> None:
+    """It once drew samples that were moved by what the network made of an input that it had never had."""
+    sampler, where = use("guided", scale=3.0, **inner), {"letters": 6}
+    wanted = r"learned to draw with nothing asked; this one was trained with drop=0\. Train .* choose sampler 'temper"
+    with pytest.raises(MismatchError, match=wanted):
+        gw.generate(taught(toy_model, drop=0.0), 2, sampler=sampler, where=where, store=store)
+    with pytest.raises(MismatchError, match=r"this model was trained without conditions, so nothing can be\. Train it"):
+        gw.generate(taught(toy_model, conditions=()), 2, sampler=sampler, where=where, store=store)
+    assert list(store.runs()) == []
+    generation(taught(toy_model, drop=0.0), sampler=use("guided", scale=1.0), where=where)
+
+
+def test_guidance_of_a_model_that_gives_its_samples_at_once_is_refused_before_anything_is_recorded(
+    vae_folder: Path, small: Registry, store: MemoryStore
+) -> None:
+    """It was once refused in the midst of a run, which then stood in the store as failed."""
+    with pytest.raises(MismatchError, match=r"this one gives the sample at once\. Use the sampler without guidance\."):
+        gw.generate(vae_folder, 2, sampler="guided", store=store)
+    assert list(store.runs()) == []
 
 
 @pytest.mark.parametrize("indices", [[0], [99], [3, 2, 1], [50, 50], list(range(99, -1, -1)), [17, *range(40, 60)]])

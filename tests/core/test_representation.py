@@ -65,6 +65,16 @@ def test_a_conditional_model_is_told_what_items_are_known_to_be(
     assert gw.encode(folder, ["abc"], where={"letters": 3}).shape == (1, 2)
     with pytest.raises(ConditionError, match="takes 1 to 8"):
         gw.encode(folder, ["abc"], where={"letters": 30})
+    with pytest.raises(ConditionError, match="takes 1 to 8"):
+        gw.interpolate(folder, "abc", "bcd", 3, where={"letters": 30})
+
+
+def test_between_two_items_all_are_what_these_are_known_to_be(vae: Model[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    condition = Model.condition
+    monkeypatch.setattr(Model, "condition", lambda model, where: (seen.append(where), condition(model, {}))[1])
+    interpolated(vae, "abcd", "dab", 3, where={"letters": 4})
+    assert seen == [{"letters": 4}] * 2
 
 
 def test_a_model_without_latents_is_refused(toy_model: Model[str]) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import Tensor
 
-from genwright.rows import by_rows
+from genwright.rows import by_rows, each_row
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
@@ -17,3 +18,9 @@ def test_every_call_is_given_the_same_number_of_rows_and_every_place_its_result(
 
     assert by_rows(call, count, rows=4).tolist() == [10 * place for place in range(count)]
     assert given == [4] * -(-count // 4)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4)])
+def test_a_value_a_row_meets_all_that_is_in_it(shape: tuple[int, ...]) -> None:
+    found = each_row(torch.tensor([2.0, 3.0]), torch.ones(2, *shape)) * torch.ones(2, *shape)
+    assert torch.equal(found, torch.stack([torch.full(shape, 2.0), torch.full(shape, 3.0)]))

@@ -16,7 +16,7 @@ import torch
 import genwright.trainer
 from genwright.errors import RecipeError, TrainingError
 from genwright.testing.toys import ROUNDS
-from genwright.trainer import Progress, Trainer
+from genwright.trainer import Progress, Trainer, saved_step
 
 Letters = Callable[..., Trainer]
 
@@ -92,6 +92,44 @@ def test_a_run_that_was_killed_gives_the_same_weights(tmp_path: Path, letters: L
     assert same(resumed, whole)
 
 
+def interrupting(trainer: Trainer, step: int, times: int) -> Trainer:
+    """Have Ctrl-C pressed in the midst of a step, when some of its weights have been moved."""
+
+    def press(optimizer: Any, *_: Any) -> None:
+        if trainer.step == step:
+            for _time in range(times):
+                signal.raise_signal(signal.SIGINT)
+
+    trainer.optimizers[0][0].register_step_post_hook(press)
+    return trainer
+
+
+def test_a_run_that_is_interrupted_finishes_its_step_and_saves(tmp_path: Path, letters: Letters) -> None:
+    """Up to two minutes of training were once lost."""
+    whole = letters(optimizer="muon")
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        interrupting(letters(optimizer="muon", state=tmp_path / "state"), 7, times=1).run()
+    assert saved_step(tmp_path / "state") == 8
+    resumed = letters(optimizer="muon", state=tmp_path / "state")
+    resumed.run()
+    assert same(resumed, whole)
+
+
+def test_a_step_that_is_cut_off_is_not_saved(tmp_path: Path, letters: Letters) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupting(letters(optimizer="muon", state=tmp_path / "state"), 7, times=2).run()
+    assert saved_step(tmp_path / "state") is None
+
+
+def test_an_interruption_before_the_first_step_saves_nothing(tmp_path: Path, letters: Letters) -> None:
+    trainer = letters(state=tmp_path / "state")
+    trainer._batches = lambda: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign, assignment, return-value]
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert not (tmp_path / "state").exists()
+
+
 @pytest.mark.usefixtures("save_always")
 def test_a_run_that_was_finished_is_only_taken_up(tmp_path: Path, letters: Letters) -> None:
     whole = letters(state=tmp_path / "state")
@@ -109,11 +147,24 @@ def test_a_run_on_other_data_is_not_taken_up(tmp_path: Path, letters: Letters) -
 
 
 def test_a_run_of_another_recipe_is_not_taken_up(tmp_path: Path, letters: Letters) -> None:
+    """Two digests were once all that was said of what differs."""
     letters(state=tmp_path / "state").run()
-    with pytest.raises(
-        RecipeError, match=r"state holds a training run whose recipe has the digest \w{12}; this .* another folder"
-    ):
-        letters(seed=1, state=tmp_path / "state").run()
+    changes = (
+        r"backbone\.dropout was 0\.0, is 0\.1; backbone\.norm was not given, is 'x'; seed was 0, is 1; steps was 20, is"
+    )
+    other = letters(seed=1, steps=30, dropout=0.1, state=tmp_path / "state")
+    other.recipe.backbone.options["norm"] = "x"  # type: ignore[index]
+    with pytest.raises(RecipeError, match=rf"holds a run by another: {changes} 30\. Go on with that, remove the file"):
+        other.run()
+
+
+def test_a_state_without_its_recipe_is_named(tmp_path: Path, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Earlier ones held a digest of it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_identity", {"recipe": "0" * 64, "data": "1" * 64})
+        letters(state=tmp_path / "state").run()
+    with pytest.raises(TrainingError, match=r"it does not hold its recipe, as in an earlier version\. Remove it to"):
+        letters(state=tmp_path / "state").run()
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x10" + b"\0" * 30])

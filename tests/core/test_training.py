@@ -26,7 +26,7 @@ from genwright.registry import Registry
 from genwright.run import Run
 from genwright.specs import ModelSpec
 from genwright.store import MemoryStore
-from genwright.testing.toys import toy_recipe, toy_registry
+from genwright.testing.toys import Rounds, toy_recipe, toy_registry
 from genwright.trainer import Trainer
 from genwright.training import prepared
 
@@ -64,6 +64,16 @@ def test_a_model_to_start_from_that_is_not_there_is_told_before_a_run_begins(
 ) -> None:
     with pytest.raises(UnknownName, match="there is no model named 'rounds/absent'"):
         gw.train(quick(rounds_file, start="rounds/absent"), folder=tmp_path / "new", store=store, device="cpu")
+    assert list(store.runs()) == []
+
+
+def test_a_recipe_by_which_a_family_would_not_learn_is_refused_before_data_are_read(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    """A student once learned from random weights, and from a teacher that meant something else by them."""
+    student = quick(tmp_path / "nowhere.txt", family=use("consistency"), backbone=use("dense"), encoder=use("latent"))
+    with pytest.raises(RecipeError, match=r"this recipe has no start\. Write start with the name of such a model\."):
+        gw.train(student, folder=tmp_path / "m", store=store, device="cpu")
     assert list(store.runs()) == []
 
 
@@ -199,12 +209,26 @@ def test_losses_go_to_tensorboard_if_asked(tmp_path: Path, rounds_file: Path) ->
     assert [event.step for event in found.Scalars("loss")] == [2, 4]
 
 
-def test_items_that_cannot_be_trained_on_are_counted(tmp_path: Path, rounds_file: Path) -> None:
+def test_items_that_cannot_be_trained_on_are_counted_with_the_first_reason(tmp_path: Path, rounds_file: Path) -> None:
     short = quick(rounds_file, encoder=use("letters", length=5))
-    with pytest.warns(UserWarning, match="48 of 128 items were left out of training"):
+    wanted = (
+        r"48 of 128 items were left out of training; why the first: '\w{6}' has more than 5 letters, or others than"
+    )
+    with pytest.warns(UserWarning, match=wanted):
         model = gw.train(short, folder=tmp_path / "m", store=False, device="cpu")
     assert model.checkpoint is not None
     assert model.checkpoint.card["training"]["examples"] == 80
+
+
+def test_an_item_with_a_flaw_or_without_a_condition_is_a_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, items = quick(Path("none"), conditions=("first",)), ["abcd", "bc", "cd"]
+    with pytest.warns(UserWarning, match=r"1 of 4 items were left out of training; why the first: .*zz"):
+        prepared(recipe, Rounds(), ["zz", *items], toy_registry())
+    monkeypatch.setattr(Rounds, "describe", lambda domain, items, name: [None, *("a" for _ in items[1:])])
+    with pytest.warns(
+        UserWarning, match=r"1 of 3 items were left out of training; why the first: It lacks a condition"
+    ):
+        prepared(recipe, Rounds(), items, toy_registry())
 
 
 @pytest.mark.parametrize(
@@ -233,6 +257,11 @@ def test_data_with_nothing_to_train_on_are_refused(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("ab\n")
     with pytest.raises(DataError, match=r"training needs two valid items or more .*; of 1 in .*one\.txt, 1 are"):
         gw.train(quick(tmp_path / "one.txt"), folder=tmp_path / "m", store=False, device="cpu")
+    short = quick(tmp_path / "one.txt", encoder=use("letters", length=1))
+    with pytest.raises(
+        DataError, match=r"one\.txt, 0 are\. .* Why the first is left out: 'ab' has more than 1 letters"
+    ):
+        gw.train(short, folder=tmp_path / "m", store=False, device="cpu")
 
 
 def test_a_folder_that_is_taken_is_refused_before_training(tmp_path: Path, rounds_file: Path) -> None:

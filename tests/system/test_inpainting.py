@@ -207,8 +207,10 @@ def test_a_part_of_another_shape_is_refused_before_anything_is_recorded(
 ) -> None:
     """It was once refused in the midst of a run, which then stood in the store as failed."""
     sampler, store = gw.use("inpaint", known=written(torch.zeros(3, 3))), MemoryStore()
+    if outer is not None:
+        sampler = gw.use(outer, scale=1.0, inner=sampler)
     with pytest.raises(ShapeError, match=r"has the sample's shape, \[1, 8, 8\], .* got \[3, 3\]\. Encode the item"):
-        gw.generate(model, 1, sampler=sampler if outer is None else gw.use(outer, inner=sampler), store=store)
+        gw.generate(model, 1, sampler=sampler, store=store)
     assert list(store.runs()) == []
 
 
@@ -227,7 +229,7 @@ def test_the_command_line_draws_with_the_plainest_sampler_inside_unless_another_
     """It was once the one for tokens, whatever the model."""
     store = MemoryStore()
     monkeypatch.setattr("genwright.recording.open_store", lambda where: store)
-    own = {"guided": "scale=2", "inpaint": f"known={written(torch.full((1, SIDE, SIDE), torch.nan))}"}[name]
+    own = {"guided": "scale=1", "inpaint": f"known={written(torch.full((1, SIDE, SIDE), torch.nan))}"}[name]
     asked = [text for option in (own, *options) for text in ("-o", option)]
     assert model.checkpoint is not None
     assert main(["generate", str(model.checkpoint.folder), "-n", "1", "--rows", "16", "--sampler", name, *asked]) == 0

@@ -294,11 +294,24 @@ def decode(
     return decoded(_loaded(model, device), latents, where=where)
 
 
-def interpolate(model: str | Path | Model[Any], a: Any, b: Any, steps: int, *, device: str = "cpu") -> list[Any]:
-    """Return items from one to another, the two as a VAE decodes them first and last. Raises as `encode`."""
+def interpolate(
+    model: str | Path | Model[Any],
+    a: Any,
+    b: Any,
+    steps: int,
+    *,
+    where: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+) -> list[Any]:
+    """Return items from one to another, the two as a VAE decodes them first and last.
+
+    where: what all of them are known to be, for a model that learned conditions
+
+    Raises as `encode`.
+    """
     from genwright.representation import interpolated
 
-    return interpolated(_loaded(model, device), a, b, steps)
+    return interpolated(_loaded(model, device), a, b, steps, where=where)
 
 
 def score(

@@ -121,7 +121,7 @@ class Domain(ABC, Generic[Item]):
     def export(self, samples: Iterable[tuple[Item, Mapping[str, str]]], path: Path) -> bool:
         """Write items as `write` does, each with its origin where the format has room; return whether it has.
 
-        samples: items, each with the columns of `genwright.exports` beside it, "id" that of its sample
+        samples: items, each with what is known of the columns of `genwright.exports`, "id" always, that of its sample
         """
         self.write((item for item, _ in samples), path)
         return False

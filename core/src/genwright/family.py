@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genwright.errors import MismatchError
 from genwright.readings import Condition, Reading
+from genwright.recipe import Recipe
 from genwright.seeds import Noise
 
 __all__ = ["Batch", "Family", "Phase"]
@@ -60,6 +61,13 @@ class Family(nn.Module, ABC):
     build:      makes a network: build("network", space=, conditions=). The family's spec says the role it serves in;
                 `Role` says what a network in each role is given and is called with
     """
+
+    @classmethod
+    def check_recipe(cls, recipe: Recipe, teacher: Family | None) -> None:
+        """Raise RecipeError for a recipe by which it would not learn; called before data are read.
+
+        teacher: the family whose weights training starts from; None for random ones
+        """
 
     @abstractmethod
     def phases(self) -> Sequence[Phase]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genwright.cuts import Cuts, log_likelihoods
-from genwright.errors import OptionError, shown
+from genwright.errors import MismatchError, OptionError, shown
 from genwright.model import Model
 from genwright.options import make
 from genwright.readings import Condition, NextToken, Reading
@@ -81,6 +81,22 @@ class Generation(Generic[Item]):
         _ = self._condition
         for sampler in _nested(self._sampler):
             sampler.check(self._reading)
+            if sampler.unasked:
+                self._check_unasked()
+
+    def _check_unasked(self) -> None:
+        """Raise MismatchError unless the model has learned to draw both with something asked and with nothing."""
+        recipe, plain = self.model.recipe, suited(self.model, self.registry).name
+        if not recipe.conditions:
+            raise MismatchError(
+                "guidance follows more closely what is asked; this model was trained without conditions, so nothing "
+                f"can be. Train it with conditions, or choose sampler {plain!r}."
+            )
+        if not recipe.drop:
+            raise MismatchError(
+                "guidance needs a model that also learned to draw with nothing asked; this one was trained with "
+                f"drop=0. Train it with drop=0.1, or choose sampler {plain!r}."
+            )
 
     @property
     def device(self) -> str:

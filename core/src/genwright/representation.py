@@ -70,7 +70,9 @@ def decoded(
     return model.encoder.decode(decoded_tensors(model, latents, where=where).cpu())
 
 
-def interpolated(model: Model[Item], a: Item, b: Item, steps: int) -> list[Item]:
+def interpolated(
+    model: Model[Item], a: Item, b: Item, steps: int, *, where: Mapping[str, Any] | None = None
+) -> list[Item]:
     """Return items from one to another by equal steps along the arc between their latents.
 
     The first and last are the two as the model decodes them. Raises MismatchError for a model without latents of
@@ -81,8 +83,8 @@ def interpolated(model: Model[Item], a: Item, b: Item, steps: int) -> list[Item]
             f"between two items lie latents of numbers; those of the family {model.recipe.family.name!r} are tokens. "
             "Choose a model of the family vae."
         )
-    start, end = encoded(model, [a, b])
-    return decoded(model, spherical(start, end, steps))
+    start, end = encoded(model, [a, b], where=where)
+    return decoded(model, spherical(start, end, steps), where=where)
 
 
 @torch.no_grad()

@@ -1,14 +1,14 @@
-"""Calling networks with always as many rows, so that no row's bits depend on how many there are."""
+"""Rows: calling networks with always as many, so that no row's bits depend on how many there are; a value for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-__all__ = ["by_rows"]
+__all__ = ["by_rows", "each_row"]
 
 
 def by_rows(call: Callable[[Int64[Tensor, " R"]], Tensor], count: int, *, rows: int, device: str = "cpu") -> Tensor:
@@ -19,3 +19,8 @@ def by_rows(call: Callable[[Int64[Tensor, " R"]], Tensor], count: int, *, rows: 
     starts = range(0, max(count, 1), rows)
     parts = [call(torch.arange(start, start + rows, device=device).clamp(max=max(count - 1, 0))) for start in starts]
     return torch.cat(parts)[:count]
+
+
+def each_row(values: Shaped[Tensor, " B"], x: Shaped[Tensor, " B *shape"]) -> Shaped[Tensor, " B *ones"]:
+    """Return a value for each row of x in a shape that meets all that is in the row."""
+    return values.view(-1, *[1] * (x.ndim - 1))

@@ -20,7 +20,11 @@ class Sampler(ABC, Generic[R]):
 
     Row i of the result may depend on nothing but the reading, row i of the condition and row i of the noise. A row of
     tokens begins with the prefix of its condition.
+
+    unasked: whether it also asks the model for nothing, to compare; a model that has not learned that is refused it
     """
+
+    unasked: bool = False
 
     def check(self, reading: R) -> None:
         """Raise a UsageError for a reading that it cannot draw from; called before a run is recorded."""

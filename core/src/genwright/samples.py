@@ -117,8 +117,23 @@ class Samples(Sequence[Sample[Item]], Generic[Item]):
         return evaluate(self, reference=reference, **options)
 
     def write(self, path: Path | str) -> None:
-        """Write the items to a new file, in the format that its name ends in."""
-        self.domain.write(self.items, Path(path))
+        """Write the items to a new file, in the format that its name ends in.
+
+        Where the run is recorded, each says where it comes from if the format has room for it, as `genwright.export`
+        writes it.
+        """
+        if self.store is None:
+            self.domain.write(self.items, Path(path))
+        else:
+            self.domain.export(self.origins(), Path(path))
+
+    def origins(self) -> Iterator[tuple[Item, Mapping[str, str]]]:
+        """Yield each item with where it comes from, as `Domain.export` takes it."""
+        run = self.run
+        of_run = {"run": run.id, "domain": run.domain, "model": run.model, "checkpoint": run.checkpoint}
+        for sample, row in zip(self._samples, self.rows(), strict=True):
+            known = {name: str(value) for name, value in {**row, **of_run}.items() if value is not None}
+            yield sample.item, known
 
     def render(self, path: Path | str, *, legends: Sequence[str] = ()) -> None:
         """Draw the items to a new PNG or SVG file."""

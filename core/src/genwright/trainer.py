@@ -20,13 +20,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from genwright.errors import RecipeError, TrainingError, UsageError
+from genwright.errors import RecipeError, TrainingError, UsageError, shown
 from genwright.family import Batch, Family, Phase
+from genwright.interruption import postponed
 from genwright.readings import Condition
 from genwright.recipe import Recipe
 from genwright.seeds import Noise, permutation, seeded_torch
 
-__all__ = ["Examples", "Progress", "Trainer", "chosen_device"]
+__all__ = ["Examples", "Progress", "Trainer", "chosen_device", "saved_step"]
 
 # Batches are made of examples of like length out of this many batches, so that little of a batch is padding.
 _WINDOW = 16
@@ -72,7 +73,7 @@ class Progress:
 class Trainer:
     """Trains a family on examples, from the start or from where an earlier run was stopped.
 
-    state:     the file that holds where training stands, written every two minutes and at the end
+    state:     the file that holds where training stands, written every two minutes, on Ctrl-C and at the end
     on_report: called every `log_every` steps
 
     On a CPU, a run that was killed and resumed gives the same weights, bit for bit, as one that was not.
@@ -109,28 +110,46 @@ class Trainer:
             )
         self.step = 0
         self.seconds = 0.0
+        self._whole = True
 
     def run(self) -> None:
         """Train to the recipe's last step, then put the averaged weights in the place of the last ones."""
         self._resume()
         self.family.train()
+        try:
+            self._steps()
+        except KeyboardInterrupt:
+            if self.state and self.step and self._whole:
+                self._save()
+            raise
+        if self.recipe.average:
+            self.family.load_state_dict(self.average)
+        self.family.eval()
+
+    def _steps(self) -> None:
+        """Take the steps that are left, reporting and saving on the way; an interruption waits for a step's end."""
         begun, saved = time.monotonic() - self.seconds, time.monotonic()
         losses: list[Mapping[str, float]] = []
         for batch in self._batches():
-            # What networks draw by themselves, as dropout does, depends on the step, so a resumed run draws it again.
-            with seeded_torch(self.recipe.seed, step=self.step):
-                losses.append(self._train(batch))
-            self.step += 1
-            self.seconds = time.monotonic() - begun
+            with postponed():
+                losses.append(self._step(batch))
+                self.seconds = time.monotonic() - begun
             if self.step % self.log_every == 0 or self.step == self.recipe.steps:
                 self._report(losses)
                 losses = []
             if self.state and (time.monotonic() - saved > _SAVE_SECONDS or self.step == self.recipe.steps):
                 self._save()
                 saved = time.monotonic()
-        if self.recipe.average:
-            self.family.load_state_dict(self.average)
-        self.family.eval()
+
+    def _step(self, batch: Batch) -> dict[str, float]:
+        # Of a step that is cut off, as by a second Ctrl-C, some weights have moved and others not.
+        self._whole = False
+        # What networks draw by themselves, as dropout does, depends on the step, so a resumed run draws it again.
+        with seeded_torch(self.recipe.seed, step=self.step):
+            losses = self._train(batch)
+        self.step += 1
+        self._whole = True
+        return losses
 
     def validate(self) -> float | None:
         """Return the first phase's loss on the held-out examples, of the weights as they are; None without any."""
@@ -256,10 +275,11 @@ class Trainer:
         self.on_report(Progress(step=self.step, losses=means, rate=rate, seconds=self.seconds))
 
     @cached_property
-    def _identity(self) -> Mapping[str, str]:
-        """The digests of what a resumed run must share with this one."""
+    def _identity(self) -> Mapping[str, Any]:
+        """What a resumed run must share with this one: the recipe, and the digest of the data."""
         # The examples say more of the data than the recipe does, and so what it is that differs.
-        return {"recipe": replace(self.recipe, data_sha256="").digest, "data": self.examples.digest}
+        recipe = replace(self.recipe, data_sha256="").to_json()
+        return {"recipe": json.loads(json.dumps(recipe)), "data": self.examples.digest}
 
     def _save(self) -> None:
         """Write where training stands, whole or not at all."""
@@ -285,12 +305,17 @@ class Trainer:
         if self.state is None or not self.state.exists():
             return
         facts, tensors = _read_state(self.state)
-        for what, digest in self._identity.items():
-            if facts[what] != digest:
-                raise RecipeError(
-                    f"{self.state} holds a training run whose {what} has the digest {facts[what][:12]}; this one's is "
-                    f"{digest[:12]}. Go on with the same {what}, or train into another folder."
-                )
+        changes = "; ".join(_changes(facts["recipe"], self._identity["recipe"]))
+        if changes:
+            raise RecipeError(
+                f"training goes on by the recipe that it began with; {self.state} holds a run by another: {changes}. "
+                "Go on with that, remove the file to begin anew, or train into another folder."
+            )
+        if facts["data"] != self._identity["data"]:
+            raise RecipeError(
+                f"{self.state} holds a training run whose data has the digest {facts['data'][:12]}; this one's is "
+                f"{self._identity['data'][:12]}. Go on with the same data, or train into another folder."
+            )
         self.family.load_state_dict(_part(tensors, "family."))
         self.average = {name: value.to(self.fabric.device) for name, value in _part(tensors, "average.").items()}
         for number, optimizer in enumerate(o for group in self.optimizers for o in group):
@@ -319,15 +344,40 @@ def chosen_device(accelerator: str) -> str:
         ) from error
 
 
+def saved_step(path: Path) -> int | None:
+    """Return the step that a state file stands at; None where there is none that can be read."""
+    try:
+        with safe_open(path, "pt") as file:
+            return int(json.loads((file.metadata() or {})["facts"])["step"])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+
+
 def _read_state(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})["facts"])
+            if not isinstance(facts["recipe"], dict):
+                raise ValueError("it does not hold its recipe, as in an earlier version")
             return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError) as error:
         raise TrainingError(
             f"{path} should hold where training stood; it cannot be read: {error}. Remove it to begin anew."
         ) from error
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs between two recipes: "steps was 100, is 200"."""
+    old, new = _flat(before), _flat(after)
+    for name in sorted(old.keys() | new.keys()):
+        was, now = (shown(fields[name]) if name in fields else "not given" for fields in (old, new))
+        if was != now:
+            yield f"{name} was {was}, is {now}"
+
+
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {name: value if isinstance(value, Mapping) else {"": value} for name, value in recipe.items()}
+    return {f"{name}.{option}".rstrip("."): value for name, part in parts.items() for option, value in part.items()}
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

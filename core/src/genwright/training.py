@@ -24,6 +24,7 @@ from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import DataError, RecipeError, TrainingError, UnknownName, UsageError
+from genwright.family import Family
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
 from genwright.readings import Condition
@@ -34,7 +35,7 @@ from genwright.run import Run, new_run_id
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens, spelled
 from genwright.store import Score
-from genwright.trainer import Examples, Progress, Trainer, chosen_device
+from genwright.trainer import Examples, Progress, Trainer, chosen_device, saved_step
 
 __all__ = ["prepared", "trained"]
 
@@ -56,8 +57,9 @@ def trained(
     recipe = _resolved(recipe, registry)
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
     _check_conditions(recipe, domain)
+    recipe, start = _starting(recipe, registry)
     path = locate(recipe.data)
-    recipe, start = _starting(_stating(recipe, path), registry)
+    recipe = _stating(recipe, path)
     run = _new_run(recipe, name, registry, device=device)
     with (
         _alone(folder) as state,
@@ -101,6 +103,8 @@ def _new_run(recipe: Recipe, name: str, registry: Registry, *, device: str) -> R
 def _alone(folder: Path) -> Iterator[Path]:
     """Keep other processes from training into a new folder; give the file for where training stands.
 
+    A KeyboardInterrupt within has a note of what was saved.
+
     Raises CheckpointError if the folder is taken, TrainingError if it cannot be written or another trains into it.
     """
     state = folder.with_name(f".{folder.name}.training.safetensors")
@@ -120,6 +124,14 @@ def _alone(folder: Path) -> Iterator[Path]:
     try:
         check_new(folder)
         yield state
+    except KeyboardInterrupt as stop:
+        step = saved_step(state)
+        stop.add_note(
+            "Nothing was saved; the same command begins anew."
+            if step is None
+            else f"It is saved at step {step:,}; the same command goes on from there."
+        )
+        raise
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
@@ -130,21 +142,28 @@ def prepared(
 ) -> tuple[Model[Any], Examples]:
     """Return the model with the weights of `start` or untrained ones, its encoder fitted, and the encoded examples.
 
-    Items with a flaw, that do not fit the encoder or lack a condition are left out with a warning that counts them.
+    Items with a flaw, that do not fit the encoder or lack a condition are left out with a warning that counts them and
+    gives the first reason.
     """
-    sound = [item for item in items if domain.check(item) is None]
+    flaws = [domain.check(item) for item in items]
+    sound = [item for item, flaw in zip(items, flaws, strict=True) if flaw is None]
     encoder = new_encoder(recipe, registry)
     encoder.fit(sound)
-    kept, x = _encoded(encoder, sound)
+    kept, x, refusal = _encoded(encoder, sound)
     space, condition, whole = _asked(kept, recipe.conditions, domain)
     kept, x, condition = [kept[row] for row in whole.nonzero()[:, 0].tolist()], x[whole], condition[whole]
+    reason = next(filter(None, (*flaws, refusal)), "It lacks a condition.")
     if len(kept) < 2:
         raise DataError(
             f"training needs two valid items or more that the encoder takes and that have every condition; "
             f"of {len(items):,} in {recipe.data}, {len(kept)} are. Give other data, or another encoder."
+            + (f" Why the first is left out: {reason}" if len(kept) < len(items) else "")
         )
     if len(kept) < len(items):
-        warnings.warn(f"{len(items) - len(kept):,} of {len(items):,} items were left out of training", stacklevel=2)
+        warnings.warn(
+            f"{len(items) - len(kept):,} of {len(items):,} items were left out of training; why the first: {reason}",
+            stacklevel=2,
+        )
     model = Model.new(recipe, encoder, space, registry)
     if start is not None:
         load_weights(model.family, start)
@@ -200,21 +219,21 @@ def _words(texts: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(word for word, count in sorted(counts.items(), key=lambda found: (-found[1], found[0])) if count > 1)
 
 
-def _encoded(encoder: Encoder[Any], items: Sequence[Any]) -> tuple[list[Any], Tensor]:
-    """Return the items that the encoder takes, and their tensors."""
+def _encoded(encoder: Encoder[Any], items: Sequence[Any]) -> tuple[list[Any], Tensor, str]:
+    """Return the items that the encoder takes, their tensors, and why it does not take the first of the others."""
     try:
-        return list(items), encoder.encode(items)
+        return list(items), encoder.encode(items), ""
     except DataError:
         pass
-    found = []
+    found, refusal = [], ""
     for item in items:
         try:
             found.append((item, encoder.encode([item])))
-        except DataError:
-            continue
+        except DataError as error:
+            refusal = refusal or str(error)
     if not found:
-        return [], torch.empty(0)
-    return [item for item, _ in found], torch.cat([tensor for _, tensor in found])
+        return [], torch.empty(0), refusal
+    return [item for item, _ in found], torch.cat([tensor for _, tensor in found]), refusal
 
 
 def _augmented(encoder: Encoder[Any], items: Sequence[Any]) -> Callable[[Tensor, Noise], Tensor]:
@@ -252,12 +271,15 @@ def _stating(recipe: Recipe, path: Path) -> Recipe:
 
 
 def _starting(recipe: Recipe, registry: Registry) -> tuple[Recipe, Checkpoint | None]:
-    """Return the recipe with the digest of the model that it starts from, and that model. Raises UnknownName."""
-    if not recipe.start:
-        return recipe, None
+    """Return the recipe with the digest of the model that it starts from, and that model.
+
+    Raises UnknownName for no such model, RecipeError where the family would not learn from it.
+    """
+    start = library.find(recipe.start, registry) if recipe.start else None
+    family: type[Family] = registry.get("family", recipe.family.name).load()
+    family.check_recipe(recipe, None if start is None else Model.load(start, registry).family)
     # A name may come to mean another model; a digest cannot.
-    start = library.find(recipe.start, registry)
-    return replace(recipe, start=start.digest), start
+    return replace(recipe, start="" if start is None else start.digest), start
 
 
 def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:

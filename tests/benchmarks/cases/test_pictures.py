@@ -70,6 +70,7 @@ def models(data: Path, registry: Registry, tmp_path_factory: pytest.TempPathFact
             encoder=encoder,
             family=family,
             backbone=backbone,
+            start=str(found[FLOW]) if name == STUDENT else "",
             steps=2,
             batch_size=8,
             warmup=1,

@@ -67,6 +67,35 @@ def test_a_file_holds_the_items_and_stdout_none(generate: Generate, capsys: Capt
     assert (tmp_path / "new.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_file_tells_where_recorded_samples_come_from(
+    generate: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    """PNG files of `samples export` were once signed, and those of `--output` not."""
+    ids: list[str] = []
+    target = "genwright_rhythms.domain.RhythmsDomain.export"
+    monkeypatch.setattr(target, lambda domain, samples, path: ids.extend(known["id"] for _, known in samples))
+    assert generate("-n", 20, "--output", tmp_path / "new.txt", *([] if recorded else ["--no-store"])) == 0
+    if not recorded:
+        assert ids == []
+        return
+    with closing(gw.open_store()) as store:
+        run = next(iter(store.runs()))
+        assert ids == [record.id for record in store.samples(run=run.id) if record.flaw is None]
+
+
+def test_a_grid_shows_the_first_hundred(
+    generate: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    drawn: list[int] = []
+    render = "genwright_rhythms.domain.RhythmsDomain.render"
+    monkeypatch.setattr(render, lambda domain, items, path: drawn.append(len(items)))
+    monkeypatch.setattr("genwright_rhythms.domain.RhythmsDomain.check", lambda domain, item: None)
+    for count in (64, 120):
+        assert generate("-n", count, "--no-store", "--grid", tmp_path / "new.svg") == 0
+    assert drawn == [64, 100]
+
+
 def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(generate: Generate, home: Path) -> None:
     options = ["-o", "scale=2", "-o", "inner=top-k", "-o", "inner.k=3", "--where", "strokes=4", "--where", "prefix=x."]
     assert generate("-n", 4, "--sampler", "guided", *options) == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import genwright as gw
 from genwright.cli import main
 
 Capture = pytest.CaptureFixture[str]
@@ -39,6 +40,18 @@ def test_a_table_ends_with_the_mean_and_its_kind(
     assert [line.split()[0] for line in lines[1:3]] == ["0", "1"]
     assert lines[3].startswith("mean of log p: -")
     assert lines[3].endswith("bits/dim")
+
+
+def test_items_are_scored_given_what_is_asked(rhythms: Path, rhythms_model: Path, file: Path, capsys: Capture) -> None:
+    command = ["score", "rhythms", str(file), "--model", str(rhythms_model), "--json"]
+    nats = []
+    for asked in ([], ["--where", "strokes=2"]):
+        assert main([*command, *asked]) == 0
+        nats.append([item["nats"] for item in json.loads(capsys.readouterr().out)["items"]])
+    assert nats[1] == gw.score(rhythms_model, ["x..x", "x.x."], where={"strokes": 2}).nats
+    assert nats[1] != nats[0]
+    assert main([*command, "--where", "strokes=many"]) == 2
+    assert "condition 'strokes' takes" in capsys.readouterr().err
 
 
 def test_an_unknown_domain_exits_with_2(file: Path, capsys: Capture) -> None:

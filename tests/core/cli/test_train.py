@@ -58,7 +58,31 @@ def test_fields_of_the_recipe_are_overridden(asked: list[Recipe], capsys: Captur
     [recipe] = asked
     assert (recipe.steps, recipe.average, recipe.data, recipe.conditions) == (7, 0.0, "other", ("strokes",))
     assert recipe.backbone == gw.Recipe.read(RECIPE).backbone
-    assert "The same command goes on from where its state was last saved." in capsys.readouterr().err
+    assert "Training was stopped.\nInterrupted." in capsys.readouterr().err.replace("\n\n", "\n")
+
+
+def test_what_is_said_of_a_training_that_was_stopped_is_true(
+    rhythms: Path, home: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was once said to go on from where it was saved, also where nothing was."""
+    command = ["train", "--recipe", str(RECIPE), "--name", "rhythms/mine", *SMALL]
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("genwright.training.prepared", stop)
+        assert main(command) == 130
+    assert "Training was stopped. Nothing was saved; the same command begins anew.\n" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr("genwright.trainer.Trainer._report", stop)
+        assert main(command) == 130
+    wanted = "Training was stopped. It is saved at step 2; the same command goes on from there.\n"
+    assert wanted in capsys.readouterr().err
+    assert main(command) == 0
+    err = capsys.readouterr().err
+    assert "step 4 of 4  " in err
+    assert "step 2 of 4  " not in err
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 import genwright.samplers.denoise as samplers
-from genwright.errors import MismatchError, OptionError
+from genwright.errors import MismatchError, OptionError, RecipeError
 from genwright.families.consistency import Consistency
 from genwright.families.diffusion import Diffusion
 from genwright.families.flow import Flow
-from genwright.family import Batch, Family
+from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition, Denoiser
+from genwright.recipe import Recipe, use
 from genwright.seeds import Noise, seeded_torch
 from genwright.space import ConditionSpace, Continuous
 from genwright.testing.gaussians import Mixture
@@ -121,6 +122,71 @@ def test_what_is_drawn_to_is_not_moved() -> None:
 def test_it_has_no_likelihood() -> None:
     with pytest.raises(MismatchError, match="family 'consistency' learns to draw, and gives no likelihood"):
         made(Consistency).log_likelihood(torch.zeros(1, 1), Condition.none(1), Noise(0, torch.arange(1)))
+
+
+def recipe(*, precision: str = "float32", **options: Any) -> Recipe:
+    family = use("consistency", **options)
+    return Recipe(domain="x", data="y", family=family, backbone=use("dense"), precision=precision)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "taught", "options"),
+    [
+        (Diffusion, {}, {}),
+        (Diffusion, {"prediction": "v", "sigma_data": 1.0}, {"prediction": "v", "sigma_data": 1}),
+        (Flow, {}, {"prediction": "flow", "sigma_data": 0.3}),
+        (Consistency, {"stages": 2}, {}),
+    ],
+)
+def test_it_learns_from_a_teacher_that_is_read_alike(
+    teacher: type[Family], taught: dict[str, Any], options: dict[str, Any]
+) -> None:
+    Consistency.check_recipe(recipe(**options), made(teacher, **taught))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "taught", "options", "message"),
+    [
+        (Flow, {}, {}, r"has its teacher's prediction, 'flow', .* has 'edm'\. Write prediction = 'flow' in the"),
+        (Diffusion, {}, {"prediction": "flow"}, r"teacher's prediction, 'edm', .* recipe's has 'flow'\. Write"),
+        (Diffusion, {"sigma_data": 1.0}, {}, r"has its teacher's sigma_data, 1\.0, .* has 0\.5\. Write sigma_data = 1"),
+        (
+            Diffusion,
+            {},
+            {"precision": "auto"},
+            r"precision='auto', which may stand for bfloat16\. Write precision = 'f",
+        ),
+        (Diffusion, {}, {"precision": "bfloat16"}, r"precision='bfloat16', which is bfloat16\. Write precision = 'flo"),
+    ],
+)
+def test_a_recipe_by_which_it_would_not_learn_is_refused(
+    teacher: type[Family], taught: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    """It once trained to the end, on weights that meant something else or on what rounding left."""
+    with pytest.raises(RecipeError, match=message):
+        Consistency.check_recipe(recipe(**options), made(teacher, **taught))
+
+
+def test_without_a_teacher_it_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"its teacher; this recipe has no start\. Write start with the name of such"):
+        Consistency.check_recipe(recipe(), None)
+    with pytest.raises(RecipeError, match=r"its teacher; this recipe has a start of family 'other'\. Write start with"):
+        Consistency.check_recipe(recipe(), Other())
+
+
+def test_options_that_it_does_not_take_are_refused_before_its_teacher_is_compared() -> None:
+    with pytest.raises(OptionError, match=r"option 'sigma_data' of family 'consistency' takes a number; got 'wide'"):
+        Consistency.check_recipe(recipe(sigma_data="wide"), made(Flow))
+
+
+class Other(Family):
+    """A family that does not remove noise."""
+
+    def phases(self) -> tuple[Phase, ...]:
+        return ()
+
+    def reading(self) -> Any:
+        return None
 
 
 def test_less_than_one_stage_is_refused() -> None:

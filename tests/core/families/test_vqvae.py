@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genwright.errors import MismatchError
+from genwright.errors import MismatchError, OptionError
 from genwright.families.vqvae import VQVAE
 from genwright.family import Batch
 from genwright.readings import Condition
@@ -88,6 +88,26 @@ def test_tokens_are_written_and_read_back_as_fewer() -> None:
     nats = -logits.log_softmax(-1).gather(-1, x[..., None]).mean()
     (phase,) = made.phases()
     assert float(phase.loss(batch(x, 0)).detach()) == pytest.approx(float(nats.detach()), rel=1e-5)
+
+
+@pytest.mark.parametrize(("codebook", "size", "width"), [("vq", 512, 16), ("fsq", 1000, 4)])
+def test_a_codebook_is_as_large_as_is_usual_unless_that_is_said(codebook: str, size: int, width: int) -> None:
+    made = family(codebook=codebook).codebook
+    assert (made.size, made.width) == (size, width)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"levels": (8, 5)}, r"codebook 'vq' has codes and a width; got levels=\(8, 5\), .* or write codebook='fsq'"),
+        ({"codebook": "fsq", "codes": 512}, r"codebook 'fsq' has levels, .*; got codes=512, of 'vq'\. Leave out"),
+        ({"codebook": "fsq", "codes": 8, "width": 2}, r"got codes=8 and width=2, of 'vq'\. Leave .* codebook='vq'"),
+    ],
+)
+def test_what_is_said_of_the_other_codebook_is_refused(options: dict[str, Any], message: str) -> None:
+    """It was once left aside without a word."""
+    with pytest.raises(OptionError, match=message):
+        family(**options)
 
 
 def test_nothing_can_be_drawn_from_it_alone() -> None:

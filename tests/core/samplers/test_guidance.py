@@ -15,6 +15,7 @@ from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Greedy, Temperature, TokenSampler
 from genwright.seeds import Noise
 from genwright.testing import networks
+from genwright.testing.readings import Counted
 
 PLAIN = torch.tensor([0.0, 1.0, -0.5, 0.3, -math.inf])
 PUSH = torch.tensor([1.0, -1.0, 0.5, 0.0, 0.0])
@@ -187,6 +188,15 @@ def test_at_scale_1_a_denoiser_is_called_once() -> None:
     reading = Two()
     Guided(inner=Once(1.0), scale=1.0).sample(reading, NOISE, asked(4), rows=4)
     assert reading.calls == 1
+
+
+@pytest.mark.parametrize(("condition", "calls"), [(Condition.none(4, scalars=1, labels=1), 1), (asked(4), 2)])
+def test_where_nothing_is_asked_the_network_is_called_once(condition: Condition, calls: int) -> None:
+    """There is nothing to move away from; the second call once doubled the time."""
+    for sampler, reading in ((Once(1.0), Two()), (Once(), Hidden()), (Temperature(), Asked())):
+        counted = Counted(reading)
+        Guided(inner=sampler, scale=3.0).sample(counted, NOISE, condition, rows=4)
+        assert len(counted.calls) == calls
 
 
 def test_logits_of_hidden_positions_move_likewise() -> None:

@@ -44,6 +44,16 @@ def test_another_size_is_refused(pictures: Pictures) -> None:
         fitted(pictures(3)).pixels(pictures(1, size=(5, 5)))
 
 
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "F", "1"])
+def test_an_image_of_another_mode_is_refused(mode: str, pictures: Pictures) -> None:
+    """Its pixels were once clipped, or what is transparent dropped, without a word."""
+    wanted = (
+        rf"takes images of mode L or RGB, as reading a file gives them; got one of mode {mode}\. Bring it to 8 bits"
+    )
+    with pytest.raises(DataError, match=wanted):
+        fitted(pictures(3)).pixels([Image.new(mode, (8, 6))])
+
+
 def test_with_a_size_given_the_middle_is_cut_and_resized() -> None:
     wide = np.zeros((8, 24), dtype=np.uint8)
     wide[:, 8:16] = 200

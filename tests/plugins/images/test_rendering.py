@@ -108,6 +108,20 @@ def test_a_film_of_nothing_is_refused(tmp_path: Path) -> None:
         film([], tmp_path / "a.gif")
 
 
+def test_images_that_are_not_in_rows_are_refused(tmp_path: Path, pictures: Pictures) -> None:
+    """Python once said what it thought of them."""
+    for make in (strip, lambda images: film(images, tmp_path / "a.gif")):
+        with pytest.raises(
+            OptionError, match=r"laid out in rows, .*; got Image where .* Write one row as \[images\]\."
+        ):
+            make(pictures(2))
+
+
+def test_a_film_is_written_to_a_path_as_text(tmp_path: Path, pictures: Pictures) -> None:
+    film([pictures(1)], str(tmp_path / "a.gif"))
+    assert (tmp_path / "a.gif").exists()
+
+
 def test_legends_that_do_not_match_are_refused(pictures: Pictures) -> None:
     with pytest.raises(OptionError, match=r"legends are one an image, or none; got 1 for 2 images"):
         sheet(pictures(2), legends=["a"])

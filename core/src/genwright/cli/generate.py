@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, say
-from genwright.cli.parameters import PAIR, recording_options, values
-from genwright.domain import Domain, Offer, Scalar
+from genwright.cli.parameters import PAIR, conditions, recording_options, values
+from genwright.domain import Domain
 from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
 from genwright.options import given_to, parse
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Tally", "generate"]
 
 ToText = Callable[[Mapping[str, Any]], str]
+_Origin = tuple[Any, Mapping[str, str]]
 
-_DRAWN = 25
+_DRAWN = 100
 
 
 @dataclass(kw_only=True)
@@ -131,7 +132,7 @@ def generate(
     batches = gw.stream(
         loaded,
         n,
-        where=_asked(values(asked), loaded.domain.conditions),
+        where=conditions(asked, loaded.domain),
         sampler=_chosen(loaded, sampler, values(options)),
         store=False if no_store else where,
         engine=gw.use("local", workers=workers),
@@ -166,18 +167,6 @@ def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) ->
         raise DataError(f"{domain.name} are drawn as {', '.join(domain.pictures)}; got {grid.name}. Name it so.")
 
 
-def _asked(texts: Mapping[str, str], offers: Mapping[str, Offer]) -> dict[str, Any]:
-    """Return conditions written as text; what is no number is left to the model to refuse."""
-    return {name: _number(text) if isinstance(offers.get(name), Scalar) else text for name, text in texts.items()}
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
     from genwright.generation import PLAINEST, suited
 
@@ -200,8 +189,8 @@ def _component(name: str, texts: Mapping[str, str], plainest: str) -> Component:
     return Component(name, options)
 
 
-def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_text: ToText | None) -> Iterator[Any]:
-    """Yield the items to keep, each counted and printed; the memory needed is that of one batch."""
+def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_text: ToText | None) -> Iterator[_Origin]:
+    """Yield the items to keep with their origins, each counted and printed; the memory needed is that of one batch."""
     with closing(batches), _bar(tally.wanted, prints=to_text is not None) as bar:
         for batch in batches:
             kept = batch if flawed else batch.valid
@@ -209,13 +198,18 @@ def _kept(batches: Generator[Samples[Any]], tally: Tally, *, flawed: bool, to_te
             bar.update(len(batch))
             if to_text is not None and kept:
                 click.echo("\n".join(map(to_text, kept.rows())))
-            yield from kept.items
+            yield from kept.origins()
 
 
-def _put(items: Iterator[Any], tally: Tally, output: Path | None, domain: Domain[Any]) -> None:
-    """Write the items, or only have them drawn; if that is stopped, say how to go on."""
+def _put(samples: Iterator[_Origin], tally: Tally, output: Path | None, domain: Domain[Any]) -> None:
+    """Write the items, recorded ones with their origins, or only have them drawn; if stopped, say how to go on."""
     try:
-        deque(items, maxlen=0) if output is None else domain.write(items, output)
+        if output is None:
+            deque(samples, maxlen=0)
+        elif tally.store is None:
+            domain.write((item for item, _ in samples), output)
+        else:
+            domain.export(samples, output)
     except (KeyboardInterrupt, BrokenPipeError, StoreError):
         if tally.samples < tally.wanted:
             say(tally.resumption)

@@ -1,4 +1,4 @@
-"""What several commands take: name=value pairs, and where to record."""
+"""What several commands take: name=value pairs, conditions, and where to record."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from genwright.cli.store import store_option
+from genwright.domain import Domain, Scalar
 from genwright.errors import UsageError
 
-__all__ = ["PAIR", "Pair", "limit_option", "recording_options", "strict_option", "values"]
+__all__ = ["PAIR", "Pair", "conditions", "limit_option", "recording_options", "strict_option", "values"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,6 +54,21 @@ def values(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
             raise UsageError(f"{name} is given once; got {found[name]!r} and {value!r}. Leave one of them out.")
         found[name] = value
     return found
+
+
+def conditions(pairs: Sequence[tuple[str, str]], domain: Domain[Any]) -> dict[str, float | str]:
+    """Return what is asked for, written as text; what is no number is left to the model to refuse."""
+    offers = domain.conditions
+    return {
+        name: _number(text) if isinstance(offers.get(name), Scalar) else text for name, text in values(pairs).items()
+    }
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def recording_options(command: Command) -> Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 import genwright as gw
 from genwright.cli.output import json_option, print_json, print_table
+from genwright.cli.parameters import PAIR, conditions
 from genwright.options import make
 from genwright.registry import registry
 
@@ -23,15 +25,20 @@ __all__ = ["score"]
 @click.argument("domain")
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--model", metavar="NAME_OR_FOLDER", help="The model that says; the domain's default if not given.")
+@click.option(
+    "--where", "asked", type=PAIR, multiple=True, help="Given something, such as class=bag: log p(x | class)."
+)
 @click.option("--seed", default=0, show_default=True, help="Of what can only be estimated.")
 @json_option
-def score(domain: str, file: Path, model: str | None, seed: int, as_json: bool) -> int:
+def score(
+    domain: str, file: Path, model: str | None, asked: Sequence[tuple[str, str]], seed: int, as_json: bool
+) -> int:
     """Say how likely the items of FILE are: log p in nats, and bits per dimension.
 
     Some families give log p itself, some a bound below it, which is said; a family without either exits with 2.
     """
     made: Domain[Any] = make(registry().get("domain", domain), {})
-    found = gw.score(model or domain, list(made.read(file)), seed=seed)
+    found = gw.score(model or domain, list(made.read(file)), where=conditions(asked, made), seed=seed)
     if as_json:
         print_json(_plain(found))
         return 0

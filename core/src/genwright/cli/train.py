@@ -47,7 +47,8 @@ def train(
 ) -> None:
     """Train the model of a recipe, and print its name and folder.
 
-    Training that was stopped goes on where it last saved its state, when the same command is given again.
+    Training that was stopped goes on from where it was saved, when the same command is given again. It is saved every
+    two minutes and at Ctrl-C, which waits for the end of a step; a second Ctrl-C does not.
     """
     recipe = _changed(Recipe.read(path), values(options))
     if name is not None and name.partition("/")[0] != recipe.domain:
@@ -57,8 +58,8 @@ def train(
         model = gw.train(
             recipe, name=name, store=False if no_store else where, on_report=_reporter(recipe.steps), **choices
         )
-    except KeyboardInterrupt:
-        say("Training was stopped. The same command goes on from where its state was last saved.")
+    except KeyboardInterrupt as stop:
+        say(" ".join(("Training was stopped.", *getattr(stop, "__notes__", ()))))
         raise
     checkpoint = model.checkpoint
     assert checkpoint is not None

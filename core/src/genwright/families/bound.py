@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genwright.readings import Condition, Denoiser
+from genwright.rows import each_row
 from genwright.seeds import Noise
 
 __all__ = ["lower_bound"]
@@ -60,7 +61,7 @@ def _error(
     reading: Denoiser, x: Tensor, sigma: Tensor, condition: Condition, noise: Noise, draw: int
 ) -> Float[Tensor, " B *shape"]:
     """Return what the denoiser gets wrong, in units of the noise."""
-    each = sigma.view(-1, *[1] * (x.ndim - 1))
+    each = each_row(sigma, x)
     noisy = x + each * noise.normal("noise", draw, x[0].numel()).view_as(x)
     return (x - reading.denoise(noisy, sigma, condition)) / each
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genwright.errors import OptionError
+from genwright.errors import OptionError, RecipeError
 from genwright.families.preconditioning import Preconditioned, Preconditioning, Prediction
 from genwright.family import Batch, Family, Phase
+from genwright.options import checked, describe
 from genwright.readings import Denoiser
+from genwright.recipe import Recipe
+from genwright.rows import each_row
 from genwright.space import ConditionSpace, Continuous
 
 __all__ = ["Consistency"]
@@ -26,9 +29,9 @@ class Consistency(Family):
     """Learns to give the same sample from anywhere on a path from noise to it (easy consistency tuning).
 
     What it gives at one level of noise is drawn to what it gives at a lower one, of the same sample and noise. At first
-    the lower level is mostly 0, which makes it a denoiser; it comes nearer by half in each stage of the training. Begin
-    with the weights of a diffusion or flow model (a recipe's `start`), and train in float32: the levels come so near to
-    each other that in bfloat16 rounding would be all that differs.
+    the lower level is mostly 0, which makes it a denoiser; it comes nearer by half in each stage of the training. A
+    recipe starts it with the weights of a diffusion or flow model, its teacher, and trains it in float32: the levels
+    come so near to each other that in bfloat16 rounding would be all that differs.
 
     prediction:      as the teacher's; "flow" for a flow model
     sigma_data:      as the teacher's
@@ -59,6 +62,24 @@ class Consistency(Family):
         self.preconditioning = Preconditioning(prediction=prediction, sigma_data=sigma_data)
         self.network = build("network", space=space, conditions=conditions)
 
+    @classmethod
+    def check_recipe(cls, recipe: Recipe, teacher: Family | None) -> None:
+        """Raise RecipeError for no teacher, for one that is read otherwise, and for another precision than float32."""
+        theirs = getattr(teacher, "preconditioning", None)
+        if not isinstance(theirs, Preconditioning):
+            found = "no start" if teacher is None else f"a start of family {type(teacher).__name__.lower()!r}"
+            raise RecipeError(
+                "a consistency model starts with the weights of a diffusion or flow model, its teacher; this recipe "
+                f"has {found}. Write start with the name of such a model."
+            )
+        _check_agreement(_preconditioning(recipe.family.options), theirs)
+        if recipe.precision != "float32":
+            raise RecipeError(
+                "a consistency model is trained in float32, since in bfloat16 rounding would be all that it learns; "
+                f"this recipe has precision={recipe.precision!r}, which {_MEANING[recipe.precision]} bfloat16. "
+                "Write precision = 'float32'."
+            )
+
     def phases(self) -> Sequence[Phase]:
         """Return the one loss: how fast what is given changes with the level of noise, per element."""
         return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
@@ -81,7 +102,7 @@ class Consistency(Family):
         found = self._given(batch, sigma)
         with torch.no_grad():
             # At no noise a sample is what it is; the network cannot be asked there.
-            at = _each(lower, batch.x)
+            at = each_row(lower, batch.x)
             wanted = torch.where(at > 0, self._given(batch, torch.where(lower > 0, lower, sigma)), batch.x)
         error = (found - wanted).square().flatten(1).mean(1)
         speed: Tensor = ((error + _BEND**2).sqrt() - _BEND) / (sigma - lower)
@@ -89,9 +110,27 @@ class Consistency(Family):
 
     def _given(self, batch: Batch, sigma: Tensor) -> Tensor:
         noise = batch.noise.normal("noise", 0, batch.x[0].numel()).view_as(batch.x)
-        noisy = batch.x + _each(sigma, batch.x) * noise
+        noisy = batch.x + each_row(sigma, batch.x) * noise
         return self.preconditioning.denoise(self.network, noisy, sigma, batch.condition)
 
 
-def _each(level: Tensor, x: Tensor) -> Tensor:
-    return level.view(-1, *[1] * (x.ndim - 1))
+_MEANING = {"auto": "may stand for", "bfloat16": "is"}
+
+
+def _preconditioning(options: Mapping[str, Any]) -> Preconditioning:
+    """Return what a consistency model of these options makes of its network."""
+    given = {option.name: option.default for option in describe(Consistency)}
+    given |= checked("family 'consistency'", Consistency, options)
+    return Preconditioning(prediction=given["prediction"], sigma_data=given["sigma_data"])
+
+
+def _check_agreement(own: Preconditioning, theirs: Preconditioning) -> None:
+    # What a flow gives knows nothing of the deviation of the data.
+    names = ("prediction",) if theirs.prediction == "flow" else ("prediction", "sigma_data")
+    for name in names:
+        wanted, came = getattr(theirs, name), getattr(own, name)
+        if came != wanted:
+            raise RecipeError(
+                f"a consistency model has its teacher's {name}, {wanted!r}, or its weights would mean something else; "
+                f"this recipe's has {came!r}. Write {name} = {wanted!r} in the recipe's family."
+            )

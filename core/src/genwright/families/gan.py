@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.errors import OptionError
+from genwright.families.contests import Contest, NonSaturating, Relativistic
 from genwright.families.vae import latent_shape
 from genwright.family import Batch, Family, Phase
 from genwright.readings import Condition, Decoder
@@ -34,9 +34,8 @@ class GAN(Family):
     penalty: the weight of the squared slope of the critic, 0 for none
     sloped:  the share of a batch at which the slope is taken; a quarter makes a step a third faster
 
-    Sources: Goodfellow et al. (2014), arXiv:1406.2661; Jolicoeur-Martineau (2019), arXiv:1807.00734 (relativistic);
-    Mescheder, Geiger and Nowozin (2018), arXiv:1801.04406 (R1 and R2); Huang et al. (2024), arXiv:2501.05441 (R3GAN,
-    which joins them).
+    Sources: as of the losses; Mescheder, Geiger and Nowozin (2018), arXiv:1801.04406 (R1 and R2); Huang et al. (2024),
+    arXiv:2501.05441 (R3GAN, which joins R1 and R2 with the relativistic loss).
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class GAN(Family):
             raise OptionError(f"a GAN's penalty is 0 or more; got {penalty}. Try penalty=1.")
         if not 0 < sloped <= 1:
             raise OptionError(f"sloped is a share above 0, up to 1; got {sloped}. For no slope at all: penalty=0.")
-        self.space, self.penalty, self.sloped, self.pairs = space, penalty, sloped, loss == "relativistic"
+        self.space, self.penalty, self.sloped, self.contest = space, penalty, sloped, _CONTESTS[loss]
         self.latent = latent_shape(latent)
         self.generator = build("generator", space=space, conditions=conditions, latent=self.latent)
         self.critic = build("critic", space=space, conditions=conditions)
@@ -75,20 +74,19 @@ class GAN(Family):
         return _Reading(self.generator.eval(), self.latent)
 
     def _drawing(self, batch: Batch) -> Tensor:
+        @torch.no_grad()
+        def real() -> Tensor:
+            return self.critic(batch.x, batch.condition).float()  # type: ignore[no-any-return]
+
         fake = self.critic(self._drawn(batch, 0), batch.condition).float()
-        if not self.pairs:
-            return F.softplus(-fake).mean()
-        with torch.no_grad():
-            real = self.critic(batch.x, batch.condition).float()
-        return F.softplus(real - fake).mean()
+        return self.contest.drawing(fake, real).mean()
 
     def _judging(self, batch: Batch) -> Tensor:
         with torch.no_grad():
             drawn = self._drawn(batch, 1)
         real, real_slope = self._judged(batch.x, batch.condition, sloped=True)
-        fake, fake_slope = self._judged(drawn, batch.condition, sloped=self.pairs)
-        loss = F.softplus(fake - real) if self.pairs else F.softplus(fake) + F.softplus(-real)
-        return loss.mean() + 0.5 * self.penalty * (real_slope + fake_slope)
+        fake, fake_slope = self._judged(drawn, batch.condition, sloped=self.contest.slopes_at_drawn)
+        return self.contest.judging(fake, real).mean() + 0.5 * self.penalty * (real_slope + fake_slope)
 
     def _drawn(self, batch: Batch, step: int) -> Tensor:
         """Return an example from the generator for each row."""
@@ -111,6 +109,9 @@ class GAN(Family):
             verdict = self.critic(x, condition).float()
             (slope,) = torch.autograd.grad(verdict.sum(), x, create_graph=True)
         return verdict, slope.float().square().flatten(1).sum(1).mean()
+
+
+_CONTESTS: Mapping[str, Contest] = {"relativistic": Relativistic(), "non-saturating": NonSaturating()}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from genwright.errors import OptionError
 from genwright.family import Batch
 from genwright.readings import Condition
+from genwright.rows import each_row
 
 __all__ = ["Preconditioned", "Preconditioning", "Prediction"]
 
@@ -66,12 +67,12 @@ class Preconditioning:
         """Return the mean square of what the network gets wrong, at one level of noise an example."""
         x, noise = batch.x, batch.noise.normal("noise", 0, batch.x[0].numel()).view_as(batch.x)
         skip, out, inward = self._shaped(sigma, x)
-        level = sigma.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
+        level = each_row(sigma.to(x.dtype), x)
         predicted: Tensor = network(inward * (x + level * noise), _level(sigma, x), batch.condition)
         return (predicted.to(x.dtype) - ((1 - skip) * x - skip * level * noise) / out).square().mean()
 
     def _shaped(self, sigma: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        return tuple(scale.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) for scale in self.scales(sigma.double()))
+        return tuple(each_row(scale.to(x.dtype), x) for scale in self.scales(sigma.double()))
 
 
 @final

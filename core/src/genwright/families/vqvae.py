@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
-from genwright.errors import MismatchError
+from genwright.errors import MismatchError, OptionError
 from genwright.families.codebooks import Codebook, Grid, Table
 from genwright.families.vae import latent_shape
 from genwright.family import Batch, Family, Phase
@@ -27,9 +27,9 @@ class VQVAE(Family):
 
     places:   the shape of an item's tokens: how many, or rows and columns
     codebook: "vq", a learned table, or "fsq", a grid in which nothing is learned
-    codes:    how many entries the table has
-    width:    how many numbers an entry has
-    levels:   of the grid, along each axis; their product is the number of codes
+    codes:    how many entries the table has; None for 512
+    width:    how many numbers an entry has; None for 16
+    levels:   of the grid, along each axis, their product being the number of codes; None for 8, 5, 5 and 5
 
     Sources: as of the codebooks; van den Oord, Vinyals and Kavukcuoglu (2017), arXiv:1711.00937, and Mentzer et al.
     (2023), arXiv:2309.15505.
@@ -43,13 +43,13 @@ class VQVAE(Family):
         build: Callable[..., nn.Module],
         places: int | tuple[int, ...] = (7, 7),
         codebook: Literal["vq", "fsq"] = "vq",
-        codes: int = 512,
-        width: int = 16,
-        levels: tuple[int, ...] = (8, 5, 5, 5),
+        codes: int | None = None,
+        width: int | None = None,
+        levels: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.space, self.places = space, latent_shape(places)
-        self.codebook: Codebook = Table(size=codes, width=width) if codebook == "vq" else Grid(levels=levels)
+        self.codebook = _table(codes, width, levels) if codebook == "vq" else _grid(codes, width, levels)
         latent = (self.codebook.width, *self.places)
         self.posterior = build("posterior", space=space, conditions=conditions, latent=latent)
         self.likelihood = build("likelihood", space=space, conditions=conditions, latent=latent)
@@ -95,3 +95,22 @@ class VQVAE(Family):
 
     def _likelihood(self, vectors: Float[Tensor, "B N W"], condition: Condition) -> Tensor:
         return self.likelihood(vectors.mT.reshape(len(vectors), -1, *self.places), condition)  # type: ignore[no-any-return]
+
+
+def _table(codes: int | None, width: int | None, levels: tuple[int, ...] | None) -> Codebook:
+    if levels is not None:
+        raise OptionError(
+            f"codebook 'vq' has codes and a width; got levels={levels}, which are of 'fsq'. Leave them out, or write "
+            "codebook='fsq'."
+        )
+    return Table(size=512 if codes is None else codes, width=16 if width is None else width)
+
+
+def _grid(codes: int | None, width: int | None, levels: tuple[int, ...] | None) -> Codebook:
+    given = [f"{name}={value}" for name, value in (("codes", codes), ("width", width)) if value is not None]
+    if given:
+        raise OptionError(
+            f"codebook 'fsq' has levels, which say how many codes there are and how wide; got {' and '.join(given)}, "
+            "of 'vq'. Leave out what is not levels, or write codebook='vq'."
+        )
+    return Grid(levels=(8, 5, 5, 5) if levels is None else levels)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition, Denoiser, NextToken, Reading, Stream, Unmasker
+from genwright.rows import each_row
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
@@ -20,6 +21,9 @@ __all__ = ["Guided"]
 @final
 class Guided(Sampler[Reading]):
     """Draws as another sampler does, from what a model gives moved away from what it gives when asked for nothing.
+
+    So the model has to have learned to draw with nothing asked, by a recipe with `drop` above 0. Where nothing is asked
+    there is nothing to move, and the network is called once instead of twice.
 
     scale:    1 leaves the model as it is, above 1 follows the condition more closely at the price of variety
     interval: the lowest and highest level of noise at which that is done; elsewhere the network is called once instead
@@ -38,26 +42,28 @@ class Guided(Sampler[Reading]):
                 f"guidance takes an interval of noise from a lower to a higher level; got {interval}. Try (0.2, 5)."
             )
         self.inner, self.scale, self.interval = inner, scale, interval
+        self.unasked = scale != 1
+
+    def check(self, reading: Reading) -> None:
+        """Raise MismatchError for a reading that is asked once alone, or for an interval where there is no noise."""
+        self._guided(reading, moves=True)
 
     def sample(self, reading: Reading, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
-        """Return one sample a row of noise.
+        """Return one sample a row of noise. Raises as `check` does."""
+        return self.inner.sample(self._guided(reading, moves=_asks(condition)), noise, condition, rows=rows)
 
-        Raises MismatchError for a reading that is asked once alone, or for an interval where there is no noise.
-        """
-        return self.inner.sample(self._guided(reading), noise, condition, rows=rows)
-
-    def _guided(self, reading: Reading) -> Reading:
+    def _guided(self, reading: Reading, *, moves: bool) -> Reading:
         if isinstance(reading, Denoiser):
-            return _GuidedDenoiser(reading, self.scale, self.interval)
+            return _GuidedDenoiser(reading, self.scale, moves, self.interval)
         if self.interval is not None:
             raise MismatchError(
                 "guidance in an interval of noise is for models that are read as denoisers; this one is not. "
                 "Leave out the interval."
             )
         if isinstance(reading, NextToken):
-            return _GuidedNextToken(reading, self.scale)
+            return _GuidedNextToken(reading, self.scale, moves)
         if isinstance(reading, Unmasker):
-            return _GuidedUnmasker(reading, self.scale)
+            return _GuidedUnmasker(reading, self.scale, moves)
         raise MismatchError(
             "guidance moves what a model gives on the way to a sample; this one gives the sample at once. "
             "Use the sampler without guidance."
@@ -68,6 +74,7 @@ class Guided(Sampler[Reading]):
 class _GuidedNextToken:
     inner: NextToken
     scale: float
+    moves: bool
 
     @property
     def start(self) -> int:
@@ -82,27 +89,31 @@ class _GuidedNextToken:
         return self.inner.length
 
     def open(self, condition: Condition) -> Stream:
-        return _GuidedStream(self.inner.open(condition), self.inner.open(_nothing(condition)), self.scale)
+        unasked = self.inner.open(_nothing(condition)) if self.moves else None
+        return _GuidedStream(self.inner.open(condition), unasked, self.scale)
 
 
 @dataclass(frozen=True)
 class _GuidedStream:
     asked: Stream
-    unasked: Stream
+    unasked: Stream | None
     scale: float
 
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
-        return _moved(self.asked.step(tokens), self.unasked.step(tokens), self.scale)
+        asked = self.asked.step(tokens)
+        return _moved(asked, asked if self.unasked is None else self.unasked.step(tokens), self.scale)
 
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
         self.asked.restart(rows, condition)
-        self.unasked.restart(rows, _nothing(condition))
+        if self.unasked is not None:
+            self.unasked.restart(rows, _nothing(condition))
 
 
 @dataclass(frozen=True)
 class _GuidedUnmasker:
     inner: Unmasker
     scale: float
+    moves: bool
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,14 +124,15 @@ class _GuidedUnmasker:
         return self.inner.mask
 
     def unmask(self, x: Int64[Tensor, " B *shape"], condition: Condition) -> Float[Tensor, " B *shape V"]:
-        asked, unasked = (self.inner.unmask(x, one) for one in (condition, _nothing(condition)))
-        return _moved(asked, unasked, self.scale)
+        asked = self.inner.unmask(x, condition)
+        return _moved(asked, self.inner.unmask(x, _nothing(condition)) if self.moves else asked, self.scale)
 
 
 @dataclass(frozen=True)
 class _GuidedDenoiser:
     inner: Denoiser
     scale: float
+    moves: bool
     interval: tuple[float, float] | None
 
     @property
@@ -133,11 +145,11 @@ class _GuidedDenoiser:
         asked = self.inner.denoise(x, sigma, condition)
         low, high = self.interval or (0.0, torch.inf)
         within = (sigma >= low) & (sigma <= high)
-        if self.scale == 1 or not bool(within.any()):
+        if not self.moves or self.scale == 1 or not bool(within.any()):
             return asked
         unasked = self.inner.denoise(x, sigma, _nothing(condition))
         guided = unasked + self.scale * (asked - unasked)
-        return torch.where(within.view(-1, *[1] * (x.ndim - 1)), guided, asked)
+        return torch.where(each_row(within, x), guided, asked)
 
 
 def _moved(asked: Tensor, unasked: Tensor, scale: float) -> Tensor:
@@ -145,6 +157,11 @@ def _moved(asked: Tensor, unasked: Tensor, scale: float) -> Tensor:
     asked, unasked = asked.log_softmax(-1), unasked.log_softmax(-1)
     # Both are -inf where a mask inside forbids a token; their difference would be NaN there.
     return torch.where(asked.isneginf(), asked, unasked + scale * (asked - unasked))
+
+
+def _asks(condition: Condition) -> bool:
+    """Return whether any row asks for more than a start."""
+    return not bool(condition.scalars.isnan().all() and (condition.labels < 0).all())
 
 
 def _nothing(condition: Condition) -> Condition:

@@ -14,7 +14,7 @@ from torch import Tensor
 from genwright.errors import MismatchError, OptionError, ShapeError
 from genwright.known import is_free, read
 from genwright.readings import Condition, Denoiser, NextToken, Reading, Unmasker
-from genwright.rows import by_rows
+from genwright.rows import by_rows, each_row
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
@@ -97,7 +97,7 @@ class _Kept:
     ) -> Float[Tensor, " B *shape"]:
         fresh = self.noise.normal("known", self.calls, self.known.numel()).view(x.shape)
         self.calls += 1
-        noisy = self.known + sigma.view(-1, *[1] * self.known.ndim) * fresh
+        noisy = self.known + each_row(sigma, x) * fresh
         return self.put(self.known, self.inner.denoise(self.put(noisy, x), sigma, condition))
 
     def put(self, part: Tensor, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from numpy import ndarray
 from PIL import Image, ImageOps
 
 from genwright.errors import DataError, OptionError
+from genwright_images.image import MODES
 
 __all__ = ["Canvas"]
 
@@ -54,7 +55,10 @@ class Canvas:
         self.height, self.width, self.channels = state["height"], state["width"], state["channels"]
 
     def pixels(self, items: Sequence[Image.Image]) -> UInt8[ndarray, "B Y X C"]:
-        """Return the pixels of images. Raises DataError for one of another size, unless a size was given."""
+        """Return the pixels of images.
+
+        Raises DataError for one neither in grey nor in RGB, or of another size unless a size was given.
+        """
         mode = "L" if self.channels == 1 else "RGB"
         found = np.zeros((len(items), self.height, self.width, self.channels), dtype=np.uint8)
         for place, item in enumerate(items):
@@ -72,6 +76,11 @@ class Canvas:
         return [Image.fromarray(row) for row in np.ascontiguousarray(rows)]
 
     def _sized(self, item: Image.Image) -> Image.Image:
+        if item.mode not in MODES:
+            raise DataError(
+                f"encoder {self._encoder!r} takes images of mode {' or '.join(MODES)}, as reading a file gives them; "
+                f"got one of mode {item.mode}. Bring it to 8 bits a channel, then: genwright_images.image.plain(image)."
+            )
         if item.size == (self.width, self.height):
             return item
         if self._size is None:

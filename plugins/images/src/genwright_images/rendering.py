@@ -64,7 +64,11 @@ def sheet(images: Sequence[Image.Image], *, legends: Sequence[str] = (), columns
 
 
 def strip(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
-    """Return rows of images without gaps, as of steps from one to another. Raises OptionError for none or over 400."""
+    """Return rows of images without gaps, as of steps from one to another.
+
+    Raises OptionError for images that are not in rows, or for none or over 400 of them.
+    """
+    _require_rows(rows)
     images = [image for row in rows for image in row]
     _require(images, ())
     cells = [[_fitted(image, _CELL) for image in row] for row in rows]
@@ -77,15 +81,18 @@ def strip(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
     return page
 
 
-def film(steps: Sequence[Sequence[Image.Image]], path: Path) -> None:
+def film(steps: Sequence[Sequence[Image.Image]], path: Path | str) -> None:
     """Write a .gif of how images came about: a contact sheet a step, for ever repeated, the last shown for longer.
 
-    Raises DataError for another ending or a file that exists, OptionError for no steps, or for no images or over 400.
+    Raises DataError for another ending or a file that exists, OptionError for no steps, for images that are not in a
+    list a step, or for none or over 400 of them.
     """
+    path = Path(path)
     if path.suffix.lower() != ".gif":
         raise DataError(f"films are written as .gif; got {path.name!r}. Name the file so.")
     if not steps:
         raise OptionError("a film needs one step or more; got none. Give a list of images a step.")
+    _require_rows(steps)
     # Grey keeps all its levels in the 256 colours of a GIF; others are chosen for each frame.
     frames = [sheet(images).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for images in steps]
     times = [_STEP] * (len(frames) - 1) + [_LAST]
@@ -93,6 +100,15 @@ def film(steps: Sequence[Sequence[Image.Image]], path: Path) -> None:
     frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
     with new_file(path) as file:
         file.write(stream.getvalue())
+
+
+def _require_rows(rows: Sequence[object]) -> None:
+    loose = next((row for row in rows if not isinstance(row, Sequence) or isinstance(row, str)), None)
+    if loose is not None:
+        raise OptionError(
+            f"images are laid out in rows, a list of images each; got {type(loose).__name__} where a row should be. "
+            "Write one row as [images]."
+        )
 
 
 def _require(images: Sequence[Image.Image], legends: Sequence[str]) -> None:
