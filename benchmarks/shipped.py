@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from benchmarks.setting import Setting
@@ -23,21 +24,21 @@ def name(setting: Setting, usual: str) -> str:
     return usual if setting.model == "families" else setting.model
 
 
-def model(name: str, *, data: str) -> Model[Any]:
-    """Return a model. Raises Missing if there is none, or it was trained on other data than those named."""
+def model(name: str, *, data: str | None = None) -> Model[Any]:
+    """Return a model. Raises Missing if there is none, or it was trained on other data than those named, if any are."""
     try:
         found: Model[Any] = Model.load(library.find(name, registry()), registry())
     except UnknownName as error:
         raise Missing("There is no such model yet.") from error
-    if found.recipe.data != data:
+    if data is not None and found.recipe.data != data:
         raise Missing(f"It was trained on {found.recipe.data}, and this is of models of {data}.")
     return found
 
 
-def items(data: str) -> list[Any]:
-    """Return all items of a data set, without fetching it. Raises Missing if it is not on this machine."""
+def items(data: str, *, most: int | None = None) -> list[Any]:
+    """Return the first items of a data set, or all, without fetching it. Raises Missing if it is not here."""
     spec = registry().get("dataset", data)
     path = find(spec)
     if path is None:
         raise Missing(f"data set {data!r} is not on this machine: set {MIRROR} to a folder that holds it.")
-    return list(spec.load()(path))
+    return list(islice(spec.load()(path), most))

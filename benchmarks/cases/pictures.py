@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, final
 
 from PIL import Image
 
+from benchmarks import shipped
 from benchmarks.row import Row, Target, at_least, at_most
 from benchmarks.setting import Setting
-from genwright import generate, library, use
-from genwright.datasets import MIRROR, find
-from genwright.errors import MismatchError, UnknownName
+from genwright import generate, use
+from genwright.errors import MismatchError
 from genwright.generation import make_sampler, suited
 from genwright.likelihoods import likelihoods
 from genwright.metrics import Value
@@ -35,7 +34,8 @@ TESTS = (
 _SECTION = "pictures"
 _MODELS = ("images/fashion", "images/fashion-student", "images/fashion-gan", "images/emoji", "images/fashion-pixels")
 _READ = 10_000
-# A quarter of an hour of one core for 79 calls each; the kernel distance has no bias, and its error is stated.
+# About a quarter of an hour of one core for the 114 calls of four samplers. The kernel distance has no bias, and its
+# error is stated.
 _DRAWN = 2_000
 # Bounds are estimated by 65 calls an image.
 _SCORED: Mapping[str, int] = {"exact": 10_000, "bound": 500}
@@ -74,9 +74,10 @@ def rows(setting: Setting) -> Iterator[Row]:
     """Yield distances against calls, class agreement and bits a dimension of each model; of one that is asked for."""
     kept: dict[str, dict[int, Value]] = {}
     for name in _MODELS if setting.model == "families" else (setting.model,):
-        shown, note = _shown(name, setting)
-        if shown is None:
-            yield Row(section=_SECTION, name=name, value=None, note=note)
+        try:
+            shown = _shown(name, setting)
+        except shipped.Missing as missing:
+            yield Row(section=_SECTION, name=name, value=None, note=str(missing))
             continue
         kept[name] = {}
         yield from _distances(shown, setting, kept[name])
@@ -84,24 +85,11 @@ def rows(setting: Setting) -> Iterator[Row]:
     yield from _compared(kept)
 
 
-def _shown(name: str, setting: Setting) -> tuple[Shown | None, str]:
-    try:
-        model = Model.load(library.find(name, registry()), registry())
-    except UnknownName:
-        return None, "There is no such model yet."
+def _shown(name: str, setting: Setting) -> Shown:
+    model = shipped.model(name)
     data = (model.recipe.data, _REFERENCES.get(model.recipe.data, model.recipe.data))
-    for of in data:
-        if find(registry().get("dataset", of)) is None:
-            return None, f"data set {of!r} is not on this machine: set {MIRROR} to a folder that holds it."
-    trained, test = (_images(model, of, setting) for of in data)
-    return Shown(name=name, model=model, trained=trained, test=test, reference=model.domain.reference(test)), ""
-
-
-def _images(model: Model[Any], data: str, setting: Setting) -> list[Image.Image]:
-    """Return the images of a data set, of which as many as are drawn and compared."""
-    path = find(registry().get("dataset", data))
-    assert path is not None, "it was found before"
-    return list(islice(model.domain.read(path), setting.scaled(_READ, 1_000)))
+    trained, test = (shipped.items(of, most=setting.scaled(_READ, 1_000)) for of in data)
+    return Shown(name=name, model=model, trained=trained, test=test, reference=model.domain.reference(test))
 
 
 def _distances(shown: Shown, setting: Setting, kept: dict[int, Value]) -> Iterator[Row]:

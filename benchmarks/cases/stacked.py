@@ -104,7 +104,7 @@ def measured(found: Sequence[str]) -> tuple[int, float]:
 
 def _digits(data: str, count: int) -> list[Image.Image]:
     """Return digits. Raises Missing if these or their labels are not here."""
-    found = shipped.items(data)[:count]
+    found = shipped.items(data, most=count)
     if not all("class" in digit.info for digit in found):
         raise shipped.Missing(f"The labels of data set {data!r} do not lie beside it.")
     return found

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import genwright.api
+from benchmarks import shipped
 from benchmarks.cases import pictures
 from benchmarks.row import Row
 from benchmarks.setting import Setting
@@ -109,10 +110,11 @@ def here(data: Path, registry: Registry, models: dict[str, Path], monkeypatch: p
 
     learned = Classifier.trained
     monkeypatch.setattr(Classifier, "trained", lambda pixels, classes: learned(pixels, classes, steps=3))
-    monkeypatch.setattr(pictures.library, "find", find)
-    monkeypatch.setattr(pictures, "registry", Registered)
+    monkeypatch.setattr(shipped.library, "find", find)
+    for module in (shipped, pictures):
+        monkeypatch.setattr(module, "registry", Registered)
     monkeypatch.setattr(genwright.api, "registry", lambda: registry)
-    monkeypatch.setattr(pictures, "find", lambda spec: data)
+    monkeypatch.setattr(shipped, "find", lambda spec: data)
     return models
 
 
@@ -143,7 +145,7 @@ def test_every_model_is_measured_by_its_calls_and_one_that_is_not_there_is_told(
 def test_data_that_are_not_here_are_told(
     here: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "find", lambda spec: None)
+    monkeypatch.setattr(shipped, "find", lambda spec: None)
     (row,) = measured(tmp_path, monkeypatch, FLOW)
     assert row.value is None
     assert "is not on this machine: set GENWRIGHT_DATA_MIRROR" in row.note
