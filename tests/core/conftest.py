@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -191,6 +192,14 @@ def letters() -> Callable[..., Trainer]:
 def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainers save after every step."""
     monkeypatch.setattr(genwright.trainer, "_SAVE_SECONDS", -1.0)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is Python's own, also where the tests run in the background of a shell, which ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import pytest
 
 from genwright.interruption import postponed
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 def pressed(times: int, done: list[str], error: Exception | None = None) -> None:
     """Press Ctrl-C in the midst of something, which may fail after that."""

@@ -18,6 +18,8 @@ from genwright.errors import RecipeError, TrainingError
 from genwright.testing.toys import ROUNDS
 from genwright.trainer import Progress, Trainer, saved_step
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 Letters = Callable[..., Trainer]
 
 
