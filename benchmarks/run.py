@@ -1,6 +1,6 @@
 """Measure what is promised and print it as one table, beside what others reach.
 
-    python benchmarks/run.py molecules|families [--quick] [--samples N] [--model NAME_OR_FOLDER] [--only SECTION ...]
+    python benchmarks/run.py DOMAIN [--quick] [--samples N] [--model NAME_OR_FOLDER] [--only SECTION ...]
 
 Nothing is measured whose quick tests are red. The sections measured also go to benchmarks/results/, as Markdown and as
 JSON, beside those measured before; unless with --quick, --ungated or another number of samples, for trying things.
@@ -31,6 +31,7 @@ _SAMPLES = 30_000
 SECTIONS = {
     "molecules": ("quality", "conditional", "peers", "startup", "recording", "memory"),
     "families": ("modes", "orders", "pipeline", "pictures", "stacked", "bits"),
+    "gpu": ("devices",),
 }
 
 

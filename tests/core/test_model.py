@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,18 @@ def test_a_condition_that_was_not_learned_says_which_were(toy_model: Model[str])
     assert str(caught.value) == (
         "condition 'first' is offered by rounds, but this model learned letters. Train one with conditions = ['first']."
     )
+
+
+def test_a_model_that_never_learned_to_go_without_a_condition_is_asked_for_it(toy_model: Model[str]) -> None:
+    """A GAN so trained once drew grey noise where its class was left out."""
+    model = replace(toy_model, recipe=replace(toy_model.recipe, drop=0.0))
+    with pytest.raises(ConditionError) as caught:
+        model.condition({"start": "bc"})
+    assert str(caught.value) == (
+        "a model trained with drop=0 knows nothing of samples with nothing asked, so each of its conditions is asked "
+        "for: letters; letters is missing. Ask for it, as in --where letters=VALUE, or train the model with drop=0.1."
+    )
+    assert model.condition({"letters": 3}).scalars.tolist() == [[3.0]]
 
 
 def test_the_encoder_is_the_recipes_or_the_domains(registry: Registry) -> None:

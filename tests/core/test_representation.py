@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import genwright as gw
-from genwright.errors import ConditionError, DataError, MismatchError, ShapeError
+from genwright.errors import ConditionError, DataError, MismatchError, OptionError, ShapeError
 from genwright.model import Model
 from genwright.recipe import use
 from genwright.registry import Registry
@@ -50,6 +50,25 @@ def test_between_two_items_are_items_by_equal_steps(vae: Model[str]) -> None:
     found = interpolated(vae, "abcd", "dab", 5)
     assert len(found) == 5
     assert [found[0], found[-1]] == decoded(vae, encoded(vae, ["abcd", "dab"]))
+
+
+def test_between_two_samples_are_items_from_one_to_the_other(vae: Model[str]) -> None:
+    samples = gw.generate(vae, 40, seed=5, store=False).items
+    found = gw.interpolate(vae, 3, 31, 5, seed=5)
+    assert len(found) == 5
+    assert [found[0], found[-1]] == [samples[3], samples[31]]
+    assert gw.interpolate(vae, 3, 31, 5) != found
+
+
+def test_between_samples_of_a_model_that_draws_from_no_latent_lies_nothing(
+    toy_model: Model[str], vae: Model[str]
+) -> None:
+    with pytest.raises(MismatchError, match=r"one call of a VAE or GAN; this model is of the family 'autoregressive'"):
+        gw.interpolate(toy_model, 0, 1, 3)
+    with pytest.raises(OptionError, match=r"^samples are numbered from 0; got 4 and -1\. Choose others\.$"):
+        gw.interpolate(vae, 4, -1, 3)
+    with pytest.raises(OptionError, match="has 2 steps or more"):
+        gw.interpolate(vae, 4, 1, 1)
 
 
 def test_the_public_functions_take_a_model_by_its_folder(vae_folder: Path) -> None:

@@ -59,6 +59,17 @@ def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_fi
     assert [run.config["recipe"]["start"] for run in store.runs()] == [first.checkpoint.digest]
 
 
+def test_a_model_with_other_networks_is_not_started_from(
+    tmp_path: Path, rounds_file: Path, toy_folder: Path, store: MemoryStore
+) -> None:
+    wider = quick(rounds_file, start=str(toy_folder), backbone=use("transformer", width=24, depth=1, heads=2))
+    with pytest.raises(
+        RecipeError, match=r"has the networks of that model; those of rounds/toy are others .* states\."
+    ):
+        gw.train(wider, folder=tmp_path / "wider", store=store, device="cpu")
+    assert not (tmp_path / "wider").exists()
+
+
 def test_a_model_to_start_from_that_is_not_there_is_told_before_a_run_begins(
     tmp_path: Path, rounds_file: Path, store: MemoryStore
 ) -> None:

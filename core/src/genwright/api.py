@@ -301,17 +301,23 @@ def interpolate(
     steps: int,
     *,
     where: Mapping[str, Any] | None = None,
+    seed: int = 0,
     device: str = "cpu",
 ) -> list[Any]:
-    """Return items from one to another, the two as a VAE decodes them first and last.
+    """Return items by equal steps from one to another, both among them, along the arc between their latents.
 
-    where: what all of them are known to be, for a model that learned conditions
+    a, b:  two items, which a VAE encodes; or the numbers of two samples of `seed`, as the prior of a VAE or GAN draws
+           them
+    where: what all of them are known to be or asked to be, for a model that learned conditions
 
-    Raises as `encode`.
+    Raises as `encode`, and OptionError for fewer than two steps.
     """
-    from genwright.representation import interpolated
+    from genwright.representation import between_samples, interpolated
 
-    return interpolated(_loaded(model, device), a, b, steps, where=where)
+    loaded = _loaded(model, device)
+    if isinstance(a, int) and isinstance(b, int):
+        return between_samples(loaded, a, b, steps, where=where, seed=_seed(seed))
+    return interpolated(loaded, a, b, steps, where=where)
 
 
 def score(

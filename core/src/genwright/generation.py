@@ -19,6 +19,7 @@ from genwright.options import make
 from genwright.readings import Condition, NextToken, Reading
 from genwright.recipe import Component
 from genwright.registry import Registry
+from genwright.rows import TILE
 from genwright.sampler import Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
@@ -32,10 +33,6 @@ Precision = Literal["float32", "bfloat16"]
 
 ROWS = 128
 """Rows a network is given at once. It is part of what decides a sample's bits, so runs record it."""
-
-# At other numbers, such as 4, 6, 8 and 10, some products compute a row by instructions that depend on its place, so
-# that its last bits are others where it is drawn alone.
-_TILE = 16
 
 # At this number the keys and values of the shipped model of molecules fill 10 GB.
 _MOST_ROWS = 1 << 16
@@ -71,9 +68,9 @@ class Generation(Generic[Item]):
     def __post_init__(self) -> None:
         _check_precision(self.precision, self._reads)
         is_whole = isinstance(self.rows, int) and not isinstance(self.rows, bool)
-        if not is_whole or not 0 < self.rows <= _MOST_ROWS or self.rows % _TILE:
+        if not is_whole or not 0 < self.rows <= _MOST_ROWS or self.rows % TILE:
             raise OptionError(
-                f"rows is a multiple of {_TILE} from {_TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
+                f"rows is a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
                 f"The default is {ROWS}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)

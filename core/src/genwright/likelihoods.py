@@ -15,14 +15,11 @@ from genwright.errors import MismatchError, UsageError
 from genwright.metrics import Value
 from genwright.model import Model
 from genwright.registry import Registry
-from genwright.rows import by_rows
+from genwright.rows import TILE, by_rows
 from genwright.seeds import Noise
 from genwright.specs import Likelihood
 
 __all__ = ["Likelihoods", "likelihoods"]
-
-# Rows a network is given at once, so that an item's likelihood does not depend on how many are scored with it.
-_ROWS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,7 @@ def likelihoods(
             "it cannot say how likely items are. Choose a model that learned the items themselves."
         )
     x = model.encoder.encode(items)
-    condition, noise = model.condition(where).expand(_ROWS), Noise(seed, torch.arange(len(items)))
+    condition, noise = model.condition(where).expand(TILE), Noise(seed, torch.arange(len(items)))
     device = str(next(model.family.parameters()).device)
     with torch.no_grad():
         nats = by_rows(
@@ -80,7 +77,7 @@ def likelihoods(
                 x[places.cpu()].to(device), condition.to(device), noise[places.cpu()].to(device)
             ),
             len(items),
-            rows=_ROWS,
+            rows=TILE,
             device=device,
         )
     kind = registry.get("family", model.recipe.family.name).likelihood

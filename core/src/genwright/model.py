@@ -155,9 +155,11 @@ class Model(Generic[Item]):
 
         Warns of what is far from what the model learned.
 
-        Raises as `asked` and the encoder's `prefix` do.
+        Raises as `asked` and the encoder's `prefix` do, and ConditionError where the model never learned to go without
+        what is left out.
         """
         asked, offers = self.asked(where), self.domain.conditions
+        self._check_complete(asked)
         self._warn_of_far(asked)
         cuts: Sequence[Sequence[int]] = [()]
         for name, value in asked.items():
@@ -175,6 +177,15 @@ class Model(Generic[Item]):
             labels=torch.tensor([labels] * len(cuts), dtype=torch.int64),
             prefix=torch.tensor([[*cut, *[-1] * (longest - len(cut))] for cut in cuts], dtype=torch.int64),
         )
+
+    def _check_complete(self, asked: Mapping[str, Any]) -> None:
+        missing = [name for name in self.conditions.names if name not in asked]
+        if missing and not self.recipe.drop:
+            raise ConditionError(
+                f"a model trained with drop=0 knows nothing of samples with nothing asked, so each of its conditions "
+                f"is asked for: {', '.join(self.conditions.names)}; {', '.join(missing)} is missing. "
+                f"Ask for it, as in --where {missing[0]}=VALUE, or train the model with drop=0.1."
+            )
 
     def _warn_of_far(self, asked: Mapping[str, Any]) -> None:
         for name, (mean, deviation) in self.conditions.scalars.items():

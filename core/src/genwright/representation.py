@@ -9,19 +9,27 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from genwright.errors import MismatchError, ShapeError
+from genwright.errors import MismatchError, OptionError, ShapeError
+from genwright.generation import ROWS
 from genwright.model import Model
-from genwright.readings import Condition
-from genwright.rows import by_rows
-from genwright.samplers.latent import spherical
+from genwright.readings import Condition, Decoder
+from genwright.rows import TILE, by_rows
+from genwright.samplers.latent import Prior, spherical
+from genwright.seeds import Noise
 from genwright.space import Continuous, SampleSpace
 
-__all__ = ["Representing", "decoded", "decoded_tensors", "encoded", "encoded_tensors", "interpolated", "representing"]
+__all__ = [
+    "Representing",
+    "between_samples",
+    "decoded",
+    "decoded_tensors",
+    "encoded",
+    "encoded_tensors",
+    "interpolated",
+    "representing",
+]
 
 Item = TypeVar("Item")
-
-# Rows a network is given at once, so that an item's latent does not depend on how many are encoded with it.
-_ROWS = 16
 
 
 @runtime_checkable
@@ -88,6 +96,29 @@ def interpolated(
 
 
 @torch.no_grad()
+def between_samples(
+    model: Model[Item], first: int, second: int, steps: int, *, where: Mapping[str, Any] | None = None, seed: int = 0
+) -> list[Item]:
+    """Return items from one sample of a seed to another by equal steps along the arc between their latents.
+
+    Both are as `prior` draws them for these conditions. Raises MismatchError for a model that does not draw from
+    latents, OptionError for fewer than two steps.
+    """
+    if min(first, second) < 0:
+        raise OptionError(f"samples are numbered from 0; got {first} and {second}. Choose others.")
+    reading, device = model.reading(), str(model.device)
+    if not isinstance(reading, Decoder):
+        raise MismatchError(
+            f"between two samples lie latents where a sample is one call of a VAE or GAN; this model is of the family "
+            f"{model.recipe.family.name!r}. Choose another model, or two items and a VAE."
+        )
+    start, end = Prior().latents(reading, Noise(seed, torch.tensor([first, second]))).to(device)
+    latents, condition = spherical(start, end, steps), model.condition(where or {}).to(device).expand(ROWS)
+    found = by_rows(lambda places: reading.decode(latents[places], condition), steps, rows=ROWS, device=device)
+    return model.encoder.decode(found.cpu())
+
+
+@torch.no_grad()
 def encoded_tensors(
     model: Model[Any], x: Shaped[Tensor, " B *shape"], *, where: Mapping[str, Any] | None = None
 ) -> Shaped[Tensor, " B *latent"]:
@@ -107,5 +138,5 @@ def decoded_tensors(
 
 def _mapped(model: Model[Any], call: Any, tensors: Tensor, where: Mapping[str, Any] | None) -> Tensor:
     device = next(model.family.parameters()).device
-    given, condition = tensors.to(device), model.condition(where or {}).to(device).expand(_ROWS)
-    return by_rows(lambda places: call(given[places], condition), len(given), rows=_ROWS, device=str(device))
+    given, condition = tensors.to(device), model.condition(where or {}).to(device).expand(TILE)
+    return by_rows(lambda places: call(given[places], condition), len(given), rows=TILE, device=str(device))

@@ -8,7 +8,14 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-__all__ = ["by_rows", "each_row"]
+__all__ = ["TILE", "by_rows", "each_row"]
+
+TILE = 16
+"""Networks are given a multiple of this many rows.
+
+At other numbers, such as 4, 6, 8 and 10, some products compute a row by instructions that depend on its place, so that
+its last bits are others where it is alone.
+"""
 
 
 def by_rows(call: Callable[[Int64[Tensor, " R"]], Tensor], count: int, *, rows: int, device: str = "cpu") -> Tensor:

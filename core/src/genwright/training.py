@@ -23,7 +23,7 @@ from genwright.checkpoint import Checkpoint, check_new
 from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
-from genwright.errors import DataError, RecipeError, TrainingError, UnknownName, UsageError
+from genwright.errors import CheckpointError, DataError, RecipeError, TrainingError, UnknownName, UsageError
 from genwright.family import Family
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
@@ -166,13 +166,23 @@ def prepared(
         )
     model = Model.new(recipe, encoder, space, registry)
     if start is not None:
-        load_weights(model.family, start)
+        _begin(model.family, start)
     return model, Examples(
         x=x,
         condition=condition,
         lengths=_lengths(x, model),
         encode=_augmented(encoder, kept) if encoder.augments else None,
     )
+
+
+def _begin(family: Family, start: Checkpoint) -> None:
+    try:
+        load_weights(family, start)
+    except CheckpointError as error:
+        raise RecipeError(
+            f"a recipe with a start has the networks of that model; those of {start.name} are others than this "
+            f"recipe's. Give it the encoder, the conditions and the backbone that {start.folder / 'card.json'} states."
+        ) from error
 
 
 def _asked(

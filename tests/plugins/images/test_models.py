@@ -17,7 +17,11 @@ from genwright.specs import ModelSpec
 from genwright_images import plugin
 
 SPECS = {spec.name: spec for spec in plugin.register_models()}
-WHERE: Mapping[str, Mapping[str, str]] = {"images/emoji": {"caption": "red heart"}, "images/emoji-vae": {}}
+WHERE: Mapping[str, Mapping[str, str]] = {
+    "images/emoji": {"caption": "red heart"},
+    "images/emoji-vae": {},
+    "images/digits": {},
+}
 LARGEST = 8 * 2**20
 RECIPES = Path(__file__).parents[3] / "recipes"
 
@@ -33,7 +37,7 @@ def test_a_model_draws_images_of_its_size_that_are_drawn_again_alone(spec: Model
     model: Model[Any] = Model.load(spec.folder, known)
     made, size = generation(spec, model, known), (32, 32) if "emoji" in spec.name else (28, 28)
     # One batch for pixels, of which each is a call; elsewhere two and a part of a third.
-    count = 16 if spec.name == "images/fashion-pixels" else 40
+    count = 16 if spec.name in ("images/fashion-pixels", "images/digits") else 40
     items = list(made.items(range(count)))
     assert [item.size for item in items] == [size] * count
     assert [model.domain.check(item) for item in items] == [None] * count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import cast, final
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,6 +17,7 @@ _BUMPS = 24
 _REACH = 3.5
 
 
+@final
 class Conditioning(nn.Module):
     """Turns a condition into one vector a row; what is not asked for has a learned vector of its own.
 

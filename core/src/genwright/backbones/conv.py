@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genwright.backbones.conditioning import Conditioning
+from genwright.backbones.places import CONVOLUTIONS, laid_out
 from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, SampleSpace, Tokens
@@ -22,7 +23,6 @@ from genwright.specs import Role
 
 __all__ = ["Critic", "Generator", "Posterior", "conv"]
 
-_CONVOLUTION: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
 _SLOPE = 0.2
 
 
@@ -54,7 +54,7 @@ def conv(
     Miyato et al. (2018), arXiv:1802.05957 (spectral norm); Miyato and Koyama (2018), arXiv:1802.05637 (projection).
     """
     _check_sizes(width, blocks, multipliers)
-    sizes = _halved(_places(space), len(multipliers))
+    sizes = _halved(laid_out(space, backbone="conv"), len(multipliers))
     if role != "critic":
         sizes = sizes[: _last(latent, sizes) + 1]
     channels = [width * multiplier for multiplier in multipliers[: len(sizes)]]
@@ -87,7 +87,7 @@ class Plan:
 
     def convolution(self, inward: int, outward: int, reach: int = 3) -> nn.Module:
         """Return a convolution that keeps places."""
-        return _CONVOLUTION[self.axes](inward, outward, reach, padding=reach // 2)
+        return CONVOLUTIONS[self.axes](inward, outward, reach, padding=reach // 2)
 
     def stages(self, *, asked: int) -> nn.ModuleList:
         """Return the residual blocks of each level."""
@@ -98,6 +98,7 @@ class Plan:
         )
 
 
+@final
 class Generator(nn.Module):
     """Turns latents into samples, or into the logits of tokens."""
 
@@ -127,6 +128,7 @@ class Generator(nn.Module):
         return cast(Tensor, outward.movedim(1, -1) if self.is_discrete else outward)
 
 
+@final
 class Trunk(nn.Module):
     """The way from samples to the activations of the last level."""
 
@@ -153,6 +155,7 @@ class Trunk(nn.Module):
         return _leaky(x)
 
 
+@final
 class Posterior(nn.Module):
     """Turns samples into what is known of their latents."""
 
@@ -171,6 +174,7 @@ class Posterior(nn.Module):
         return cast(Tensor, self.outward(self.trunk(x, self.asked(condition))))
 
 
+@final
 class Critic(nn.Module):
     """Turns samples into a number each, in part by projecting their features onto what is asked for."""
 
@@ -191,6 +195,7 @@ class Critic(nn.Module):
         return number if asked is None else number + (features * asked).sum(1) * features.shape[1] ** -0.5
 
 
+@final
 class Asked(nn.Module):
     """What is asked for as a vector, or None where nothing can be."""
 
@@ -204,6 +209,7 @@ class Asked(nn.Module):
         return None if self.conditioning is None else cast(Tensor, self.conditioning(condition))
 
 
+@final
 class Block(nn.Module):
     """Two convolutions, what is asked for added between them, all added to the activations."""
 
@@ -254,16 +260,6 @@ def _check_sizes(width: int, blocks: int, multipliers: Sequence[int]) -> None:
             f"width and blocks of conv are 1 or more, as is each of one multiplier or more; "
             f"got width={width}, blocks={blocks}, multipliers={multipliers}. Choose larger ones."
         )
-
-
-def _places(space: SampleSpace) -> tuple[int, ...]:
-    places = space.shape if isinstance(space, Tokens) else space.shape[1:]
-    if len(places) not in _CONVOLUTION:
-        raise MismatchError(
-            f"conv works on numbers of shape (C, L) or (C, Y, X) and tokens of shape (L,) or (Y, X); got {space.kind} "
-            f"of shape {space.shape}. For a vector, use the backbone 'dense'."
-        )
-    return places
 
 
 def _halved(places: tuple[int, ...], levels: int) -> list[tuple[int, ...]]:

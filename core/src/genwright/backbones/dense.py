@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import cast, final
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +49,7 @@ def dense(
     return DenseCritic(space.shape, conditions, width=width, depth=depth)
 
 
+@final
 class Dense(nn.Module):
     """Turns a tensor and what is asked for into another tensor: a generator or a posterior."""
 
@@ -71,6 +72,7 @@ class Dense(nn.Module):
         return self.layers(x.flatten(1), self.conditioning(condition)).view(-1, *self.shape)  # type: ignore[no-any-return]
 
 
+@final
 class DenseDenoiser(nn.Module):
     """Turns noisy samples into what the family asks for; a new one gives zeros."""
 
@@ -88,6 +90,7 @@ class DenseDenoiser(nn.Module):
         return cast(Tensor, self.layers(x.flatten(1), self.asked(level, condition))).view_as(x)
 
 
+@final
 class DenseCritic(nn.Module):
     """Turns samples into a number each. What is asked for enters every block: vectors have no features to project."""
 
@@ -101,6 +104,7 @@ class DenseCritic(nn.Module):
         return self.layers(x.flatten(1), self.conditioning(condition))[:, 0]  # type: ignore[no-any-return]
 
 
+@final
 class Layers(nn.Module):
     """A linear layer, residual blocks that what is asked for shifts, and a linear layer."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Literal, cast, final
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from genwright.backbones.conditioning import Conditioning
 from genwright.backbones.level import LevelConditioning
+from genwright.backbones.places import laid_out
 from genwright.backbones.transformer import Attention, Norm, SquaredReLU, SwiGLU, rotation
-from genwright.errors import MismatchError, OptionError
+from genwright.errors import OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
 from genwright.specs import Role
@@ -49,7 +50,7 @@ def dit(
 
     Sources: Peebles and Xie (2023), arXiv:2212.09748; Heo et al. (2024), arXiv:2403.13298 (rotations of two axes).
     """
-    places = _places(space)
+    places = laid_out(space, backbone="dit")
     _check_sizes(width=width, depth=depth, heads=heads, patch=patch, expansion=expansion, axes=len(places))
     grid = places if isinstance(space, Tokens) else _patches(space, patch)
     tower = Tower(grid, width=width, depth=depth, heads=heads, hidden=expansion * width, activation=activation)
@@ -58,6 +59,7 @@ def dit(
     return DiTDenoiser(space.shape[0], conditions, patch=patch, tower=tower)
 
 
+@final
 class DiTDenoiser(nn.Module):
     """Turns noisy samples, patch by patch, into what the family asks for."""
 
@@ -82,6 +84,7 @@ class DiTDenoiser(nn.Module):
         return cast(Tensor, self.outward(found.mT.unflatten(2, self.tower.grid)))
 
 
+@final
 class DiTUnmasker(nn.Module):
     """Turns tokens, some of them masked, into the logits of every place. The mask is the token after the last."""
 
@@ -101,6 +104,7 @@ class DiTUnmasker(nn.Module):
         return cast(Tensor, found.unflatten(1, x.shape[1:]))
 
 
+@final
 class Tower(nn.Module):
     """Blocks over a grid of places, and a last norm that is scaled and shifted too."""
 
@@ -126,6 +130,7 @@ class Tower(nn.Module):
         return cast(Tensor, self.norm(x, (1 + scale, shift)))
 
 
+@final
 class Block(nn.Module):
     """Attention among all places, then a feed-forward part.
 
@@ -156,6 +161,7 @@ class Block(nn.Module):
         return cast(Tensor, self.attention.outward(gathered.transpose(1, 2).flatten(2)))
 
 
+@final
 class Modulation(nn.Module):
     """Turns what is asked for into vectors that are the same at every place; zeros until it is trained."""
 
@@ -178,16 +184,6 @@ def axial_rotation(grid: Sequence[int], head: int) -> tuple[Float[Tensor, "T H"]
     cosine = torch.cat([turn[at].chunk(2, 1)[1] for (turn, _), at in zip(turns, places.T, strict=True)], 1)
     sine = torch.cat([turn[at].chunk(2, 1)[1] for (_, turn), at in zip(turns, places.T, strict=True)], 1)
     return torch.cat((cosine, cosine), 1), torch.cat((-sine, sine), 1)
-
-
-def _places(space: SampleSpace) -> tuple[int, ...]:
-    places = space.shape if isinstance(space, Tokens) else space.shape[1:]
-    if len(places) not in (1, 2):
-        raise MismatchError(
-            f"a dit works on numbers of shape (C, L) or (C, Y, X) and tokens of shape (L,) or (Y, X); got {space.kind} "
-            f"of shape {space.shape}. For a vector, use the backbone 'dense'."
-        )
-    return places
 
 
 def _patches(space: Continuous, patch: int) -> tuple[int, ...]:

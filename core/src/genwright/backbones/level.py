@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import cast, final
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ _FREQUENCIES = 16
 _SLOWEST, _FASTEST = 1 / 8, 8.0
 
 
+@final
 class LevelConditioning(nn.Module):
     """Turns a level of noise and a condition into one vector a row.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ _FARTHEST = 40.0
 _CHUNK = 128
 
 
+@final
 class LogisticMixture(nn.Module):
     """Turns activations into the logits of V levels: the mixture's log-probability of each, and a learned bias.
 

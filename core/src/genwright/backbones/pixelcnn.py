@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import cast, final
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ _WAVES = (1, 2, 4, 8)
 _CHANNELS = 4
 
 
+@final
 class PixelCNN(nn.Module):
     """A gated PixelCNN: pixel after pixel in reading order, each given all those above and to the left.
 
@@ -124,6 +125,7 @@ class PixelCNN(nn.Module):
         return PixelStream(self, condition)
 
 
+@final
 class Layer(nn.Module):
     """A gated convolution down the rows, and one along each row that sees it.
 
@@ -162,6 +164,7 @@ class Layer(nn.Module):
         return h + cast(Tensor, self.outward(F.glu(gates, -1)))
 
 
+@final
 class Channels(nn.Module):
     """Lets each channel of a pixel see those before it."""
 

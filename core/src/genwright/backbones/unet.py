@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import cast, final
 
 import torch
 import torch.nn.functional as F
@@ -10,16 +10,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.backbones.level import LevelConditioning
+from genwright.backbones.places import CONVOLUTIONS
 from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
 
 __all__ = ["UNet"]
 
-_CONVOLUTION: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
 _HEAD = 32
 
 
+@final
 class UNet(nn.Module):
     """A U-Net over one or two axes of places: shape (C, L) or (C, Y, X).
 
@@ -60,7 +61,7 @@ class UNet(nn.Module):
             )
 
         self.asked = LevelConditioning(conditions, width=asked)
-        convolution, levels = _CONVOLUTION[axes], range(len(channels))
+        convolution, levels = CONVOLUTIONS[axes], range(len(channels))
         self.enter = nn.ModuleList(
             convolution(inward, outward, 3, stride=2 if level else 1, padding=1)
             for level, inward, outward in zip(levels, [space.shape[0], *channels], channels, strict=False)
@@ -96,12 +97,13 @@ class UNet(nn.Module):
         return cast(Tensor, self.outward(F.silu(self.norm(x))))
 
 
+@final
 class Block(nn.Module):
     """Two convolutions with a norm before each, the second scaled and shifted; perhaps attention; all residual."""
 
     def __init__(self, inward: int, outward: int, *, asked: int, axes: int, groups: int, attends: bool) -> None:
         super().__init__()
-        convolution = _CONVOLUTION[axes]
+        convolution = CONVOLUTIONS[axes]
         self.norm_first, self.norm_second = nn.GroupNorm(groups, inward), nn.GroupNorm(groups, outward)
         self.first = convolution(inward, outward, 3, padding=1)
         self.second = _zeroed(convolution(outward, outward, 3, padding=1))
@@ -117,6 +119,7 @@ class Block(nn.Module):
         return cast(Tensor, self.attention(self.through(x) + self.second(hidden)))
 
 
+@final
 class Attention(nn.Module):
     """Self-attention over all places."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, final
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,7 @@ class Causal(Protocol):
         """Return a stream of as many rows as the condition has."""
 
 
+@final
 class Autoregressive(Family):
     """Learns to predict each token from those before it. The likelihood is exact."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, final
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from genwright.space import ConditionSpace, Continuous
 __all__ = ["GAN"]
 
 
+@final
 class GAN(Family):
     """Learns to draw, and nothing of how likely anything is: there is no likelihood.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from genwright.space import ConditionSpace, Tokens
 __all__ = ["Masked"]
 
 
+@final
 class Masked(Family):
     """Learns what each hidden token is, given those that are not. The likelihood is a bound.
 

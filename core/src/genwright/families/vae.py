@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ _FLOOR = -6.0
 _PACE = 10.0
 
 
+@final
 class VAE(Family):
     """Learns a likelihood p(x | z) of unit-normal latents z, and a posterior q(z | x) that finds them. Gives a bound.
 

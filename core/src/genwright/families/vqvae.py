@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, final
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, Shaped
@@ -19,6 +19,7 @@ from genwright.space import ConditionSpace, SampleSpace, Tokens
 __all__ = ["VQVAE"]
 
 
+@final
 class VQVAE(Family):
     """Learns to write items as few tokens, and to read them back. What tokens are likely, it does not learn.
 

@@ -38,17 +38,19 @@ class Prior(Sampler[Decoder]):
     @torch.inference_mode()
     def sample(self, reading: Decoder, noise: Noise, condition: Condition, *, rows: int) -> Shaped[Tensor, " B *shape"]:
         """Return one sample a row of noise."""
-        z = self._latents(noise, math.prod(reading.latent)).view(-1, *reading.latent)
+        z = self.latents(reading, noise)
         return by_rows(
             lambda places: reading.decode(z[places], condition[places]), len(noise), rows=rows, device=str(z.device)
         )
 
-    def _latents(self, noise: Noise, size: int) -> Float[Tensor, "B N"]:
+    def latents(self, reading: Decoder, noise: Noise) -> Float[Tensor, " B *latent"]:
+        """Return the latent of each sample."""
+        size = math.prod(reading.latent)
         z, attempt = noise.normal("latent", 0, size), 0
         while self.truncation is not None and bool((beyond := z.abs() > self.truncation).any()):
             attempt += 1
             z = torch.where(beyond, noise.normal("latent", attempt, size), z)
-        return z
+        return z.view(-1, *reading.latent)
 
 
 def spherical(

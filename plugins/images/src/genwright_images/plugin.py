@@ -108,6 +108,7 @@ def register_models() -> list[ModelSpec]:
         _model("fashion-student", "What images/fashion draws in twenty calls of its network, in one or two."),
         _model("fashion-gan", "Articles of clothing in ten classes, by a generator, in one call."),
         _model("fashion-pixels", "Articles of clothing in ten classes, pixel after pixel, with an exact likelihood."),
+        _model("digits", "Handwritten digits in black and white, pixel after pixel, with an exact likelihood."),
         _model("emoji", "Emoji of what a few words say, 32 x 32 in colour, by diffusion of latents."),
         _model("emoji-vae", "Emoji as 4 x 8 x 8 numbers, and back; it decodes what images/emoji draws."),
     ]
