@@ -59,6 +59,24 @@ def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_fi
     assert [run.config["recipe"]["start"] for run in store.runs()] == [first.checkpoint.digest]
 
 
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"conditions": ()}, r"has its conditions, .* rounds/toy has \{'scalars': \['letters'\], "),
+        (
+            {"encoder": use("letters", length=6)},
+            r"has its encoder, or they would mean something else; rounds/toy has \{",
+        ),
+    ],
+)
+def test_a_model_whose_numbers_stand_for_something_else_is_not_started_from(
+    changes: dict[str, Any], what: str, tmp_path: Path, rounds_file: Path, toy_folder: Path, store: MemoryStore
+) -> None:
+    """Classes in another order once became each other's without a word."""
+    with pytest.raises(RecipeError, match=what):
+        gw.train(quick(rounds_file, start=str(toy_folder), **changes), folder=tmp_path / "x", store=store, device="cpu")
+
+
 def test_a_model_with_other_networks_is_not_started_from(
     tmp_path: Path, rounds_file: Path, toy_folder: Path, store: MemoryStore
 ) -> None:

@@ -157,6 +157,14 @@ def test_a_hole_before_what_is_given_is_refused_before_anything_is_recorded_wher
     assert list(store.runs()) == []
 
 
+def test_a_trajectory_around_a_part_shows_it_at_every_call(here: None, model: Model[Any], free: np.ndarray) -> None:
+    (image,), sampler = pictures(1), gw.use("heun", steps=3)
+    steps = gw.trajectory(model, 2, seed=3, known=(image, free), sampler=sampler)
+    assert len(steps) == 4
+    shown = np.stack([np.asarray(item) for items in steps for item in items])
+    assert (shown[:, ~free] == np.asarray(image)[~free]).all()
+
+
 @pytest.mark.parametrize("tokens", ["masked"], indirect=True)
 def test_a_trajectory_around_tokens_shows_the_part_at_every_call(
     here: None, tokens: Model[Any], free: np.ndarray

@@ -76,7 +76,7 @@ class Generation(Generic[Item]):
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
-        for sampler in _nested(self._sampler):
+        for sampler in self.samplers:
             sampler.check(self._reading)
             if sampler.unasked:
                 self._check_unasked()
@@ -100,11 +100,16 @@ class Generation(Generic[Item]):
         """Where the model is, and so where samples are drawn."""
         return str(self.model.device)
 
+    @property
+    def samplers(self) -> tuple[Sampler[Any], ...]:
+        """The sampler and those inside it, the outermost first."""
+        return tuple(_nested(self._sampler))
+
     def config(self) -> dict[str, Any]:
         """Return as plain data what, with the model and the seed, decides the samples."""
         return {
             "sampler": self.sampler.to_json(),
-            "samplers": _labels(self.sampler, self.registry, self._reads),
+            "samplers": _labels(self.sampler, self.registry, self._plainest),
             "where": self.model.asked(self.where),
             "rows": self.rows,
             "precision": self.precision,
@@ -140,7 +145,7 @@ class Generation(Generic[Item]):
         """
         if self._cuts is None:
             return torch.zeros_like(noise.samples)
-        *_, sampler = _nested(self._sampler)
+        *_, sampler = self.samplers
         nothing = Condition.none(len(noise)).to(self.device)
         return sampler.sample(self._cuts, noise, nothing, rows=self.rows)[:, 0]
 
@@ -181,7 +186,14 @@ class Generation(Generic[Item]):
 
     @cached_property
     def _sampler(self) -> Sampler[Any]:
-        return make_sampler(self.sampler, self.registry, encoder=self.model.encoder, reads=self._reads)
+        return make_sampler(
+            self.sampler, self.registry, encoder=self.model.encoder, reads=self._reads, plainest=self._plainest
+        )
+
+    @property
+    def _plainest(self) -> str:
+        """The sampler that one draws with which names no other."""
+        return self.registry.get("family", self.model.recipe.family.name).sampler or PLAINEST[self._reads]
 
 
 @contextmanager
@@ -208,28 +220,32 @@ def _check_precision(precision: object, reads: Reads) -> None:
         raise OptionError("models that are read token by token draw in float32; got bfloat16. Leave the precision out.")
 
 
-def make_sampler(sampler: Component, registry: Registry, *, encoder: Any, reads: Reads = "next-token") -> Sampler[Any]:
+def make_sampler(
+    sampler: Component, registry: Registry, *, encoder: Any, reads: Reads = "next-token", plainest: str = ""
+) -> Sampler[Any]:
     """Return a sampler. One that takes `encoder` is given the model's; one that takes `inner`, another sampler.
 
-    reads: how the model is read, which decides the plainest sampler
+    reads:    how the model is read
+    plainest: the sampler that one draws with which names no other; by default that of the reading
 
     Raises MismatchError if a sampler inside another cannot read the model, UnknownName if there is none of its name.
     """
     spec = registry.get("sampler", sampler.name)
     given: dict[str, Any] = {"encoder": encoder} if "encoder" in _parameters(spec) else {}
-    inner = _inner(sampler, spec, reads)
+    plainest = plainest or PLAINEST[reads]
+    inner = _inner(sampler, spec, plainest)
     if inner is not None:
         registry.check_inner(reads=reads, sampler=sampler.name, inner=inner.name)
-        given["inner"] = make_sampler(inner, registry, encoder=encoder, reads=reads)
+        given["inner"] = make_sampler(inner, registry, encoder=encoder, reads=reads, plainest=plainest)
     options = {name: value for name, value in sampler.options.items() if name not in given}
     return make(spec, options, **given)  # type: ignore[no-any-return]
 
 
-def _labels(sampler: Component, registry: Registry, reads: Reads) -> list[str]:
+def _labels(sampler: Component, registry: Registry, plainest: str) -> list[str]:
     """Return a sampler and those inside it, the outermost first, each with its version."""
     spec = registry.get("sampler", sampler.name)
-    inner = _inner(sampler, spec, reads)
-    return [spec.label, *(_labels(inner, registry, reads) if inner is not None else ())]
+    inner = _inner(sampler, spec, plainest)
+    return [spec.label, *(_labels(inner, registry, plainest) if inner is not None else ())]
 
 
 def _nested(sampler: Sampler[Any]) -> Iterator[Sampler[Any]]:
@@ -240,11 +256,11 @@ def _nested(sampler: Sampler[Any]) -> Iterator[Sampler[Any]]:
         inner = getattr(inner, "inner", None)
 
 
-def _inner(sampler: Component, spec: SamplerSpec, reads: Reads) -> Component | None:
+def _inner(sampler: Component, spec: SamplerSpec, plainest: str) -> Component | None:
     """Return the sampler that one draws with, the plainest unless it names another; None for one that takes none."""
     if "inner" not in _parameters(spec):
         return None
-    return Component.read(sampler.options.get("inner") or PLAINEST[reads])
+    return Component.read(sampler.options.get("inner") or plainest)
 
 
 def _parameters(spec: SamplerSpec) -> Mapping[str, inspect.Parameter]:

@@ -22,7 +22,7 @@ from genwright.readings import Condition, Reading
 from genwright.recipe import Component, Recipe
 from genwright.registry import Registry
 from genwright.seeds import seeded_torch
-from genwright.space import ConditionSpace
+from genwright.space import WORDS, ConditionSpace, spelled
 
 __all__ = ["Model", "checked_device", "halved", "load_weights", "new_encoder"]
 
@@ -161,6 +161,7 @@ class Model(Generic[Item]):
         asked, offers = self.asked(where), self.domain.conditions
         self._check_complete(asked)
         self._warn_of_far(asked)
+        self._warn_of_unread(asked)
         cuts: Sequence[Sequence[int]] = [()]
         for name, value in asked.items():
             if isinstance(offers[name], Prefix):
@@ -177,6 +178,17 @@ class Model(Generic[Item]):
             labels=torch.tensor([labels] * len(cuts), dtype=torch.int64),
             prefix=torch.tensor([[*cut, *[-1] * (longest - len(cut))] for cut in cuts], dtype=torch.int64),
         )
+
+    def _warn_of_unread(self, asked: Mapping[str, Any]) -> None:
+        for name, known in self.conditions.texts.items():
+            words = spelled(str(asked.get(name, "")))
+            unread = [word for word in words if word not in known] + [word for word in words if word in known][WORDS:]
+            if unread:
+                warnings.warn(
+                    f"condition {name!r} is read up to {WORDS} words that the model learned; not read: "
+                    f"{', '.join(unread)}. Use other words.",
+                    stacklevel=3,
+                )
 
     def _check_complete(self, asked: Mapping[str, Any]) -> None:
         missing = [name for name in self.conditions.names if name not in asked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import warnings
 from collections import Counter
@@ -23,7 +24,7 @@ from genwright.checkpoint import Checkpoint, check_new
 from genwright.datasets import digest, locate, reader
 from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
-from genwright.errors import CheckpointError, DataError, RecipeError, TrainingError, UnknownName, UsageError
+from genwright.errors import CheckpointError, DataError, RecipeError, TrainingError, UnknownName, UsageError, shown
 from genwright.family import Family
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
@@ -166,7 +167,7 @@ def prepared(
         )
     model = Model.new(recipe, encoder, space, registry)
     if start is not None:
-        _begin(model.family, start)
+        _begin(model, start)
     return model, Examples(
         x=x,
         condition=condition,
@@ -175,14 +176,39 @@ def prepared(
     )
 
 
-def _begin(family: Family, start: Checkpoint) -> None:
+def _begin(model: Model[Any], start: Checkpoint) -> None:
+    """Give a model the weights of another. Raises RecipeError where they would mean something else in it."""
+    own = _meaning(model.recipe, model.encoder.state(), model.conditions)
+    theirs = _meaning(Recipe.from_json(start.card["recipe"]), start.card["encoder"], _space_of(start))
+    for what in own:
+        if own[what] != theirs[what]:
+            raise RecipeError(
+                f"a model that starts with the weights of another has its {what}, or they would mean something else; "
+                f"{start.name} has {shown(theirs[what])}, this recipe makes {shown(own[what])}. "
+                "Give it the same encoder and conditions, and data with the same words and classes."
+            )
     try:
-        load_weights(family, start)
+        load_weights(model.family, start)
     except CheckpointError as error:
         raise RecipeError(
             f"a recipe with a start has the networks of that model; those of {start.name} are others than this "
-            f"recipe's. Give it the encoder, the conditions and the backbone that {start.folder / 'card.json'} states."
+            f"recipe's. Give it the options of family and backbone that {start.folder / 'card.json'} states."
         ) from error
+
+
+def _space_of(start: Checkpoint) -> ConditionSpace:
+    return ConditionSpace.from_json(start.card["conditions"])
+
+
+def _meaning(recipe: Recipe, state: Mapping[str, Any], conditions: ConditionSpace) -> dict[str, Any]:
+    """Return what says what a model's numbers stand for, as plain data."""
+    space = conditions.to_json()
+    return {
+        "encoder": recipe.encoder and json.loads(json.dumps(recipe.encoder.to_json() | state)),
+        "conditions": {name: [given[0] for given in some] for name, some in space.items()},
+        "values": {name: given for name, *given in space["labels"]},
+        "words": {name: given for name, *given in space["texts"]},
+    }
 
 
 def _asked(

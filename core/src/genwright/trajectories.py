@@ -11,6 +11,7 @@ from torch import Tensor
 from genwright.errors import MismatchError, OptionError
 from genwright.generation import Generation
 from genwright.readings import Condition, Denoiser, Reading, Unmasker
+from genwright.samplers.inpainting import Inpainted
 
 __all__ = ["trajectory"]
 
@@ -31,7 +32,14 @@ def trajectory(generation: Generation[Item], n: int) -> list[list[Item]]:
         )
     watched = _watched(generation.model.reading())
     samples = generation.tensors(torch.arange(n), reading=watched)
-    return [list(generation.decoded(x[:n])) for x in (*watched.seen, samples)]
+    return [list(generation.decoded(_whole(x[:n], generation))) for x in (*watched.seen, samples)]
+
+
+def _whole(x: Tensor, generation: Generation[Any]) -> Tensor:
+    """Return what a network gave with a part that is kept in its place, which the network knows nothing of."""
+    for sampler in generation.samplers:
+        x = sampler.put(x) if isinstance(sampler, Inpainted) else x
+    return x
 
 
 def _watched(reading: Reading) -> _WatchedDenoiser | _WatchedUnmasker:

@@ -77,6 +77,18 @@ def test_in_half_precision_it_is_computed_in_single() -> None:
     assert made(torch.randn(3, 8, dtype=torch.bfloat16)).dtype == torch.float32
 
 
+def test_where_a_step_is_computed_in_half_precision_probabilities_are_not() -> None:
+    """Products are computed in half precision there, whatever goes into them."""
+    torch.manual_seed(0)
+    made, x = LogisticMixture(8, 256, components=2), torch.randn(3, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = made(x)
+        inward = made.inward(x).float()
+    shares, means, scales = inward.chunk(3, -1)
+    exact = level_probabilities(shares.softmax(-1), means, (-scales).exp(), 256)
+    assert torch.allclose(found.exp(), exact, atol=1e-6)
+
+
 @pytest.mark.parametrize(("levels", "components"), [(256, 3), (5, 3), (17, 1), (256, 4)])
 def test_a_row_has_the_same_bits_wherever_it_lies(levels: int, components: int) -> None:
     """torch.sigmoid computes the last elements of an array otherwise, where they do not fill a vector register."""

@@ -189,6 +189,19 @@ class Other(Family):
         return None
 
 
-def test_less_than_one_stage_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"trained in 1 stage or more; got 0\. Try stages=8\."):
-        made(Consistency, stages=0)
+@pytest.mark.parametrize("stages", [0, 17])
+def test_stages_of_which_nothing_can_be_learned_are_refused(stages: int) -> None:
+    """Of 30, the last levels were the same in float32, and the loss NaN."""
+    with pytest.raises(OptionError, match=rf"trained in 1 to 16 stages, .* apart; got {stages}\. Try stages=8\."):
+        made(Consistency, stages=stages)
+
+
+def test_levels_of_the_last_stage_are_still_apart() -> None:
+    student, sigma = made(Consistency, stages=16), torch.logspace(-4, 4, 50)
+    assert bool((student.lower(sigma, 1.0) < sigma).all())
+
+
+@pytest.mark.parametrize("options", [{"level_mean": 100.0}, {"level_deviation": 0.0}, {"level_deviation": math.nan}])
+def test_levels_that_cannot_be_computed_with_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=r"all lie within 40 of 0; got a mean of .* and a deviation of"):
+        made(Consistency, **options)

@@ -32,5 +32,7 @@ def test_what_the_network_gives_is_chosen() -> None:
 
 @pytest.mark.parametrize("options", [{"level_deviation": 0.0}, {"level_mean": math.inf}])
 def test_levels_out_of_range_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(OptionError, match=r"finite mean and of deviation above 0; got .* The usual are -1\.2 and 1\.2"):
+    with pytest.raises(
+        OptionError, match=r"deviation above 0, .* within 40 of 0; got a mean of .* The usual are -1\.2 and 1\.2"
+    ):
         diffusion(**options)

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -341,11 +342,19 @@ def test_samplers_are_made_by_name_with_their_options(name: str) -> None:
         ({"sigma_max": 0.001}, r"got sigma_max=0\.001 and sigma_min=0\.002\."),
         ({"sigma_max": math.nan}, r"got sigma_max=nan and"),
         ({"rho": 0.0}, r"rho is above 0; got 0\.0\. The usual is 7\."),
+        (
+            {"rho": 0.004},
+            r"20 of schedule='rho', sigma_max=80\.0, sigma_min=0\.002 and rho=0\.004 do not, as numbers of",
+        ),
+        ({"rho": 1e17}, r"and rho=1e\+17 do not"),
+        ({"sigma_max": 1e300}, r"sigma_max=1e\+300, .* do not"),
+        ({"sigma_min": 79.99999999999999}, r"sigma_min=79\.99999999999999 and .* do not"),
+        ({"sigma_max": 1e17, "schedule": "flow"}, r"schedule='flow', sigma_max=1e\+17, .* do not"),
     ],
 )
-def test_options_out_of_range_are_refused(options: dict[str, float], message: str) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        DPMSolver(**options)  # type: ignore[arg-type]
+        DPMSolver(**options)
 
 
 def test_noise_out_of_range_is_refused() -> None:
@@ -353,5 +362,11 @@ def test_noise_out_of_range_is_refused() -> None:
         OptionError, match=r"churn and churn_noise are 0 or more; got -1\.0 and 1\.0\. For none: churn=0"
     ):
         Heun(churn=-1.0)
+    with pytest.raises(
+        OptionError, match=r"churn_min of 0 or more to a higher churn_max; got nan and 50\.0\. The usual"
+    ):
+        Heun(churn_min=math.nan)
+    with pytest.raises(OptionError, match=r"got 2\.0 and 1\.0\."):
+        Heun(churn_min=2.0, churn_max=1.0)
     with pytest.raises(OptionError, match=r"eta is from 0 to 1; got 1\.5\. For no noise: eta=0\."):
         DDIM(eta=1.5)

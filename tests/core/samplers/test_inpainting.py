@@ -21,6 +21,7 @@ from genwright.samplers.unmask import Confidence, Random
 from genwright.seeds import Noise
 from genwright.specs import Reads
 from genwright.testing.gaussians import Gaussian, Mixture
+from genwright.testing.networks import asked
 from genwright.testing.readings import Finite, Following, Linear
 from genwright.testing.samplers import READINGS, check_sampler
 
@@ -181,6 +182,15 @@ def test_guidance_goes_inside_and_outside(reading: Any, inner: Sampler[Any]) -> 
     outside = Guided(inner=Inpainted(inner=inner, known=known), scale=1.0)
     assert torch.equal(inside, completed(reading, inner, known))
     assert torch.equal(inside, outside.sample(reading, Noise(2, torch.arange(60)), Condition.none(60), rows=16))
+
+
+@pytest.mark.parametrize("inner", INNER, ids=lambda inner: type(inner).__name__)
+def test_guidance_of_a_model_that_ignores_what_is_asked_changes_nothing_around_a_part(inner: Sampler[Any]) -> None:
+    """Each of its two calls once saw the part with other noise, of which guidance amplified the difference."""
+    known, condition = torch.tensor([0.93, torch.nan]), asked(label=0, rows=60)
+    plain = Inpainted(inner=inner, known=known).sample(PAIRS, Noise(2, torch.arange(60)), condition, rows=20)
+    guided = Inpainted(inner=Guided(inner=inner, scale=7.5), known=known)
+    assert torch.equal(guided.sample(PAIRS, Noise(2, torch.arange(60)), condition, rows=20), plain)
 
 
 KNOWN: dict[Reads, tuple[Sampler[Any], Tensor]] = {

@@ -146,7 +146,8 @@ def test_a_low_temperature_takes_the_likeliest_token() -> None:
     ("make", "message"),
     [
         (lambda: Random(steps=0), r"unmasking takes 1 step or more; got 0\. Try steps=64"),
-        (lambda: Confidence(temperature=0.0), r"temperature is above 0; got 0\.0\. For nearly the likeliest"),
+        (lambda: Confidence(temperature=0.0), r"temperature is 0\.001 or more; got 0\.0\. For nearly the likeliest"),
+        (lambda: Random(temperature=1e-39), r"temperature is 0\.001 or more; got 1e-39\. For nearly"),
     ],
 )
 def test_options_out_of_range_are_refused(make: Callable[[], UnmaskSampler], message: str) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from genwright.generation import Generation, suited
 from genwright.model import Model
-from genwright.recipe import Recipe
+from genwright.recipe import Recipe, use
 from genwright.registry import Registry, registry
 from genwright.specs import ModelSpec
 from genwright_images import plugin
@@ -77,3 +77,22 @@ def test_classes_look_unlike_each_other() -> None:
 
     trouser, boot = mean("trouser"), mean("ankle boot")
     assert float((trouser - boot).square().mean()) > 0.1
+
+
+def test_words_that_a_model_did_not_learn_are_warned_of() -> None:
+    known = registry()
+    model: Model[Any] = Model.load(SPECS["images/emoji"].folder, known)
+    with pytest.warns(
+        UserWarning, match=r"^condition 'caption' is read up to 16 words .*; not read: qwertyz\. Use other"
+    ):
+        found = model.condition({"caption": "Red qwertyz heart"})
+    assert torch.equal(found.labels, model.condition({"caption": "red heart"}).labels)
+    with pytest.warns(UserWarning, match=r"not read: heart\."):
+        model.condition({"caption": "red " * 16 + "heart"})
+
+
+def test_guidance_of_the_student_draws_as_it_was_trained_to() -> None:
+    known = registry()
+    model: Model[Any] = Model.load(SPECS["images/fashion-student"].folder, known)
+    made = Generation(model=model, sampler=use("guided"), where={"class": "bag"}, seed=7, rows=16, registry=known)
+    assert made.config()["samplers"] == ["guided@1", "consistency@1"]

@@ -48,7 +48,9 @@ class LogisticMixture(nn.Module):
         # In half precision the tails of most levels would be zero.
         shares, means, scales = inward.to(torch.promote_types(inward.dtype, torch.float32)).chunk(3, -1)
         rate = (-scales.clamp(_SHARPEST, _BROADEST)).exp()
-        found = level_probabilities(shares.softmax(-1), means, rate, self.levels)
+        # Nor may products among them be in half precision, as training may be.
+        with torch.autocast(x.device.type, enabled=False):
+            found = level_probabilities(shares.softmax(-1), means, rate, self.levels)
         return (found + _FLOOR).log() + self.bias
 
 

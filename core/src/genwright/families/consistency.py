@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.errors import OptionError, RecipeError
-from genwright.families.preconditioning import Preconditioned, Preconditioning, Prediction
+from genwright.families.preconditioning import Preconditioned, Preconditioning, Prediction, check_levels
 from genwright.family import Batch, Family, Phase
 from genwright.options import checked, describe
 from genwright.readings import Denoiser
@@ -22,6 +22,7 @@ __all__ = ["Consistency"]
 
 # The error, per element, below which the loss is square; above it is linear.
 _BEND = 0.00054
+_MOST_STAGES = 16
 
 
 @final
@@ -55,8 +56,12 @@ class Consistency(Family):
         level_deviation: float = 2.0,
     ) -> None:
         super().__init__()
-        if stages < 1:
-            raise OptionError(f"a consistency model is trained in 1 stage or more; got {stages}. Try stages=8.")
+        if not 1 <= stages <= _MOST_STAGES:
+            raise OptionError(
+                f"a consistency model is trained in 1 to {_MOST_STAGES} stages, after which float32 cannot tell its "
+                f"levels apart; got {stages}. Try stages=8."
+            )
+        check_levels(level_mean, level_deviation)
         self.space, self.stages = space, stages
         self.level_mean, self.level_deviation = level_mean, level_deviation
         self.preconditioning = Preconditioning(prediction=prediction, sigma_data=sigma_data)

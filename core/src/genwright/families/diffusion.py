@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Literal, final
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genwright.errors import OptionError
 from genwright.families.denoising import Denoising
-from genwright.families.preconditioning import Preconditioning
+from genwright.families.preconditioning import Preconditioning, check_levels
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Continuous
 
@@ -43,11 +41,7 @@ class Diffusion(Denoising):
     ) -> None:
         preconditioning = Preconditioning(prediction=prediction, sigma_data=sigma_data)
         super().__init__(space=space, conditions=conditions, build=build, preconditioning=preconditioning)
-        if not (math.isfinite(level_mean) and 0 < level_deviation < math.inf):
-            raise OptionError(
-                "levels of noise have a logarithm of finite mean and of deviation above 0; "
-                f"got {level_mean} and {level_deviation}. The usual are -1.2 and 1.2."
-            )
+        check_levels(level_mean, level_deviation)
         self.level_mean, self.level_deviation = level_mean, level_deviation
 
     def log_levels(self, noise: Noise) -> Float[Tensor, " B"]:

@@ -15,9 +15,21 @@ from genwright.family import Batch
 from genwright.readings import Condition
 from genwright.rows import each_row
 
-__all__ = ["Preconditioned", "Preconditioning", "Prediction"]
+__all__ = ["Preconditioned", "Preconditioning", "Prediction", "check_levels"]
 
 Prediction = Literal["edm", "v", "epsilon", "flow"]
+
+# Of the logarithm of a level: beyond, levels or their squares are infinite in float32.
+_FARTHEST = 40.0
+
+
+def check_levels(mean: float, deviation: float) -> None:
+    """Raise OptionError unless levels with a normal logarithm of this mean and deviation can be computed with."""
+    if not (0 < deviation < math.inf and abs(mean) + 6 * deviation <= _FARTHEST):
+        raise OptionError(
+            "levels of noise have a logarithm of deviation above 0, and of which all lie within "
+            f"{_FARTHEST:g} of 0; got a mean of {mean} and a deviation of {deviation}. The usual are -1.2 and 1.2."
+        )
 
 
 @final

@@ -38,12 +38,12 @@ class VAE(Family):
 
     latent:    the shape of a latent: a width, or channels, rows and columns
     beta:      the weight of the divergence between posterior and prior; 1 for a bound below the likelihood
-    free_bits: how many bits each number of a latent may hold at no cost
+    free_bits: how many bits each number of a latent may hold at no cost, of each example by itself
     draws:     latents drawn for a likelihood; the more, the tighter the bound
 
     Sources: Kingma and Welling (2014), arXiv:1312.6114; Higgins et al. (2017) for beta; Kingma et al. (2016),
-    arXiv:1606.04934, for free bits; Rybkin et al. (2020), arXiv:2006.13202, for the deviation; Burda et al. (2016),
-    arXiv:1509.00519, for the bound of several draws.
+    arXiv:1606.04934, for free bits, there of the mean of a batch; Rybkin et al. (2020), arXiv:2006.13202, for the
+    deviation; Burda et al. (2016), arXiv:1509.00519, for the bound of several draws.
     """
 
     def __init__(

@@ -57,6 +57,12 @@ class DenoiseSampler(Sampler[Denoiser]):
             )
         if not 0 < self.rho < math.inf:
             raise OptionError(f"rho is above 0; got {self.rho}. The usual is 7.")
+        if not _fall(self):
+            raise OptionError(
+                f"levels of noise fall from sigma_max to sigma_min; {self.steps} of schedule={self.schedule!r}, "
+                f"sigma_max={self.sigma_max}, sigma_min={self.sigma_min} and rho={self.rho} do not, as numbers of this "
+                "machine. The usual are schedule='rho', 80, 0.002 and 7."
+            )
 
     @property
     def levels(self) -> Float64[Tensor, " steps"]:
@@ -128,6 +134,11 @@ class Heun(DenoiseSampler):
         if not (0 <= self.churn < math.inf and 0 <= self.churn_noise < math.inf):
             raise OptionError(
                 f"churn and churn_noise are 0 or more; got {self.churn} and {self.churn_noise}. For none: churn=0."
+            )
+        if not 0 <= self.churn_min <= self.churn_max:
+            raise OptionError(
+                "noise is put back from a level churn_min of 0 or more to a higher churn_max; "
+                f"got {self.churn_min} and {self.churn_max}. The usual are 0.05 and 50."
             )
 
     def solve(
@@ -268,6 +279,15 @@ class Consistency(DenoiseSampler):
         for step, sigma in enumerate(sigmas[1:-1]):
             clean = denoise(clean + sigma * _normal(noise, step, clean), sigma)
         return clean
+
+
+def _fall(sampler: DenoiseSampler) -> bool:
+    """Return whether the levels are numbers above 0, finite in the precision of samples, each below the one before."""
+    try:
+        levels = sampler.levels
+    except (OverflowError, RuntimeError):
+        return False
+    return bool(levels.float().isfinite().all() and (levels > 0).all() and (levels.diff() < 0).all())
 
 
 def _towards(clean: Tensor, x: Tensor, share: float) -> Tensor:

@@ -73,6 +73,11 @@ class Inpainted(Sampler[Reading]):
         start = known[~is_free(known)].long()
         return self.inner.sample(reading, noise, replace(condition, prefix=start.expand(len(noise), -1)), rows=rows)
 
+    def put(self, x: Shaped[Tensor, " B *drawn"]) -> Shaped[Tensor, " B *drawn"]:
+        """Return samples with the part in its place."""
+        known = self.known.to(x.device)
+        return torch.where(is_free(known), x, known.to(x.dtype))
+
     def _denoised(self, reading: Denoiser, known: Tensor, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
         def drawn(places: Tensor) -> Tensor:
             kept = _Kept(reading, known, noise[places])
@@ -82,11 +87,15 @@ class Inpainted(Sampler[Reading]):
 
 
 class _Kept:
-    """A denoiser of one batch, which counts its calls, as each has noise of its own."""
+    """A denoiser of one batch, which counts the points it is asked at, as the part has noise of its own at each.
+
+    Guidance asks twice at a point, and moves by how far the answers differ: by noise, if it were not the same for both.
+    """
 
     def __init__(self, inner: Denoiser, known: Tensor, noise: Noise) -> None:
         self.inner, self.known, self.noise = inner, known, noise
-        self.calls = 0
+        self.points = -1
+        self.last: tuple[Tensor, Tensor] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,8 +104,9 @@ class _Kept:
     def denoise(
         self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition
     ) -> Float[Tensor, " B *shape"]:
-        fresh = self.noise.normal("known", self.calls, self.known.numel()).view(x.shape)
-        self.calls += 1
+        if self.last is None or not (torch.equal(self.last[0], x) and torch.equal(self.last[1], sigma)):
+            self.points, self.last = self.points + 1, (x.clone(), sigma)
+        fresh = self.noise.normal("known", self.points, self.known.numel()).view(x.shape)
         noisy = self.known + each_row(sigma, x) * fresh
         return self.put(self.known, self.inner.denoise(self.put(noisy, x), sigma, condition))
 

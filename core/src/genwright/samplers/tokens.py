@@ -20,7 +20,10 @@ from genwright.readings import Condition, NextToken
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
-__all__ = ["Greedy", "MinP", "Temperature", "TokenSampler", "TopK", "TopP"]
+__all__ = ["Greedy", "MinP", "Temperature", "TokenSampler", "TopK", "TopP", "usable"]
+
+_LEAST = 0.001
+_GREEDY = "For the likeliest token each time, use the sampler 'greedy'."
 
 
 class TokenSampler(Sampler[NextToken]):
@@ -42,7 +45,7 @@ class Temperature(TokenSampler):
     """Draws from the model's distribution, sharpened below temperature 1 and flattened above it."""
 
     def __init__(self, *, temperature: float = 1.0) -> None:
-        self.temperature = _positive("temperature", temperature)
+        self.temperature = usable("temperature", temperature)
 
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return logits / temperature."""
@@ -69,7 +72,7 @@ class TopK(TokenSampler):
     def __init__(self, *, k: int = 20, temperature: float = 1.0) -> None:
         if k < 1:
             raise OptionError(f"top-k takes k of 1 or more; got {k}.")
-        self.k, self.temperature = k, _positive("temperature", temperature)
+        self.k, self.temperature = k, usable("temperature", temperature)
 
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return the logits of the k likeliest tokens; ties with the last of them stay."""
@@ -86,7 +89,7 @@ class TopP(TokenSampler):
     """
 
     def __init__(self, *, p: float = 0.95, temperature: float = 1.0) -> None:
-        self.p, self.temperature = _share("p", p), _positive("temperature", temperature)
+        self.p, self.temperature = _share("p", p), usable("temperature", temperature)
 
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return the logits of the tokens before which less than p has been gathered."""
@@ -103,7 +106,7 @@ class MinP(TokenSampler):
     """Draws from tokens at least p times as likely as the likeliest. Source: Nguyen et al. (2024), arXiv:2407.01082."""
 
     def __init__(self, *, p: float = 0.05, temperature: float = 1.0) -> None:
-        self.p, self.temperature = _share("p", p), _positive("temperature", temperature)
+        self.p, self.temperature = _share("p", p), usable("temperature", temperature)
 
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return the logits within log p of the largest, judged at temperature 1."""
@@ -167,15 +170,11 @@ class _Draw:
         return torch.where(ended, self.reading.start, tokens)
 
 
-_LEAST = 0.001
-
-
-def _positive(name: str, value: float) -> float:
+def usable(name: str, value: float, advice: str = _GREEDY) -> float:
+    """Return what logits are divided by. Raises OptionError where it is too little for that."""
     # Below, logits divided by it outgrow the noise that is added to them, or become infinite.
     if not _LEAST <= value < math.inf:
-        raise OptionError(
-            f"{name} is {_LEAST} or more; got {value}. For the likeliest token each time, use the sampler 'greedy'."
-        )
+        raise OptionError(f"{name} is {_LEAST} or more; got {value}. {advice}")
     return value
 
 

@@ -17,6 +17,7 @@ from genwright.errors import OptionError
 from genwright.readings import Condition, Unmasker
 from genwright.rows import by_rows
 from genwright.sampler import Sampler
+from genwright.samplers.tokens import usable
 from genwright.seeds import Noise
 
 __all__ = ["Confidence", "Random", "UnmaskSampler"]
@@ -35,9 +36,8 @@ class UnmaskSampler(Sampler[Unmasker]):
     def __init__(self, *, steps: int = 64, temperature: float = 1.0) -> None:
         if steps < 1:
             raise OptionError(f"unmasking takes 1 step or more; got {steps}. Try steps=64.")
-        if not 0 < temperature < math.inf:
-            raise OptionError(f"temperature is above 0; got {temperature}. For nearly the likeliest tokens, try 0.01.")
-        self.steps, self.temperature = steps, temperature
+        advice = "For nearly the likeliest tokens, try 0.01."
+        self.steps, self.temperature = steps, usable("temperature", temperature, advice)
 
     @abstractmethod
     def urgency(self, logits: Float[Tensor, "B N V"], noise: Noise) -> Float[Tensor, "B N"]:
