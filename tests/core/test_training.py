@@ -64,7 +64,7 @@ def test_a_model_can_start_from_the_weights_of_another(tmp_path: Path, rounds_fi
     [
         ({"conditions": ()}, r"has its conditions, .* rounds/toy has \{'scalars': \['letters'\], "),
         (
-            {"encoder": use("letters", length=6)},
+            {"encoder": use("letters", length=9)},
             r"has its encoder, or they would mean something else; rounds/toy has \{",
         ),
     ],

@@ -204,7 +204,7 @@ def _meaning(recipe: Recipe, state: Mapping[str, Any], conditions: ConditionSpac
     """Return what says what a model's numbers stand for, as plain data."""
     space = conditions.to_json()
     return {
-        "encoder": recipe.encoder and json.loads(json.dumps(recipe.encoder.to_json() | state)),
+        "encoder": recipe.encoder and json.loads(json.dumps({**recipe.encoder.to_json(), **state})),
         "conditions": {name: [given[0] for given in some] for name, some in space.items()},
         "values": {name: given for name, *given in space["labels"]},
         "words": {name: given for name, *given in space["texts"]},
