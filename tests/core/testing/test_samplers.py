@@ -53,7 +53,7 @@ class Broken(Sampler[Any]):
 
     def sample(self, reading: Any, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
         self.times += 1
-        z, asks = self._latents(noise, condition), condition.labels[:, 0] >= 0
+        z, asks = self._latents(noise, condition), (condition.labels >= 0).any(1)
         if self.how == "rows":
             return reading.decode(z, condition)
         if self.how == "asked rows" and bool(asks.any()):
