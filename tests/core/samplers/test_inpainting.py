@@ -203,7 +203,7 @@ KNOWN: dict[Reads, tuple[Sampler[Any], Tensor]] = {
 @pytest.mark.parametrize("reads", KNOWN)
 def test_a_sample_around_a_part_keeps_the_contract_and_so_is_bit_equal_alone_and_in_any_batch(reads: Reads) -> None:
     inner, known = KNOWN[reads]
-    checks = check_sampler(Inpainted(inner=inner, known=known), reads=reads)
+    checks = check_sampler(Inpainted(inner=inner, known=known), reads=reads, known=known)
     assert [f"{check.name}: {check.trouble}" for check in checks if check.trouble] == []
 
 

@@ -70,7 +70,7 @@ def test_a_sampler_that_takes_an_encoder_is_given_that_of_the_rounds(monkeypatch
         "Check it in a test, with genwright.testing.samplers"
     )
     monkeypatch.setattr(Fastidious, "wanted", Letters)
-    assert [(check.trouble, check.skipped) for check in check_component(spec, toy_registry(spec))] == [(None, None)] * 5
+    assert [(check.trouble, check.skipped) for check in check_component(spec, toy_registry(spec))] == [(None, None)] * 6
 
 
 def test_a_store_is_checked_by_the_tests_of_stores() -> None:
@@ -115,4 +115,4 @@ def test_a_backbone_is_checked_in_its_roles() -> None:
 
 def test_a_sampler_is_checked_by_its_reading() -> None:
     spec: SamplerSpec = CORE.get("sampler", "prior")
-    assert [check.trouble for check in check_component(spec, CORE)] == [None] * 5
+    assert [check.trouble for check in check_component(spec, CORE)] == [None] * 6

@@ -74,3 +74,37 @@ def test_a_family_that_breaks_it_is_told_how(how: str, trouble: str) -> None:
     found = [check.trouble or "" for check in check_family(lambda: Broken(how), SPECS["gan"], x)]
     assert any(trouble in text for text in found)
     assert not any(check.trouble for check in check_family(lambda: Broken(""), SPECS["gan"], x))
+
+
+class Network(Family):
+    """A matrix, a shift, and a number that is added and taken away again."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.matrix, self.shift = how, nn.Parameter(torch.ones(1, 2)), nn.Parameter(torch.zeros(2))
+        self.level = nn.Parameter(torch.ones(1))
+
+    def phases(self) -> Sequence[Phase]:
+        return (Phase(name="loss", loss=self._loss, parameters=tuple(self.parameters())),)
+
+    def reading(self) -> Reading:
+        return Linear(matrix=torch.ones(1, 1))
+
+    def _loss(self, batch: Batch) -> Tensor:
+        matrix = {"detached": self.matrix.detach(), "zeroed": 0 * self.matrix}.get(self.how, self.matrix)
+        level = self.level.detach() if self.how == "alone" else self.level
+        return (batch.x @ matrix + self.shift + level - level).square().mean()
+
+
+@pytest.mark.parametrize(("how", "still"), [("detached", "matrix"), ("zeroed", "matrix"), ("alone", "level")])
+def test_what_a_loss_leaves_still_is_named(how: str, still: str) -> None:
+    """One bias that was moved was enough, whatever became of the rest of the network."""
+    x = torch.tensor([[2.0], [3.0], [4.0], [5.0]])
+    (found,) = [check for check in check_family(lambda: Network(how), SPECS["gan"], x) if check.trouble]
+    assert found.name == "every parameter is moved by its loss, but for single numbers that cancel out"
+    assert str(found.trouble).startswith(f"the loss 'loss' does not move {still}. Leave out what has no effect")
+
+
+def test_a_single_number_may_cancel_out() -> None:
+    x = torch.tensor([[2.0], [3.0], [4.0], [5.0]])
+    assert not any(check.trouble for check in check_family(lambda: Network(""), SPECS["gan"], x))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from genwright.readings import Condition, Denoiser
 from genwright.seeds import Noise
-from genwright.testing.gaussians import Gaussian, Mixture, eight_gaussians, two_moons
+from genwright.testing.gaussians import AtOnce, Gaussian, Mixture, eight_gaussians, two_moons
 
 GAUSSIAN = Gaussian(
     mean=torch.tensor([0.3, -0.2], dtype=torch.float64),
@@ -37,6 +38,30 @@ def test_a_mixtures_denoiser_is_the_mean_of_what_may_lie_under_the_noise(sigma: 
     weight = MIXTURE.log_density(GRID) - 0.5 * (x - GRID.mT) ** 2 / sigma**2
     expected = weight.softmax(1) @ GRID
     assert torch.allclose(MIXTURE.denoise(x, levels(x, sigma), Condition.none(4)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 80.0])
+def test_a_part_can_be_asked_for(sigma: float) -> None:
+    x = torch.tensor([[-1.0], [-1.0]], dtype=torch.float64)
+    wanted = replace(Condition.none(2), labels=torch.tensor([[-1], [0]]))
+    part = Gaussian(mean=MIXTURE.means[0], covariance=torch.eye(1, dtype=torch.float64) * 0.09)
+    found = MIXTURE.denoise(x, levels(x, sigma), wanted)
+    assert torch.allclose(found[:1], MIXTURE.denoise(x[:1], levels(x[:1], sigma), Condition.none(1)))
+    assert torch.allclose(found[1:], part.denoise(x[1:], levels(x[1:], sigma), Condition.none(1)), atol=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [80.0, 0.8])
+def test_a_model_that_gives_samples_at_once_gives_where_the_flow_of_one_part_ends(sigma: float) -> None:
+    model, count = AtOnce(inner=MIXTURE), 4_000
+    clean = MIXTURE.drawn(Noise(1, torch.arange(count))).double()
+    x = clean + sigma * Noise(2, torch.arange(count)).normal("noise", 0, 1).double()
+    found = model.denoise(x, levels(x, sigma), Condition.none(count))
+    nearest = MIXTURE.means[(x - MIXTURE.means[:, 0]).abs().argmin(1)]
+    parts = [Gaussian(mean=mean, covariance=torch.eye(1, dtype=torch.float64) * 0.09) for mean in MIXTURE.means]
+    flows = torch.stack([part.moved(x, sigma, 0.0) for part in parts], 1)
+    assert torch.allclose(found, flows[torch.arange(count), (MIXTURE.means[:, 0] == nearest).int().argmax(1)])
+    # Of a normal, 1 in 370 lies beyond three deviations.
+    assert float(((found - nearest).abs() < 3 * MIXTURE.deviation).double().mean()) > 0.99
 
 
 def test_densities_sum_to_1() -> None:

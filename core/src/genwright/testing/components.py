@@ -17,6 +17,7 @@ from genwright.errors import MismatchError
 from genwright.family import Family
 from genwright.generation import PLAINEST, make_sampler
 from genwright.options import describe, given_to, make
+from genwright.readings import Condition
 from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.seeds import Noise, seeded_torch
@@ -40,6 +41,13 @@ _NETWORKS: Mapping[Role, Callable[..., nn.Module]] = {
     **{role: partial(conv, role=role, width=8) for role in ("generator", "posterior", "critic")},
 }
 assert set(_NETWORKS) == set(get_args(Role))
+_CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"kind": ("a", "b")})
+# Half of each half of the examples ask for a size, and all but one for a kind.
+_ASKED = Condition(
+    scalars=torch.tensor([[0.4], [torch.nan], [torch.nan], [-0.7]]),
+    labels=torch.tensor([[0], [1], [1], [-1]]),
+    prefix=torch.empty(4, 0, dtype=torch.int64),
+)
 _KITS: Mapping[str, str] = {
     "backbone": "genwright.testing.backbones",
     "family": "genwright.testing.families",
@@ -92,7 +100,8 @@ def _check_store(spec: StoreSpec, *, of: str) -> Iterator[Check]:
 def _check_family(spec: FamilySpec, *, of: str) -> Iterator[Check]:
     for kind in spec.spaces:
         space = _PICTURES[kind]
-        yield from check_family(partial(_family, spec, space), spec, _examples(space), of=f"{of}, {kind}")
+        made = partial(_family, spec, space)
+        yield from check_family(made, spec, _examples(space), condition=_ASKED, of=f"{of}, {kind}")
 
 
 def _family(spec: FamilySpec, space: SampleSpace) -> Family:
@@ -100,7 +109,7 @@ def _family(spec: FamilySpec, space: SampleSpace) -> Family:
         return _NETWORKS[spec.roles[part]](**given)
 
     with seeded_torch(0):
-        return make(spec, {}, space=space, conditions=ConditionSpace(), build=build)  # type: ignore[no-any-return]
+        return make(spec, {}, space=space, conditions=_CONDITIONS, build=build)  # type: ignore[no-any-return]
 
 
 def _examples(space: SampleSpace) -> Tensor:

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from genwright.readings import Condition
 from genwright.seeds import Noise
+from genwright.testing.readings import agreement
 
-__all__ = ["Gaussian", "Mixture", "eight_gaussians", "two_moons"]
+__all__ = ["AtOnce", "Gaussian", "Mixture", "eight_gaussians", "two_moons"]
 
 
 @final
@@ -66,7 +67,10 @@ class Gaussian:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Normal distributions of one deviation in every direction, equally likely, read as a denoiser."""
+    """Normal distributions of one deviation in every direction, equally likely, read as a denoiser.
+
+    Each can be asked for: the first label of a condition is its number.
+    """
 
     means: Float[Tensor, "K D"]
     deviation: float
@@ -82,10 +86,15 @@ class Mixture:
         """Return the expected clean sample: of each part, weighed by how likely x is of it."""
         variance = self.deviation**2
         noisy = (variance + sigma**2)[:, None, None]
-        means, x = self.means.to(x.dtype), x[:, None]
-        parts = means + variance / noisy * (x - means)
-        weights = (-0.5 * (x - means).square().sum(-1, keepdim=True) / noisy).softmax(1)
-        return (weights * parts).sum(1)
+        means = self.means.to(x.dtype)
+        parts = means + variance / noisy * (x[:, None] - means)
+        return (self.likely(x, sigma, condition)[..., None].softmax(1) * parts).sum(1)
+
+    def likely(self, x: Float[Tensor, "B D"], sigma: Float[Tensor, " B"], condition: Condition) -> Float[Tensor, "B K"]:
+        """Return the logits of which part noisy x is of, given what is asked for."""
+        noisy = (self.deviation**2 + sigma**2)[:, None]
+        distances = (x[:, None] - self.means.to(x.dtype)).square().sum(-1)
+        return -0.5 * distances / noisy + agreement(torch.arange(len(self.means)), condition).log().to(x.dtype)
 
     def log_density(self, x: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:
         """Return log p(x) in nats."""
@@ -97,6 +106,26 @@ class Mixture:
         """Return one sample a row of noise."""
         which = (noise.uniform("part", 0, 1)[:, 0] * len(self.means)).long()
         return self.means[which] + self.deviation * noise.normal("gaussian", 0, self.means.shape[1])
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class AtOnce:
+    """The same, read as a model that was trained to give a whole sample in one call."""
+
+    inner: Mixture
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return self.inner.shape
+
+    def denoise(
+        self, x: Float[Tensor, "B D"], sigma: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, "B D"]:
+        """Return where the flow of the part that x is likeliest of would take it, were there no other part."""
+        mean = self.inner.means.to(x.dtype)[self.inner.likely(x, sigma, condition).argmax(1)]
+        return mean + (self.inner.deviation / (self.inner.deviation**2 + sigma**2).sqrt())[:, None] * (x - mean)
 
 
 def eight_gaussians(*, deviation: float = 0.05) -> Mixture:
