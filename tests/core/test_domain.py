@@ -5,6 +5,7 @@ import pytest
 
 from genwright.domain import Label, Offer, Prefix, Scalar, Text
 from genwright.errors import ConditionError
+from genwright.testing.toys import Rounds
 
 SCALAR = Scalar(summary="mass", low=-1.5, high=500, unit="Da")
 
@@ -62,3 +63,7 @@ def test_labels_may_be_given_as_what_they_look_like() -> None:
 
 def test_a_prefix_of_any_script_is_text() -> None:
     assert Prefix(summary="").check("start", "Grüße 日本 🎲") == "Grüße 日本 🎲"
+
+
+def test_an_item_has_no_title_where_its_domain_gives_none() -> None:
+    assert Rounds().title("abc") is None

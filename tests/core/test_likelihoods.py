@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import genwright as gw
-from genwright.errors import DataError, MismatchError, UsageError
+from genwright.errors import ConditionError, DataError, MismatchError, OptionError, UsageError
 from genwright.likelihoods import Likelihoods, likelihoods
 from genwright.model import Model
 from genwright.recipe import use
@@ -45,6 +45,18 @@ def test_an_item_s_likelihood_does_not_depend_on_those_after_it(toy_folder: Path
         assert gw.score(folder, ROUNDS[:3]).nats == gw.score(folder, ROUNDS).nats[:3]
 
 
+def test_an_item_s_likelihood_does_not_depend_on_where_it_stands(toy_folder: Path, vae_folder: Path) -> None:
+    """A bound was once estimated with the noise of the item's place, so that the same item scored otherwise elsewhere.
+
+    Now items can be compared, and one that is taken out changes no other.
+    """
+    for folder in (toy_folder, vae_folder):
+        whole = gw.score(folder, [*ROUNDS, ROUNDS[0]]).nats
+        assert whole[0] == whole[-1]
+        assert gw.score(folder, ROUNDS[::-1]).nats == whole[-2::-1]
+        assert gw.score(folder, [*ROUNDS[:7], *ROUNDS[8:]]).nats == [*whole[:7], *whole[8:-1]]
+
+
 def test_a_family_without_a_likelihood_says_so(tmp_path: Path, vae_folder: Path, codes_folder: Path) -> None:
     with pytest.raises(MismatchError, match="'vqvae' learns to draw, and gives no likelihood"):
         gw.score(codes_folder, ROUNDS)
@@ -66,8 +78,21 @@ def test_a_likelihood_is_given_what_is_asked_for(toy_folder: Path) -> None:
     assert three > seven + 1
 
 
+def test_a_start_is_refused(toy_folder: Path, vae_folder: Path) -> None:
+    """It was once ignored, so that p(x) was given for p(x given its start)."""
+    for folder in (toy_folder, vae_folder):
+        with pytest.raises(ConditionError, match=r"depends on no start, .*; got start='ab'\. Leave start out\."):
+            gw.score(folder, ["abc"], where={"start": "ab"})
+
+
+def test_an_item_of_another_domain_is_refused(toy_folder: Path) -> None:
+    """It was once a TypeError or an AttributeError, by the domain."""
+    with pytest.raises(OptionError, match=r"^item 1: .* an item of the model's domain, .* got 7, of type int\."):
+        gw.score(toy_folder, ["abc", 7])
+
+
 def test_nothing_and_what_is_no_item_are_refused(toy_model: Model[str], small: Registry) -> None:
     with pytest.raises(UsageError, match="likelihoods are of items; there are none"):
         likelihoods(toy_model, [], small, where={}, seed=0)
-    with pytest.raises(DataError, match="'xyz' has"):
-        likelihoods(toy_model, ["xyz"], small, where={}, seed=0)
+    with pytest.raises(DataError, match=r"^item 1: 'xyz' has"):
+        likelihoods(toy_model, ["abc", "xyz"], small, where={}, seed=0)

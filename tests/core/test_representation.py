@@ -111,6 +111,38 @@ def test_latents_of_another_shape_are_refused(vae: Model[str]) -> None:
         decoded(vae, torch.zeros(2, 3))
 
 
+def test_no_item_has_no_latent_and_no_latent_no_item(vae: Model[str], codes: Model[str]) -> None:
+    """Both were once an IndexError."""
+    for model in (vae, codes):
+        found, some = gw.encode(model, []), gw.encode(model, ["abc"])
+        assert (found.shape, found.dtype) == (some[:0].shape, some.dtype)
+        assert gw.decode(model, found) == []
+        with pytest.raises(ConditionError, match="depends on no start"):
+            gw.encode(model, [], where={"start": "a"})
+
+
+def test_a_start_is_refused(vae: Model[str]) -> None:
+    """It was once ignored."""
+    refused = pytest.raises(ConditionError, match=r"depends on no start, .*; got start='ab'\. Leave start out\.")
+    start = {"start": "ab"}
+    with refused:
+        gw.encode(vae, ["abc"], where=start)
+    with refused:
+        gw.decode(vae, torch.zeros(1, 4), where=start)
+    with refused:
+        gw.interpolate(vae, "abc", "bcd", 3, where=start)
+    with refused:
+        gw.interpolate(vae, 0, 1, 3, where=start)
+
+
+def test_an_item_of_another_domain_is_refused(vae: Model[str]) -> None:
+    """It was once a TypeError or an AttributeError, by the domain."""
+    with pytest.raises(OptionError, match=r"^item 1: .* an item of the model's domain, .* got 7, of type int\."):
+        gw.encode(vae, ["abc", 7])
+    with pytest.raises(OptionError, match=r"^item 0: .* an item of the model's domain"):
+        gw.interpolate(vae, 7, "abc", 3)
+
+
 def test_an_item_that_cannot_be_encoded_is_named(vae: Model[str]) -> None:
-    with pytest.raises(DataError, match="'xyz' has more than 8 letters, or others"):
+    with pytest.raises(DataError, match=r"^item 1: 'xyz' has more than 8 letters, or others"):
         encoded(vae, ["abc", "xyz"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genwright.errors import UsageError
 from genwright.rows import by_rows, each_row
 
 
@@ -18,6 +19,12 @@ def test_every_call_is_given_the_same_number_of_rows_and_every_place_its_result(
 
     assert by_rows(call, count, rows=4).tolist() == [10 * place for place in range(count)]
     assert given == [4] * -(-count // 4)
+
+
+def test_for_no_row_nothing_is_called() -> None:
+    """It was once called for a first row that was not there, which failed with an IndexError."""
+    with pytest.raises(UsageError, match=r"^networks are called for one row or more; got 0\. Without any, leave the"):
+        by_rows(lambda places: pytest.fail("it was called"), 0, rows=4)
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4)])

@@ -12,11 +12,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import genwright as gw
 import genwright_storage.database
 from genwright import library
 from genwright.cli import main
+from genwright.errors import OptionError
 from genwright.registry import registry
 from genwright.store import open_store
 from genwright_storage.store import SQLStore
@@ -211,6 +215,51 @@ def test_malformed_lines_are_named_and_counted_and_end_a_strict_command(say: Say
     code, said = say(*command, "--strict")
     assert f"{path}, line 2: It is not UTF-8 text. Mend the file, or read it without strict." in said
     assert code == 1
+
+
+def test_what_cannot_be_scored_is_told_and_the_others_are_scored(say: Say, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.smi"
+    path.write_text("CCO\nC((\nC[Pu]\n")
+    assert main(["score", "molecules", str(path)]) == 0
+    ethanol, flawed, refused, mean = capsys.readouterr().out.splitlines()[1:]
+    assert ethanol.startswith("CCO    -")
+    assert flawed.split(maxsplit=1) == ["C((", "Character 3: An atom must precede an open parenthesis."]
+    assert refused.startswith("C[Pu]  ")
+    assert "'C[Pu]' holds 'P', which was not in the data" in refused
+    assert mean.startswith("mean of log p of 1 of 3 items: -")
+
+
+def test_the_name_of_an_image_that_cannot_be_scored_is_told(say: Say, tmp_path: Path, capsys: Capture) -> None:
+    """One image of another size among many once ended the run, and which it was remained unknown."""
+    for number, size in enumerate((28, 28, 40)):
+        picture(size, number).save(tmp_path / f"{number}.png")
+    assert main(["score", "images", str(tmp_path), "--model", "images/digits"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["0.png", "1.png", "2.png"]
+    assert "takes images of 28 x 28 pixels, as most of its training data are; got 40 x 40." in lines[3]
+    assert lines[4].startswith("mean of log p of 2 of 3 items: -")
+
+
+def picture(size: int, seed: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size, size), dtype=np.uint8))
+
+
+def test_items_of_one_domain_are_not_given_to_a_model_of_another(say: Say, tmp_path: Path) -> None:
+    """They once went to its encoder, which ended in a TypeError."""
+    picture(28, 0).save(tmp_path / "a.png")
+    code, said = say("score", "images", tmp_path, "--model", "molecules/druglike")
+    assert "scored by a model of images; molecules/druglike is one of molecules. Choose another model" in said
+    assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "model", "item"),
+    [(gw.score, "images/digits", "a"), (gw.encode, "images/emoji-vae", "x"), (gw.score, "molecules/druglike", 7)],
+)
+def test_what_is_no_item_of_a_model_s_domain_is_refused(call: Callable[..., Any], model: str, item: Any) -> None:
+    """It once was an AttributeError or a TypeError."""
+    with pytest.raises(OptionError, match=r"^item 0: .* an item of the model's domain, as reading its files gives it;"):
+        call(model, [item])
 
 
 @pytest.mark.parametrize(

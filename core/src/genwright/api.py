@@ -274,11 +274,12 @@ def encode(
     where: Mapping[str, Any] | None = None,
     device: str = "cpu",
 ) -> Tensor:
-    """Return the latents that a VAE or VQ-VAE gives items, [B, *latent].
+    """Return the latents that a VAE or VQ-VAE gives items, [B, *latent]; of no item, none.
 
     where: what the items are known to be, for a model that learned conditions
 
-    Raises MismatchError for a model without latents of items, DataError for an item that it cannot take.
+    Raises MismatchError for a model without latents of items, DataError for an item that it cannot take, OptionError
+    for what is no item of its domain, ConditionError for a start.
     """
     from genwright.representation import encoded
 
@@ -330,10 +331,13 @@ def score(
 ) -> Likelihoods:
     """Return how likely items are under a model: log p in nats, exact or a bound below it, and bits per dimension.
 
-    where: what is asked for, for p(x given that); None for p(x) itself
-    seed:  of what can only be estimated
+    where: what is asked for, for p(x given that), but for a start; None for p(x) itself
+    seed:  of what can only be estimated; every item is given the same noise, wherever it stands
 
-    Raises MismatchError for a model that cannot say, DataError for an item that it cannot take.
+    An item with a flaw is scored as any other that the model's encoder takes.
+
+    Raises MismatchError for a model that cannot say, DataError for an item that it cannot take, OptionError for what is
+    no item of its domain, ConditionError for a start, UsageError for no item.
     """
     from genwright.likelihoods import likelihoods
 

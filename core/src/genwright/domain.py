@@ -130,6 +130,10 @@ class Domain(ABC, Generic[Item]):
     def check(self, item: Item) -> str | None:
         """Return the flaw of an item in one sentence, or None if it is valid."""
 
+    def title(self, item: Item) -> str | None:
+        """Return what people tell an item by, such as the name of its file or its spelling, or None for nothing."""
+        return None
+
     @abstractmethod
     def canonical(self, item: Item) -> str | None:
         """Return the one spelling of a valid item that equal items share, or None if the domain has none."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from genwright.encoder import Encoder
 from genwright.encoders.learned import Learned
 from genwright.errors import MismatchError, OptionError, ShapeError, shown
+from genwright.items import encoded_item
 from genwright.recipe import Component, use
 from genwright.space import Continuous, SampleSpace, Tokens
 
@@ -43,7 +44,7 @@ def part(encoder: Encoder[Any], item: Any, free: Any) -> Shaped[Tensor, "*shape"
     """
     space = _placed(encoder)
     mask = torch.from_numpy(_mask(free, space))
-    return _encoded(encoder, item).masked_fill(mask, torch.nan if isinstance(space, Continuous) else -1)
+    return encoded_item(encoder, item).masked_fill(mask, torch.nan if isinstance(space, Continuous) else -1)
 
 
 def is_free(known: Shaped[Tensor, "*shape"]) -> Bool[Tensor, "*shape"]:
@@ -66,17 +67,6 @@ def _placed(encoder: Encoder[Any]) -> SampleSpace:
             "molecules, where={'prefix': …}."
         )
     return encoder.space
-
-
-def _encoded(encoder: Encoder[Any], item: Any) -> Shaped[Tensor, "*shape"]:
-    try:
-        return encoder.encode([item])[0]
-    except (AttributeError, TypeError, ValueError) as error:
-        # Encoders say what is wrong with an item; of what is none, Python does.
-        raise OptionError(
-            f"samples are drawn around an item of the model's domain, as reading its files gives them; got "
-            f"{shown(item)}, of type {type(item).__name__}. Read the item first."
-        ) from error
 
 
 def _mask(free: Any, space: SampleSpace) -> Bool[ndarray, "*shape"]:

@@ -12,6 +12,7 @@ import torch
 
 from genwright.encoders.learned import Learned
 from genwright.errors import MismatchError, UsageError
+from genwright.items import encoded_items, known_condition
 from genwright.metrics import Value
 from genwright.model import Model
 from genwright.registry import Registry
@@ -57,9 +58,13 @@ class Likelihoods:
 def likelihoods(
     model: Model[Any], items: Sequence[Any], registry: Registry, *, where: Mapping[str, Any], seed: int
 ) -> Likelihoods:
-    """Return how likely items are, given what is asked for; `seed` is for what can only be estimated.
+    """Return how likely items are, given what is asked for; an item with a flaw as any other that the encoder takes.
 
-    Raises MismatchError for a model that cannot say, DataError for an item that it cannot take, UsageError for none.
+    seed: of what can only be estimated. Every item is given the same noise, so that items can be compared, and none
+          depends on where it stands or what stands beside it; an error of the mean does not tell of that noise
+
+    Raises MismatchError for a model that cannot say, DataError for an item that it cannot take, OptionError for what is
+    no item of its domain, ConditionError for a start, UsageError for no item.
     """
     if not len(items):
         raise UsageError("likelihoods are of items; there are none. Give some.")
@@ -68,8 +73,9 @@ def likelihoods(
             f"this model knows how likely latents of {model.encoder.model!r} are, and many may stand for one item, so "
             "it cannot say how likely items are. Choose a model that learned the items themselves."
         )
-    x = model.encoder.encode(items)
-    condition, noise = model.condition(where).expand(TILE), Noise(seed, torch.arange(len(items)))
+    x = encoded_items(model.encoder, items)
+    condition = known_condition(model, where).expand(TILE)
+    noise = Noise(seed, torch.zeros(len(items), dtype=torch.int64))
     device = str(next(model.family.parameters()).device)
     with torch.no_grad():
         nats = by_rows(

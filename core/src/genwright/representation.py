@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genwright.errors import MismatchError, OptionError, ShapeError
 from genwright.generation import ROWS
+from genwright.items import empty, encoded_items, known_condition
 from genwright.model import Model
 from genwright.readings import Condition, Decoder
 from genwright.rows import TILE, by_rows
@@ -60,22 +61,30 @@ def representing(model: Model[Any]) -> Representing:
 def encoded(
     model: Model[Item], items: Sequence[Item], *, where: Mapping[str, Any] | None = None
 ) -> Shaped[Tensor, " B *latent"]:
-    """Return the latents of items. Raises MismatchError for a model without, DataError for an item it cannot take."""
+    """Return the latents of items; of none, no row.
+
+    Raises MismatchError for a model without, DataError for an item that it cannot take, OptionError for what is no item
+    of its domain, ConditionError for a start.
+    """
     representing(model)
-    return encoded_tensors(model, model.encoder.encode(items), where=where)
+    return encoded_tensors(model, encoded_items(model.encoder, items), where=where)
 
 
 def decoded(
     model: Model[Item], latents: Shaped[Tensor, " B *latent"], *, where: Mapping[str, Any] | None = None
 ) -> list[Item]:
-    """Return the items of latents. Raises MismatchError for a model without, ShapeError for any of another shape."""
+    """Return the items of latents; of none, none.
+
+    Raises MismatchError for a model without, ShapeError for any of another shape, ConditionError for a start.
+    """
     shape = representing(model).latents.shape
     if latents.shape[1:] != shape:
         raise ShapeError(
             f"the latents of this model are [B, {', '.join(map(str, shape))}]; got {list(latents.shape)}. "
             "Give latents that it encoded."
         )
-    return model.encoder.decode(decoded_tensors(model, latents, where=where).cpu())
+    found = decoded_tensors(model, latents, where=where)
+    return model.encoder.decode(found.cpu()) if len(found) else []
 
 
 def interpolated(
@@ -113,7 +122,7 @@ def between_samples(
             f"{model.recipe.family.name!r}. Choose another model, or two items and a VAE."
         )
     start, end = Prior().latents(reading, Noise(seed, torch.tensor([first, second]))).to(device)
-    latents, condition = spherical(start, end, steps), model.condition(where or {}).to(device).expand(ROWS)
+    latents, condition = spherical(start, end, steps), known_condition(model, where or {}).to(device).expand(ROWS)
     found = by_rows(lambda places: reading.decode(latents[places], condition), steps, rows=ROWS, device=device)
     return model.encoder.decode(found.cpu())
 
@@ -124,7 +133,7 @@ def encoded_tensors(
 ) -> Shaped[Tensor, " B *latent"]:
     """Return the latents of encoded items."""
     family = representing(model)
-    return _mapped(model, family.encode, x, where)
+    return _mapped(model, family.encode, x, where, family.latents)
 
 
 @torch.no_grad()
@@ -133,10 +142,14 @@ def decoded_tensors(
 ) -> Shaped[Tensor, " B *shape"]:
     """Return the tensors of latents, which the model's encoder decodes to items."""
     family = representing(model)
-    return _mapped(model, family.decode, latents, where)
+    return _mapped(model, family.decode, latents, where, model.encoder.space)
 
 
-def _mapped(model: Model[Any], call: Any, tensors: Tensor, where: Mapping[str, Any] | None) -> Tensor:
+def _mapped(
+    model: Model[Any], call: Any, tensors: Tensor, where: Mapping[str, Any] | None, into: SampleSpace
+) -> Tensor:
     device = next(model.family.parameters()).device
-    given, condition = tensors.to(device), model.condition(where or {}).to(device).expand(TILE)
+    given, condition = tensors.to(device), known_condition(model, where or {}).to(device).expand(TILE)
+    if not len(given):
+        return empty(into).to(device)
     return by_rows(lambda places: call(given[places], condition), len(given), rows=TILE, device=str(device))

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
+from genwright.errors import UsageError
+
 __all__ = ["TILE", "by_rows", "each_row"]
 
 TILE = 16
@@ -22,9 +24,13 @@ def by_rows(call: Callable[[Int64[Tensor, " R"]], Tensor], count: int, *, rows: 
     """Return a result for each of `count` places, from calls that are each given exactly `rows` places.
 
     The last call is filled up with the last place, and what comes of that is left out.
+
+    Raises UsageError for no place: of what shape the results would be, only a call can tell.
     """
-    starts = range(0, max(count, 1), rows)
-    parts = [call(torch.arange(start, start + rows, device=device).clamp(max=max(count - 1, 0))) for start in starts]
+    if count < 1:
+        raise UsageError(f"networks are called for one row or more; got {count}. Without any, leave the call out.")
+    starts = range(0, count, rows)
+    parts = [call(torch.arange(start, start + rows, device=device).clamp(max=count - 1)) for start in starts]
     return torch.cat(parts)[:count]
 
 

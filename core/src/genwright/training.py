@@ -26,6 +26,7 @@ from genwright.domain import Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import CheckpointError, DataError, RecipeError, TrainingError, UnknownName, UsageError, shown
 from genwright.family import Family
+from genwright.items import taken
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
 from genwright.readings import Condition
@@ -257,19 +258,9 @@ def _words(texts: Sequence[str | None]) -> tuple[str, ...]:
 
 def _encoded(encoder: Encoder[Any], items: Sequence[Any]) -> tuple[list[Any], Tensor, str]:
     """Return the items that the encoder takes, their tensors, and why it does not take the first of the others."""
-    try:
-        return list(items), encoder.encode(items), ""
-    except DataError:
-        pass
-    found, refusal = [], ""
-    for item in items:
-        try:
-            found.append((item, encoder.encode([item])))
-        except DataError as error:
-            refusal = refusal or str(error)
-    if not found:
-        return [], torch.empty(0), refusal
-    return [item for item, _ in found], torch.cat([tensor for _, tensor in found]), refusal
+    x, refusals = taken(encoder, items)
+    kept = [item for item, refusal in zip(items, refusals, strict=True) if refusal is None]
+    return kept, x, next(filter(None, refusals), "")
 
 
 def _augmented(encoder: Encoder[Any], items: Sequence[Any]) -> Callable[[Tensor, Noise], Tensor]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genwright_images.image import LARGEST, digest, facts, flaw, plain
+from genwright_images.image import LARGEST, digest, facts, file_of, flaw, from_file, plain
 
 
 def grey(values: list[list[int]]) -> Image.Image:
@@ -60,6 +60,15 @@ def test_digests_tell_modes_sizes_and_pixels_apart() -> None:
 def test_facts_are_texts_of_known_names_in_one_order() -> None:
     info = {"caption": "a hat", "dpi": (72, 72), "class": "hat", "sample": 3}
     assert list(facts(info).items()) == [("class", "hat"), ("caption", "a hat")]
+
+
+def test_an_image_knows_its_file_and_what_is_made_of_it_does_not() -> None:
+    image = Image.new("L", (2, 2))
+    assert file_of(image) is None
+    assert from_file(image, "hats/a.png") is image
+    assert file_of(image) == "hats/a.png"
+    assert file_of(from_file(plain(image), "\udcff.png")) == r"\udcff.png"
+    assert file_of(plain(image)) is None
 
 
 def test_grey_stays_grey_and_colours_become_rgb() -> None:

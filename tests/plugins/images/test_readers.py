@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright_images.domain import Images
 from genwright_images.image import digest
 from genwright_images.readers import read
 from genwright_images.tally import Unreadable
@@ -48,6 +49,15 @@ def test_an_archive_reads_as_the_folder_does(folder: Path, tmp_path: Path) -> No
             archive.write(file, file.relative_to(folder).as_posix())
     one, other = list(read(folder)), list(read(tmp_path / "a.zip"))
     assert [(digest(image), image.info) for image in one] == [(digest(image), image.info) for image in other]
+
+
+def test_an_image_is_called_by_its_file_in_the_folder_or_archive(folder: Path, tmp_path: Path) -> None:
+    names = ["c.webp", "d.PNG", "hats/a.png", "shoes/b.jpg"]
+    assert [Images().title(image) for image in read(folder)] == names
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(folder / "c.webp", "c.webp")
+    assert [Images().title(image) for image in read(tmp_path / "a.zip")] == ["c.webp"]
+    assert [Images().title(image) for image in read(folder / "d.PNG")] == ["d.PNG"]
 
 
 def test_what_a_file_says_of_itself_comes_first(tmp_path: Path, pictures: Pictures) -> None:

@@ -29,6 +29,10 @@ def test_equal_molecules_share_spelling_and_identity() -> None:
     assert DOMAIN.identity(ASPIRIN) == DOMAIN.identity(other) == "BSYNRYMUTXBXSQ-UHFFFAOYSA-N"
 
 
+def test_a_molecule_is_told_by_its_smiles_whether_it_is_one_or_not() -> None:
+    assert [DOMAIN.title(smiles) for smiles in (ASPIRIN, "C((")] == [ASPIRIN, "C(("]
+
+
 def test_stereo_marks_make_another_molecule() -> None:
     assert DOMAIN.canonical("C[C@H](N)C(=O)O") != DOMAIN.canonical("C[C@@H](N)C(=O)O")
     assert DOMAIN.identity("C[C@H](N)C(=O)O") != DOMAIN.identity("C[C@@H](N)C(=O)O")

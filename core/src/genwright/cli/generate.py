@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.output import json_option, say
-from genwright.cli.parameters import PAIR, conditions, recording_options, values
+from genwright.cli.parameters import PAIR, conditions, device_option, loaded_model, recording_options, values
 from genwright.domain import Domain
 from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
@@ -104,7 +104,7 @@ def _store_argument(url: str) -> str:
 @click.option("--rows", type=int, help="Rows the network is given at once, a multiple of 16; may change the last bits.")
 @click.option("--precision", default="float32", show_default=True, help="float32, or bfloat16: faster, for images.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
-@click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")
+@device_option
 @recording_options
 @json_option
 def generate(
@@ -127,7 +127,7 @@ def generate(
     MODEL is the name of a model, of a domain (its default model), or a folder. Every sample is recorded. The valid ones
     are printed; with --json all are, each an object on a line of its own, flawed ones with their flaw.
     """
-    loaded = _load(model, device)
+    loaded = loaded_model(model, device)
     _check_files(output, grid, loaded.domain)
     batches = gw.stream(
         loaded,
@@ -146,14 +146,6 @@ def generate(
         loaded.domain.render(tally.first, grid)
     say(tally.summary)
     return 0 if tally.valid else 1
-
-
-def _load(name: str, device: str) -> Model[Any]:
-    # Torch is imported here, so that help and wrong options answer at once.
-    from genwright import library
-    from genwright.model import Model
-
-    return Model.load(library.find(name, registry()), registry(), device=device)
 
 
 def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) -> None:

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["json_option", "print_json", "print_table", "say"]
+__all__ = ["cut", "json_option", "print_json", "print_table", "say"]
+
+_WIDEST = 72
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,6 +33,12 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def cut(text: str) -> str:
+    """Return a text as a table shows it: on one line, and cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"
 
 
 def say(message: str) -> None:

@@ -1,18 +1,32 @@
-"""What several commands take: name=value pairs, conditions, and where to record."""
+"""What several commands take: name=value pairs, conditions, a model and where it computes, and where to record."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from genwright.cli.store import store_option
 from genwright.domain import Domain, Scalar
 from genwright.errors import UsageError
+from genwright.registry import registry
 
-__all__ = ["PAIR", "Pair", "conditions", "limit_option", "recording_options", "strict_option", "values"]
+if TYPE_CHECKING:
+    from genwright.model import Model
+
+__all__ = [
+    "PAIR",
+    "Pair",
+    "conditions",
+    "device_option",
+    "limit_option",
+    "loaded_model",
+    "recording_options",
+    "strict_option",
+    "values",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,6 +58,20 @@ def limit_option(command: Command) -> Command:
 def strict_option(command: Command) -> Command:
     """Give a command the flag --strict, passed to it as `strict`."""
     return click.option("--strict", is_flag=True, help="Stop at a malformed item; do not pass it over.")(command)
+
+
+def device_option(command: Command) -> Command:
+    """Give a command --device, passed to it as `device`."""
+    return click.option("--device", default="cpu", show_default=True, help="What computes: cpu or cuda.")(command)
+
+
+def loaded_model(name: str, device: str) -> Model[Any]:
+    """Return the model of a name, a domain, a folder or a digest. Raises as `library.find` and `Model.load` do."""
+    # Torch is imported here, so that help and wrong options answer at once.
+    from genwright import library
+    from genwright.model import Model
+
+    return Model.load(library.find(name, registry()), registry(), device=device)
 
 
 def values(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.output import cut, json_option, print_json, print_table, say
 from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError, shown
@@ -26,8 +26,6 @@ from genwright.store import Record, Store, is_text
 __all__ = ["samples"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-WIDEST = 72
 
 
 def _filters(command: Command) -> Command:
@@ -203,5 +201,4 @@ def _nothing(domain: str | None) -> int:
 def _item(record: Record) -> str:
     if not is_text(record.media_type):
         return f"{record.media_type}, {len(record.payload):,} bytes"
-    text = " ".join(record.payload.decode(errors="replace").split())
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return cut(record.payload.decode(errors="replace"))

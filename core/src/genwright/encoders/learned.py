@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, final
 
-import torch
 from torch import Tensor
 
 from genwright import library
 from genwright.checkpoint import Checkpoint
 from genwright.encoder import Encoder
 from genwright.errors import CheckpointError, ConditionError, DataError, MismatchError
+from genwright.items import taken
 from genwright.model import Model
 from genwright.registry import Registry
 from genwright.representation import decoded_tensors, encoded_tensors, representing
@@ -143,14 +143,9 @@ class Codes(Learned[Item]):
 
 def _taken(encoder: Encoder[Any], items: Sequence[Any]) -> Tensor:
     """Return the tensors of some items that an encoder takes, spread over all. Raises DataError if it takes none."""
-    found = []
-    for item in items[:: max(1, len(items) // _ENOUGH)]:
-        try:
-            found.append(encoder.encode([item]))
-        except DataError:
-            continue
-    if not found:
+    found, _ = taken(encoder, items[:: max(1, len(items) // _ENOUGH)])
+    if not len(found):
         raise DataError(
             f"how far latents spread is learned from items that the model takes; it takes none of {len(items):,}."
         )
-    return torch.cat(found)
+    return found

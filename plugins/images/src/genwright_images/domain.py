@@ -50,6 +50,10 @@ class Images(Domain[Image.Image]):
         """Return why an image is of another mode, empty, too large or all one colour, or None if it is none of this."""
         return image.flaw(item)
 
+    def title(self, item: Image.Image) -> str | None:
+        """Return the name of the file that an image was read from, within its folder or archive; None without one."""
+        return image.file_of(item)
+
     def canonical(self, item: Image.Image) -> str | None:
         """Return an image's mode, size and the SHA-256 of its pixels; what it says of itself does not count."""
         return f"{item.mode} {item.width}x{item.height} {image.digest(item)}"

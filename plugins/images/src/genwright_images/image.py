@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageStat
 
-__all__ = ["FACTS", "LARGEST", "MODES", "digest", "facts", "flaw", "plain"]
+__all__ = ["FACTS", "LARGEST", "MODES", "digest", "facts", "file_of", "flaw", "from_file", "plain"]
 
 MODES = ("L", "RGB")
 
@@ -46,6 +46,19 @@ def digest(image: Image.Image) -> str:
 def facts(info: Mapping[Any, Any]) -> dict[Any, str]:
     """Return what an image's `info` says that is kept, in the order of FACTS."""
     return {name: str(info[name]) for name in FACTS if isinstance(info.get(name), str)}
+
+
+def from_file(image: Image.Image, name: str) -> Image.Image:
+    """Return the image itself, which from now on knows its file as one that Pillow opened does; its copies do not."""
+    image.filename = name  # type: ignore[attr-defined]
+    return image
+
+
+def file_of(image: Image.Image) -> str | None:
+    """Return the name of the file that an image was read from, as text that can be printed, or None for none."""
+    name = str(getattr(image, "filename", None) or "")
+    # What is no UTF-8 in a name is a lone surrogate, which no stream takes.
+    return name.encode("utf-8", "backslashreplace").decode() or None
 
 
 def plain(image: Image.Image) -> Image.Image:

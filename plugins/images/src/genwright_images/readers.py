@@ -13,6 +13,7 @@ from PIL import Image
 
 from genwright.errors import DataError
 from genwright_images import arrow, captions, idx, npy
+from genwright_images.image import from_file
 from genwright_images.pictures import ENDINGS, decoded
 from genwright_images.tally import Tally
 
@@ -94,7 +95,7 @@ def _pictures(files: _Files, tally: Tally) -> Iterator[Image.Image]:
             tally.refuse(name, str(error))
             continue
         tally.read += 1
-        yield image
+        yield from_file(image, name)
 
 
 def _table(files: _Files, path: Path) -> Mapping[str, Mapping[str, str]]:

@@ -55,6 +55,10 @@ class MoleculesDomain(Domain[str]):
         """Return what keeps RDKit from reading a SMILES, with the position or atom, or None if it reads it."""
         return molecule.flaw(item)
 
+    def title(self, item: str) -> str:
+        """Return the SMILES as it stands."""
+        return item
+
     def canonical(self, item: str) -> str | None:
         """Return RDKit's canonical SMILES, which keeps isotopes and stereo marks."""
         parsed = molecule.parse(item)
