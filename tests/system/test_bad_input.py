@@ -65,7 +65,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Say
     [
         (["generate", "molecule"], "no model named 'molecule'. Did you mean 'molecules'"),
         (["generate", "molecules/drglike"], "no model named 'molecules/drglike'. Did you mean 'molecules/druglike'"),
-        (["generate", "imags"], "no model named 'imags'. Did you mean 'images' or 'images/emoji' or 'images/fashion'?"),
+        (["generate", "imags"], "no model named 'imags'. Did you mean 'images' or 'images/emoji' or 'images/digits'?"),
         (
             ["generate", "images", "--where", "class=q"],
             "no class that this model learned named 'q'. Known: ankle boot,",
@@ -75,7 +75,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Say
             ["generate", "images/emoji", "--where", "caption=qwxz"],
             "takes words that the model's training data have; got",
         ),
-        (["generate", "x" * LONG], "… (1,000,002 characters). Known: images, images/emoji, images/emoji-vae,"),
+        (["generate", "x" * LONG], "… (1,000,002 characters). Known: images, images/digits, images/emoji,"),
         (["generate", "\udcff"], r"no model named '\udcff'. Known: images"),
         (["generate", "molecules", "--sampler", "gramar"], "no sampler named 'gramar'. Did you mean 'grammar'"),
         (["generate", "molecules", "--sampler", "x" * LONG], "… (1,000,002 characters). Known: confidence,"),

@@ -332,7 +332,7 @@ def score(
     """Return how likely items are under a model: log p in nats, exact or a bound below it, and bits per dimension.
 
     where: what is asked for, for p(x given that), but for a start; None for p(x) itself
-    seed:  of what can only be estimated; every item is given the same noise, wherever it stands
+    seed:  of what can only be estimated; an item's noise is its own, wherever it stands
 
     An item with a flaw is scored as any other that the model's encoder takes.
 

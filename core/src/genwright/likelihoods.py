@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from genwright.encoders.learned import Learned
 from genwright.errors import MismatchError, UsageError
@@ -60,8 +62,8 @@ def likelihoods(
 ) -> Likelihoods:
     """Return how likely items are, given what is asked for; an item with a flaw as any other that the encoder takes.
 
-    seed: of what can only be estimated. Every item is given the same noise, so that items can be compared, and none
-          depends on where it stands or what stands beside it; an error of the mean does not tell of that noise
+    seed: of what can only be estimated. The noise of an item is its own, by its content, so that its value does not
+          depend on where it stands or what stands beside it, and in a mean of many its share is small
 
     Raises MismatchError for a model that cannot say, DataError for an item that it cannot take, OptionError for what is
     no item of its domain, ConditionError for a start, UsageError for no item.
@@ -75,7 +77,7 @@ def likelihoods(
         )
     x = encoded_items(model.encoder, items)
     condition = known_condition(model, where).expand(TILE)
-    noise = Noise(seed, torch.zeros(len(items), dtype=torch.int64))
+    noise = Noise(seed, torch.tensor([_number(row) for row in x]))
     device = str(next(model.family.parameters()).device)
     with torch.no_grad():
         nats = by_rows(
@@ -88,6 +90,12 @@ def likelihoods(
         )
     kind = registry.get("family", model.recipe.family.name).likelihood
     return Likelihoods(nats=nats.double().tolist(), kind=kind, dimensions=model.encoder.space.size)
+
+
+def _number(row: Tensor) -> int:
+    """Return a number that an encoded item has by its content, as `Noise` numbers samples."""
+    sha = hashlib.sha256(row.cpu().contiguous().numpy().tobytes())
+    return int.from_bytes(sha.digest()[:8], "little") >> 1
 
 
 def _mean(values: Sequence[float]) -> Value:
