@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -103,3 +104,21 @@ def test_the_classes_of_fashion_mnist_have_names() -> None:
     found = Counter(str(image.info["class"]) for image in islice(idx.read(path, Tally(path=path, strict=True)), 200))
     assert list(idx._FASHION) == sorted(found, key=idx._FASHION.index)
     assert next(idx.read(path, Tally(path=path, strict=True))).info == {"class": "ankle boot"}
+
+
+def test_what_follows_the_last_image_is_told(tmp_path: Path, write_idx: WriteIdx) -> None:
+    path = tmp_path / "a.idx"
+    write_idx(path, ARRAY)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(DataError, match=r"its end: More follows than its header says"):
+        read(path)
+
+
+def test_a_compressed_file_is_held_against_its_checksum(tmp_path: Path, write_idx: WriteIdx) -> None:
+    """A pixel that had changed was once read as any other."""
+    write_idx(tmp_path / "a.idx", ARRAY)
+    data = bytearray(gzip.compress((tmp_path / "a.idx").read_bytes(), 0))
+    data[-12] ^= 1
+    (tmp_path / "a.idx.gz").write_bytes(data)
+    with pytest.raises(DataError, match=r"its end: The file is damaged, perhaps before: CRC"):
+        read(tmp_path / "a.idx.gz")

@@ -66,3 +66,17 @@ def test_what_is_no_numpy_file_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(data)
     with pytest.raises(DataError, match=r"should begin with the header of a NumPy file; it does not"):
         read(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("shape", ["(5, 28, 28)", "(5, -28, 28)"])
+def test_a_header_that_is_no_header_is_refused(shape: str, tmp_path: Path) -> None:
+    end = "" if "-" not in shape else "}"
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, {end}".encode().ljust(117) + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(4000))
+    with pytest.raises(DataError, match=r"should (begin with the header of a NumPy file|hold images as an array)"):
+        read(tmp_path / "a.npy")
+
+
+def test_one_image_in_colour_is_not_taken_for_many_in_grey(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"its shape is \[28, 28, 3\], as of one image in colour\. Save it as array"):
+        read(written(tmp_path / "a.npy", np.zeros((28, 28, 3), dtype=np.uint8)))

@@ -109,3 +109,23 @@ def test_other_numbers_of_colours_are_refused(colours: int) -> None:
 def test_no_text_starts_an_image() -> None:
     with pytest.raises(ConditionError, match=r"'palette' has a token a pixel, so no text starts an image. Ask for a"):
         Palette().prefix("a hat")
+
+
+@pytest.mark.parametrize("colours", [64, 255])
+def test_grey_images_have_as_many_greys_as_are_asked_for(colours: int) -> None:
+    """They once had 32, whatever was asked for."""
+    grey = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
+    encoder = Palette(colours=colours)
+    encoder.fit([grey])
+    assert encoder.space.vocab_size >= 0.9 * colours
+    (again,) = encoder.decode(encoder.encode([grey]))
+    assert np.abs(np.asarray(again, dtype=int) - np.asarray(grey, dtype=int)).max() <= 256 // colours + 2
+
+
+def test_a_rare_colour_is_kept_where_all_have_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was once lost where it lay in none of the images that were looked at."""
+    monkeypatch.setattr("genwright_images.palette._PIXELS", 4)
+    items = [of_colours(RED, RED)] * 500 + [of_colours(GREEN, RED)]
+    encoder = Palette(colours=16)
+    encoder.fit(items)
+    assert [image.tobytes() for image in encoder.decode(encoder.encode(items[-1:]))] == [items[-1].tobytes()]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -117,10 +118,48 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_that_names_no_files_is_refused(folder: Path) -> None:
     (folder / "captions.csv").write_text("caption\na hat\n")
-    with pytest.raises(DataError, match=r"captions.csv needs a file in each row, in a column file. Add it"):
+    with pytest.raises(DataError, match=r"captions.csv needs a file in each row, in a column file, and one row"):
         list(read(folder))
 
 
 def test_numpy_files_are_read_too(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.arange(32, dtype=np.uint8).reshape(2, 4, 4))
     assert [image.size for image in read(tmp_path / "a.npy")] == [(4, 4)] * 2
+
+
+def test_a_table_with_two_rows_of_one_file_is_refused(folder: Path) -> None:
+    (folder / "captions.csv").write_text("file,caption\na.png,a hat\na.png,a shoe\n")
+    with pytest.raises(DataError, match=r"and one row a file\. Mend it"):
+        list(read(folder))
+
+
+def test_rows_of_files_that_are_not_there_are_told(folder: Path) -> None:
+    """They were once passed over without a word, and their captions with them."""
+    (folder / "captions.csv").write_text("file,caption\n./a.png,a hat\nB.png,a shoe\n")
+    with pytest.warns(Unreadable, match=r"speaks of 2 files that are not there, such as \./a\.png, B\.png\."):
+        list(read(folder))
+
+
+def test_an_empty_text_beside_an_image_is_no_caption(tmp_path: Path, pictures: Pictures) -> None:
+    pictures(1)[0].save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text(" \n")
+    assert [image.info.get("caption") for image in read(tmp_path)] == [None]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_any_damage_of_a_member_is_named_and_the_rest_read(method: int, tmp_path: Path, pictures: Pictures) -> None:
+    """Damage of the packing, not of the image, once ended the whole reading."""
+    path, text = tmp_path / "a.zip", bytes(range(256)) * 40
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, image in zip(("a.png", "b.png"), pictures(2), strict=True):
+            stream = io.BytesIO()
+            image.save(stream, "PNG")
+            archive.writestr(name, stream.getvalue())
+        archive.writestr("a.txt", text)
+        (place,) = (info.header_offset for info in archive.infolist() if info.filename == "a.txt")
+    data = bytearray(path.read_bytes())
+    for byte in range(place + 45, place + 60):
+        data[byte] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.warns(Unreadable, match=r"read 1 images and passed over 1\. a\.png: "):
+        assert [image.filename for image in read(path)] == ["b.png"]  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from genwright.errors import DataError, OptionError
+from genwright_images.provenance import is_intact, signed
 from genwright_images.rendering import draw, film, sheet, strip
 
 Pictures = Callable[..., list[Image.Image]]
@@ -125,3 +126,22 @@ def test_a_film_is_written_to_a_path_as_text(tmp_path: Path, pictures: Pictures)
 def test_legends_that_do_not_match_are_refused(pictures: Pictures) -> None:
     with pytest.raises(OptionError, match=r"legends are one an image, or none; got 1 for 2 images"):
         sheet(pictures(2), legends=["a"])
+
+
+def test_an_enlarged_image_does_not_say_that_it_was_changed(tmp_path: Path, pictures: Pictures) -> None:
+    draw([signed(pictures(1)[0], sample="run/1")], tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as drawn:
+        assert (drawn.info["sample"], is_intact(drawn)) == ("run/1", None)
+
+
+def test_a_film_of_steps_that_differ_is_refused(tmp_path: Path, pictures: Pictures) -> None:
+    with pytest.raises(OptionError, match="as many images in each step, of one size; these differ"):
+        film([pictures(1), pictures(4)], tmp_path / "a.gif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_columns_are_one_or_more_and_no_more_than_there_are_images(pictures: Pictures) -> None:
+    assert sheet(pictures(3), columns=200_000).size == sheet(pictures(3), columns=3).size
+    for columns in (0, -1):
+        with pytest.raises(OptionError, match=rf"one column or more; got {columns}\."):
+            sheet(pictures(3), columns=columns)

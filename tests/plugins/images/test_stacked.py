@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from genwright.errors import DataError
 from genwright_images import stacked
 from genwright_images.tally import Unreadable
 
@@ -59,3 +60,8 @@ def test_without_labels_a_stack_has_no_class(tmp_path: Path, write_idx: WriteIdx
     write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((2, 4, 4)))
     with pytest.warns(Unreadable, match=r"its images have no class"):
         assert [image.info for image in stacked.read(tmp_path / "train-images-idx3-ubyte")] == [{}, {}]
+
+
+def test_digits_of_several_sizes_are_refused() -> None:
+    with pytest.raises(DataError, match=r"among them are L of 3 x 4, L of 4 x 4\. Cut them alike"):
+        list(stacked.stacks([Image.new("L", (4, 4)), Image.new("L", (3, 4))], 2))

@@ -20,6 +20,7 @@ from PIL import Image
 
 from genwright.seeds import Noise
 from genwright_images import readers
+from genwright_images.image import pixels
 
 __all__ = ["drawn", "read"]
 
@@ -32,9 +33,9 @@ def read(path: Path, strict: bool = False) -> Iterator[Image.Image]:
     grey = readers.read(path, strict)
     first = 0
     while images := list(islice(grey, _ROWS)):
-        for image, pixels in zip(images, drawn(np.stack([np.asarray(one) for one in images]), first), strict=True):
-            found = Image.fromarray(pixels)
-            found.info = dict(image.info)
+        for image, black in zip(images, drawn(pixels(images), first), strict=True):
+            found = Image.fromarray(black)
+            found.info = {fact: text for fact, text in image.info.items() if fact != "digest"}
             yield found
         first += len(images)
 

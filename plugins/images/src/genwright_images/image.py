@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
 from PIL import Image, ImageStat
 
-__all__ = ["FACTS", "LARGEST", "MODES", "digest", "facts", "file_of", "flaw", "from_file", "plain"]
+from genwright.errors import DataError
+
+__all__ = ["FACTS", "LARGEST", "MODES", "digest", "facts", "file_of", "flaw", "from_file", "pixels", "plain"]
 
 MODES = ("L", "RGB")
 
@@ -59,6 +64,15 @@ def file_of(image: Image.Image) -> str | None:
     name = str(getattr(image, "filename", None) or "")
     # What is no UTF-8 in a name is a lone surrogate, which no stream takes.
     return name.encode("utf-8", "backslashreplace").decode() or None
+
+
+def pixels(images: Sequence[Image.Image]) -> UInt8[ndarray, " B *shape"]:
+    """Return the pixels of images of one size and mode. Raises DataError for different ones."""
+    kinds = {(image.mode, image.size) for image in images}
+    if len(kinds) > 1:
+        found = ", ".join(f"{mode} of {width} x {height}" for mode, (width, height) in sorted(kinds)[:3])
+        raise DataError(f"these images are to be of one mode and size; among them are {found}. Cut them alike.")
+    return np.stack([np.asarray(image) for image in images])
 
 
 def plain(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -43,7 +44,7 @@ def _shape(stream: BinaryIO, path: Path) -> tuple[int, ...]:
         version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, by_column, kind = read_header(stream)
-    except (ValueError, *DAMAGES) as error:
+    except (ValueError, SyntaxError, tokenize.TokenError, *DAMAGES) as error:
         raise DataError(f"{path} should begin with the header of a NumPy file; it does not: {error}.") from error
     if kind != np.uint8 or (by_column and len(shape) > 1):
         raise DataError(f"{path} should hold bytes in C order; it holds {kind}. Save it with np.ascontiguousarray.")

@@ -23,6 +23,7 @@ __all__ = ["Palette"]
 # Rounds of k-means, and how many pixels of the training data it sees. The 3.8 million of 3,673 emoji take 3 s.
 _ROUNDS = 20
 _PIXELS = 1 << 22
+_BATCH = 256
 
 
 @final
@@ -56,10 +57,10 @@ class Palette(Encoder[Image.Image]):
         """Learn the size, unless it is given, and the colours, by k-means."""
         self.canvas.fit(items)
         size = (self.canvas.width, self.canvas.height)
-        some = _some([item for item in items if self.canvas.resizes or item.size == size], self.canvas)
-        found = _distinct(some)
-        if len(found) > self.colours:
-            found = _distinct(_clustered(some, self.colours))
+        fitting = [item for item in items if self.canvas.resizes or item.size == size]
+        found = _few(fitting, self.canvas, self.colours)
+        if found is None:
+            found = _distinct(_clustered(_some(fitting, self.canvas), self.colours))
         weights = found.astype(np.int64) @ (299, 587, 114)
         self._palette = found[np.argsort(weights, kind="stable")]
 
@@ -95,6 +96,17 @@ class Palette(Encoder[Image.Image]):
 _PACKING = np.array([1 << 16, 1 << 8, 1])
 
 
+def _few(items: Sequence[Image.Image], canvas: Canvas, most: int) -> UInt8[ndarray, "K 3"] | None:
+    """Return the colours of all items, or None where they have more than `most`."""
+    found = np.empty((0, 3), dtype=np.uint8)
+    for start in range(0, len(items), _BATCH):
+        pixels = _coloured(canvas.pixels(items[start : start + _BATCH])).reshape(-1, 3)
+        found = _distinct(np.concatenate((found, pixels)))
+        if len(found) > most:
+            return None
+    return found
+
+
 def _some(items: Sequence[Image.Image], canvas: Canvas) -> UInt8[ndarray, "N 3"]:
     """Return the pixels of as many of the items, chosen evenly, as are looked at."""
     most = max(1, _PIXELS // max(1, canvas.height * canvas.width))
@@ -114,11 +126,12 @@ def _distinct(pixels: UInt8[ndarray, "N 3"]) -> UInt8[ndarray, "K 3"]:
 def _clustered(pixels: UInt8[ndarray, "N 3"], colours: int) -> UInt8[ndarray, "K 3"]:
     """Return the centres that k-means finds, begun at colours each the farthest from those before.
 
-    Pixels are first put into bins of 8 levels a channel, each of which counts at its mean.
+    Pixels are first put into bins of 8 levels a channel, each of which counts at its mean; of 4, 2 or 1 where there
+    would be too few bins to choose from, as of greys.
     Source: Lloyd (1982), doi:10.1109/TIT.1982.1056489; the beginning is that of Gonzalez (1985),
     doi:10.1016/0304-3975(85)90224-5, with distances weighted by counts.
     """
-    places, counts = np.unique((pixels >> 3).astype(np.int64) @ _PACKING, return_inverse=True, return_counts=True)[1:]
+    places, counts = _bins(pixels, 4 * colours)
     bins = _means(pixels, places, np.ones(len(pixels)), len(counts))
     centres = bins[[counts.argmax()]]
     while len(centres) < min(colours, len(bins)):
@@ -129,6 +142,16 @@ def _clustered(pixels: UInt8[ndarray, "N 3"], colours: int) -> UInt8[ndarray, "K
         is_used = np.bincount(places, minlength=len(centres)) > 0
         centres = np.where(is_used[:, None], _means(bins, places, counts, len(centres)), centres)
     return np.asarray(np.rint(centres), dtype=np.uint8)
+
+
+def _bins(pixels: UInt8[ndarray, "N 3"], wanted: int) -> tuple[Int64[ndarray, " N"], Int64[ndarray, " K"]]:
+    """Return the bin of each pixel and how many are in each, of the coarsest bins of which there are as many."""
+    for shift in (3, 2, 1, 0):
+        packed = (pixels >> shift).astype(np.int64) @ _PACKING
+        places, counts = np.unique(packed, return_inverse=True, return_counts=True)[1:]
+        if len(counts) >= wanted:
+            break
+    return places, counts
 
 
 def _means(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,8 @@ from genwright.errors import DataError
 from genwright_images import arrow, captions, idx, npy
 from genwright_images.image import from_file
 from genwright_images.pictures import ENDINGS, decoded
-from genwright_images.tally import Tally
+from genwright_images.streams import DAMAGES
+from genwright_images.tally import Tally, Unreadable
 
 __all__ = ["read"]
 
@@ -91,7 +93,7 @@ def _pictures(files: _Files, tally: Tally) -> Iterator[Image.Image]:
                 image = decoded(stream)
             for fact, text in _said(name, files, rows).items():
                 image.info.setdefault(fact, text)
-        except (DataError, OSError, zipfile.BadZipFile, RuntimeError) as error:
+        except (DataError, zipfile.BadZipFile, RuntimeError, *DAMAGES) as error:
             tally.refuse(name, str(error))
             continue
         tally.read += 1
@@ -99,15 +101,30 @@ def _pictures(files: _Files, tally: Tally) -> Iterator[Image.Image]:
 
 
 def _table(files: _Files, path: Path) -> Mapping[str, Mapping[str, str]]:
-    """Return what captions.csv says of each file that it names."""
+    """Return what captions.csv says of each file that it names. Warns of files that are not there."""
     if captions.NAME not in files:
         return {}
-    with files[captions.NAME]() as stream:
-        rows = captions.read(stream.read(), path / captions.NAME)
+    table = path / captions.NAME
+    try:
+        with files[captions.NAME]() as stream:
+            rows = captions.read(stream.read(), table)
+    except (zipfile.BadZipFile, RuntimeError, *DAMAGES) as error:
+        raise DataError(f"{table} is damaged: {error}. Write it again, or take it out.") from error
     found = {captions.file_of(row): captions.said(row) for row in rows}
-    if None in found:
-        raise DataError(f"{path / captions.NAME} needs a file in each row, in a column file. Add it.")
+    if None in found or len(found) < len(rows):
+        raise DataError(f"{table} needs a file in each row, in a column file, and one row a file. Mend it.")
+    _warn_of_absent([name for name in found if name is not None and name not in files], table)
     return {name: said for name, said in found.items() if name is not None}
+
+
+def _warn_of_absent(names: Sequence[str], table: Path) -> None:
+    if names:
+        warnings.warn(
+            f"{table} speaks of {len(names):,} files that are not there, such as {', '.join(names[:3])}. "
+            "Write each as it stands below the top folder: shoes/a.png.",
+            Unreadable,
+            stacklevel=2,
+        )
 
 
 def _said(name: str, files: _Files, rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -116,7 +133,8 @@ def _said(name: str, files: _Files, rows: Mapping[str, Mapping[str, str]]) -> di
     if (beside := path.with_suffix(".txt").as_posix()) in files:
         with files[beside]() as stream:
             found["caption"] = stream.read().decode("utf-8-sig", "replace").strip()
-    return {**found, **rows.get(name, {})}
+    said = {**found, **rows.get(name, {})}
+    return {fact: text for fact, text in said.items() if text}
 
 
 def _is_hidden(name: str) -> bool:

@@ -32,7 +32,8 @@ def draw(items: Sequence[Image.Image], path: Path, *, legends: Sequence[str] = (
         raise DataError(f"images are drawn as .png; got {path.name!r}. Name the file so.")
     if len(items) == 1 and not legends:
         picture = _enlarged(items[0], _ALONE)
-        picture.info = dict(items[0].info)
+        # Enlarged, its pixels are no more those that were signed.
+        picture.info = {fact: text for fact, text in items[0].info.items() if fact != "digest"}
     else:
         picture = sheet(items, legends=legends)
     with new_file(path) as stream:
@@ -45,11 +46,13 @@ def sheet(images: Sequence[Image.Image], *, legends: Sequence[str] = (), columns
     legends: a line under each, or none
     columns: how many stand in a row; None for about as many as there are rows
 
-    Raises OptionError for no images, over 400, or another number of legends.
+    Raises OptionError for no images, over 400, another number of legends, or less than one column.
     """
     _require(images, legends)
     cells = [_fitted(image, _CELL) for image in images]
-    columns = columns or _columns(len(cells))
+    columns = _columns(len(cells)) if columns is None else min(columns, len(cells))
+    if columns < 1:
+        raise OptionError(f"a contact sheet has one column or more; got {columns}. Leave it out for about a square.")
     width, height = max(cell.width for cell in cells), max(cell.height for cell in cells)
     across, down = width + _GAP, height + _GAP + (_LEGEND if legends else 0)
     rows = -(-len(cells) // columns)
@@ -84,8 +87,10 @@ def strip(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
 def film(steps: Sequence[Sequence[Image.Image]], path: Path | str) -> None:
     """Write a .gif of how images came about: a contact sheet a step, for ever repeated, the last shown for longer.
 
+    Steps that look alike become one frame, shown for as long as all of them.
+
     Raises DataError for another ending or a file that exists, OptionError for no steps, for images that are not in a
-    list a step, or for none or over 400 of them.
+    list a step, for none or over 400 of them, or for steps with other numbers or sizes of images.
     """
     path = Path(path)
     if path.suffix.lower() != ".gif":
@@ -95,6 +100,8 @@ def film(steps: Sequence[Sequence[Image.Image]], path: Path | str) -> None:
     _require_rows(steps)
     # Grey keeps all its levels in the 256 colours of a GIF; others are chosen for each frame.
     frames = [sheet(images).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for images in steps]
+    if len({frame.size for frame in frames}) > 1:
+        raise OptionError("a film has as many images in each step, of one size; these differ. Give the same of each.")
     times = [_STEP] * (len(frames) - 1) + [_LAST]
     stream = io.BytesIO()
     frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from genwright.seeds import Noise
 from genwright_images import readers
+from genwright_images.image import pixels
 
 __all__ = ["read", "stacks"]
 
@@ -35,9 +36,9 @@ def stacks(digits: Sequence[Image.Image], count: int) -> Iterator[Image.Image]:
     All three are drawn at random with replacement, each image's by its own place: the first few are the same however
     many are asked for. Without all three classes there is none.
     """
-    pixels = np.stack([np.asarray(digit) for digit in digits])
+    grey = pixels(digits)
     for three in _places(count, len(digits)):
-        image = Image.fromarray(np.moveaxis(pixels[three], 0, -1))
+        image = Image.fromarray(np.moveaxis(grey[three], 0, -1))
         names = [digits[place].info.get("class") for place in three]
         if None not in names:
             image.info["class"] = "".join(map(str, names))

@@ -44,7 +44,12 @@ def opened(path: Path) -> BinaryIO:
 
 def check_shape(shape: tuple[int, ...], path: Path) -> None:
     """Raise DataError unless an array of this shape holds images of no more than LARGEST pixels in grey or RGB."""
-    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))) or not all(shape[1:]):
+    if len(shape) == 3 and shape[2] == 3:
+        raise DataError(
+            f"{path} should hold images as an array [N, Y, X] or [N, Y, X, 1 or 3]; its shape is {list(shape)}, as of "
+            "one image in colour. Save it as array[None]."
+        )
+    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))) or not all(size > 0 for size in shape[1:]):
         raise DataError(
             f"{path} should hold images as an array [N, Y, X] or [N, Y, X, 1 or 3]; its shape is {list(shape)}."
         )
@@ -69,3 +74,15 @@ def images(stream: BinaryIO, shape: tuple[int, ...], tally: Tally) -> Iterator[I
             return
         tally.read += 1
         yield Image.fromarray(np.frombuffer(data, np.uint8).reshape(inner))
+    _check_end(stream, tally)
+
+
+def _check_end(stream: BinaryIO, tally: Tally) -> None:
+    """Refuse what follows the last image; reading on also compares a compressed file with its own checksum."""
+    try:
+        surplus = stream.read(1)
+    except DAMAGES as error:
+        tally.refuse("its end", f"The file is damaged, perhaps before: {error}.")
+        return
+    if surplus:
+        tally.refuse("its end", "More follows than its header says.")
