@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genwright_images.image import LARGEST, digest, facts, file_of, flaw, from_file, plain
+from genwright.errors import DataError
+from genwright_images.image import LARGEST, digest, facts, file_of, flaw, from_file, pixels, plain
 
 
 def grey(values: list[list[int]]) -> Image.Image:
@@ -87,3 +88,20 @@ def test_what_is_transparent_is_laid_on_white() -> None:
 def test_more_than_eight_bits_are_refused() -> None:
     with pytest.raises(ValueError, match=r"mode I;16 has more than 8 bits a channel; convert it to 8 bits"):
         plain(Image.new("I;16", (2, 2)))
+
+
+def test_a_palette_of_greys_is_grey_and_one_of_colours_is_not() -> None:
+    """One grey image with a palette, as those that make files small write it, once made a whole model one of colours."""
+    values = [[0, 100], [255, 7]]
+    assert (plain(grey(values).convert("P")).mode, plain(grey(values).convert("P")).tobytes()) == (
+        "L",
+        grey(values).tobytes(),
+    )
+    red = Image.new("RGB", (2, 2), (255, 0, 0)).quantize(4)
+    assert plain(red).mode == "RGB"
+
+
+def test_pixels_of_images_that_differ_are_refused() -> None:
+    assert pixels([grey([[1, 2]]), grey([[3, 4]])]).tolist() == [[[1, 2]], [[3, 4]]]
+    with pytest.raises(DataError, match=r"of one mode and size; among them are L of 1 x 2, RGB of 1 x 2\. Cut them"):
+        pixels([Image.new("L", (1, 2)), Image.new("RGB", (1, 2))])

@@ -83,12 +83,18 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         raise ValueError(f"mode {image.mode} has more than 8 bits a channel; convert it to 8 bits")
     kept = facts(image.info)
-    grey = image.mode in ("1", "L", "LA")
+    grey = image.mode in ("1", "L", "LA") or (image.mode == "P" and _shows_grey(image))
     if image.has_transparency_data:
         image = _on_white(image)
     image = image.convert("L" if grey else "RGB")
     image.info = dict(kept)
     return image
+
+
+def _shows_grey(image: Image.Image) -> bool:
+    """Return whether an image with a palette, which is in colour or grey, is grey."""
+    colours = np.asarray(image.convert("RGB"))
+    return bool((colours == colours[..., :1]).all())
 
 
 def _on_white(image: Image.Image) -> Image.Image:
