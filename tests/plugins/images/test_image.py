@@ -74,7 +74,7 @@ def test_an_image_knows_its_file_and_what_is_made_of_it_does_not() -> None:
 
 def test_grey_stays_grey_and_colours_become_rgb() -> None:
     assert [plain(Image.new(mode, (2, 2))).mode for mode in ("1", "L", "LA")] == ["L"] * 3
-    assert [plain(Image.new(mode, (2, 2))).mode for mode in ("P", "RGB", "RGBA", "CMYK")] == ["RGB"] * 4
+    assert [plain(Image.new(mode, (2, 2))).mode for mode in ("RGB", "RGBA", "CMYK")] == ["RGB"] * 3
 
 
 def test_what_is_transparent_is_laid_on_white() -> None:
@@ -91,7 +91,7 @@ def test_more_than_eight_bits_are_refused() -> None:
 
 
 def test_a_palette_of_greys_is_grey_and_one_of_colours_is_not() -> None:
-    """One grey image with a palette, as those that make files small write it, once made a whole model one of colours."""
+    """One grey file with a palette, as what makes files small writes, once made a whole model one of colours."""
     values = [[0, 100], [255, 7]]
     assert (plain(grey(values).convert("P")).mode, plain(grey(values).convert("P")).tobytes()) == (
         "L",
