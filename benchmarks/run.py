@@ -3,7 +3,8 @@
     python benchmarks/run.py DOMAIN [--quick] [--samples N] [--model NAME_OR_FOLDER] [--only SECTION ...]
 
 Nothing is measured whose quick tests are red. The sections measured also go to benchmarks/results/, as Markdown and as
-JSON, beside those measured before; unless with --quick, --ungated or another number of samples, for trying things.
+JSON, beside those measured before; unless with --quick, --ungated, --model or another number of samples, for trying
+things.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         setting = _setting(asked, Path(scratch))
         sections = [_measured(name, case, setting) for name, case in cases.items()]
     title = f"Benchmark of {asked.domain}"
-    if asked.quick or asked.ungated or asked.samples not in (None, _SAMPLES):
+    if asked.quick or asked.ungated or asked.model or asked.samples not in (None, _SAMPLES):
         print(as_markdown(f"{title}, for trying things", sections))
     else:
         _keep(title, sections, _HERE / "results" / asked.domain, SECTIONS[asked.domain])

@@ -138,7 +138,8 @@ def test_every_model_is_measured_by_its_calls_and_one_that_is_not_there_is_told(
         "images/fashion-pixels: bits a dimension (exact)",
     }
     assert found[f"{PIXELS}: bits a dimension (exact)"].peers == {"Glow, published": 2.958}
-    assert all(f"{name}: class agreement" in found for name in MADE)
+    by = {"fashion": "heun", "fashion-student": "consistency", "fashion-gan": "prior", "fashion-pixels": "temperature"}
+    assert all(f"images/{name}: class agreement, {sampler}" in found for name, sampler in by.items())
     assert "images/fashion-student at 2 calls: kernel distance to that of its teacher at 20" in found
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow
+import pyarrow.ipc
 import pytest
 from PIL import Image
 
@@ -31,7 +33,7 @@ def png() -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data set as `save_to_disk` leaves it; its one Arrow file holds rows in JSON, for the stand-in of pyarrow."""
+    """A data set as `save_to_disk` leaves it, but that its one Arrow file is empty: a stand-in gives the rows."""
     (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000.arrow"}]}))
     (tmp_path / "dataset_info.json").write_text(json.dumps({"features": COLUMNS}))
     (tmp_path / "data-00000.arrow").write_bytes(b"")
@@ -98,3 +100,32 @@ def test_a_missing_part_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch
     (folder / "data-00000.arrow").unlink()
     with pytest.raises(DataError, match=r"data-00000.arrow cannot be read as Arrow: .* Save the data set again"):
         list(readers.read(folder))
+
+
+@pytest.fixture
+def saved(folder: Path) -> Path:
+    """A data set whose Arrow file is one, of three rows in two batches."""
+    rows = [{"picture": {"bytes": png(), "path": None}, "label": n % 2, "text": f"number {n}"} for n in range(3)]
+    first, second = (pyarrow.RecordBatch.from_pylist(part) for part in (rows[:2], rows[2:]))
+    with (
+        (folder / "data-00000.arrow").open("wb") as stream,
+        pyarrow.ipc.new_stream(stream, first.schema) as written,
+    ):
+        written.write_batch(first)
+        written.write_batch(second)
+    return folder
+
+
+def test_a_file_that_pyarrow_wrote_is_read(saved: Path) -> None:
+    found = list(readers.read(saved, strict=True))
+    assert [image.info for image in found] == [
+        {"class": name, "caption": f"number {place}"} for place, name in enumerate(("hat", "shoe", "hat"))
+    ]
+    assert [image.tobytes() for image in found] == [Image.linear_gradient("L").tobytes()] * 3
+
+
+def test_a_file_that_breaks_off_is_refused(saved: Path) -> None:
+    file = saved / "data-00000.arrow"
+    file.write_bytes(file.read_bytes()[:-400])
+    with pytest.raises(DataError, match=r"data-00000\.arrow cannot be read as Arrow: .* Save the data set again"):
+        list(readers.read(saved))

@@ -81,3 +81,13 @@ def test_sizes_out_of_range_are_refused(size: int) -> None:
 def test_other_numbers_of_channels_are_refused() -> None:
     with pytest.raises(OptionError, match=r"encoder 'pixels' has 1 channel or 3; got 4. Take 1 for grey"):
         Canvas(encoder="pixels", size=None, channels=4)
+
+
+def test_colours_are_refused_where_all_that_was_learned_is_grey() -> None:
+    """They once became grey without a word, and a likelihood was of something else than what was given."""
+    canvas = Canvas(encoder="pixels", size=None, channels=None)
+    canvas.fit([Image.new("L", (4, 4))])
+    with pytest.raises(DataError, match=r"takes grey images, as all of its training data are; got one in colour\."):
+        canvas.pixels([Image.new("RGB", (4, 4))])
+    asked = Canvas(encoder="pixels", size=4, channels=1)
+    assert asked.pixels([Image.new("RGB", (4, 4), (255, 255, 255))]).shape == (1, 4, 4, 1)

@@ -57,7 +57,8 @@ class Canvas:
     def pixels(self, items: Sequence[Image.Image]) -> UInt8[ndarray, "B Y X C"]:
         """Return the pixels of images.
 
-        Raises DataError for one neither in grey nor in RGB, or of another size unless a size was given.
+        Raises DataError for one neither in grey nor in RGB, of another size unless a size was given, or in colour where
+        all training data were grey unless channels were given.
         """
         mode = "L" if self.channels == 1 else "RGB"
         found = np.zeros((len(items), self.height, self.width, self.channels), dtype=np.uint8)
@@ -80,6 +81,11 @@ class Canvas:
             raise DataError(
                 f"encoder {self._encoder!r} takes images of mode {' or '.join(MODES)}, as reading a file gives them; "
                 f"got one of mode {item.mode}. Bring it to 8 bits a channel, then: genwright_images.image.plain(image)."
+            )
+        if self._channels is None and self.channels == 1 and item.mode != "L":
+            raise DataError(
+                f"encoder {self._encoder!r} takes grey images, as all of its training data are; got one in colour. "
+                "Bring it to grey, item.convert('L'), or train with channels=1."
             )
         if item.size == (self.width, self.height):
             return item

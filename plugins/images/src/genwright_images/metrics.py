@@ -67,7 +67,8 @@ def class_agreement(samples: Gathered, reference: Reference | None) -> Value | N
 def class_ceiling(samples: Gathered, reference: Reference | None) -> Value | None:
     """Return the share of real images, held out from its training, whose class that classifier tells.
 
-    It says nothing of the samples; it is what `class_agreement` is to be held against.
+    It says nothing of the samples; it is what `class_agreement` of samples of all classes, as frequent as in the
+    reference, is to be held against. Some classes are told more often than others.
     """
     if reference is None or reference.ceiling is None:
         return None

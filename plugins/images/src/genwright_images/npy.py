@@ -46,6 +46,8 @@ def _shape(stream: BinaryIO, path: Path) -> tuple[int, ...]:
         shape, by_column, kind = read_header(stream)
     except (ValueError, SyntaxError, tokenize.TokenError, *DAMAGES) as error:
         raise DataError(f"{path} should begin with the header of a NumPy file; it does not: {error}.") from error
-    if kind != np.uint8 or (by_column and len(shape) > 1):
-        raise DataError(f"{path} should hold bytes in C order; it holds {kind}. Save it with np.ascontiguousarray.")
+    if kind != np.uint8:
+        raise DataError(f"{path} should hold bytes, levels 0 to 255; it holds {kind}. Save array.astype('uint8').")
+    if by_column and len(shape) > 1:
+        raise DataError(f"{path} should be in C order; it is in Fortran's. Save np.ascontiguousarray(array).")
     return tuple(int(length) for length in shape)

@@ -24,6 +24,8 @@ __all__ = ["Palette"]
 _ROUNDS = 20
 _PIXELS = 1 << 22
 _BATCH = 256
+# Colours whose nearest are looked for at once, so that memory does not grow with how many there are.
+_BLOCK = 1 << 14
 
 
 @final
@@ -78,9 +80,13 @@ class Palette(Encoder[Image.Image]):
         pixels = _coloured(self.canvas.pixels(items))
         packed, places = np.unique(pixels.astype(np.int64) @ _PACKING, return_inverse=True)
         colours = packed[:, None] // _PACKING % 256
+        blocks = np.array_split(colours, -(-len(colours) // _BLOCK) or 1)
+        nearest = np.concatenate([self._nearest(block) for block in blocks])
+        return torch.from_numpy(nearest[places].reshape(pixels.shape[:3]))
+
+    def _nearest(self, colours: Int64[ndarray, "N 3"]) -> Int64[ndarray, " N"]:
         distances = ((colours[:, None] - self._palette.astype(np.int64)) ** 2).sum(-1)
-        tokens = distances.argmin(1)[places].reshape(pixels.shape[:3])
-        return torch.from_numpy(tokens)
+        return np.asarray(distances.argmin(1))
 
     def decode(self, tensors: Int64[Tensor, " B *shape"]) -> list[Image.Image]:
         """Return the images of places in the palette, which may also stand in one row an image, as they are drawn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
@@ -32,11 +33,17 @@ def decoded(stream: IO[bytes]) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _decoded(stream)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"It has more pixels than the limit of {LARGEST:,}.") from error
+        raise DataError(f"It has{_count(error)} pixels, over the limit of {LARGEST:,}.") from error
     except UnidentifiedImageError as error:
         raise DataError("It is damaged, or no PNG, JPEG or WebP file.") from error
     except _DAMAGES as error:
         raise DataError(f"It cannot be decoded: {error}.") from error
+
+
+def _count(error: Exception) -> str:
+    """Return the number of pixels of which Pillow says that they are too many."""
+    found = re.search(r"\((\d+) pixels\)", str(error))
+    return f" {int(found[1]):,}" if found else " more"
 
 
 def _decoded(stream: IO[bytes]) -> Image.Image:

@@ -51,7 +51,8 @@ def check_shape(shape: tuple[int, ...], path: Path) -> None:
         )
     if not (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))) or not all(size > 0 for size in shape[1:]):
         raise DataError(
-            f"{path} should hold images as an array [N, Y, X] or [N, Y, X, 1 or 3]; its shape is {list(shape)}."
+            f"{path} should hold images as an array [N, Y, X] or [N, Y, X, 1 or 3]; its shape is {list(shape)}. "
+            "Bring the axes into this order, and save no transparency."
         )
     if shape[1] * shape[2] > LARGEST:
         raise DataError(
@@ -64,13 +65,14 @@ def images(stream: BinaryIO, shape: tuple[int, ...], tally: Tally) -> Iterator[I
     inner = shape[1:3] if shape[-1] == 1 and len(shape) == 4 else shape[1:]
     size = int(np.prod(inner))
     for place in range(shape[0]):
+        name, left = f"image {place:,} of {shape[0]:,}", shape[0] - place
         try:
             data = stream.read(size)
         except DAMAGES as error:
-            tally.refuse(f"image {place:,} of {shape[0]:,}", f"The file is damaged there: {error}.")
+            tally.refuse(name, f"The file is damaged there: {error}.", count=left)
             return
         if len(data) < size:
-            tally.refuse(f"image {place:,} of {shape[0]:,}", "The file breaks off there.")
+            tally.refuse(name, "The file breaks off there.", count=left)
             return
         tally.read += 1
         yield Image.fromarray(np.frombuffer(data, np.uint8).reshape(inner))

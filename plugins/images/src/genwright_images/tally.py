@@ -27,11 +27,11 @@ class Tally:
     refused: int = 0
     named: list[str] = field(default_factory=list)
 
-    def refuse(self, name: str, flaw: str) -> None:
-        """Count an image that could not be read. Raises DataError if strict."""
+    def refuse(self, name: str, flaw: str, *, count: int = 1) -> None:
+        """Count an image that could not be read, or several of one flaw. Raises DataError if strict."""
         if self.strict:
             raise DataError(f"{self.path}, {name}: {flaw} Mend or remove it, or read without strict.")
-        self.refused += 1
+        self.refused += count
         if len(self.named) < _NAMED:
             self.named.append(f"{name}: {flaw}")
 
@@ -40,7 +40,7 @@ class Tally:
         if not self.read:
             raise DataError(f"{self.path} holds no image that can be read. {' '.join(self.named)}".rstrip())
         if self.refused:
-            more = f" And {self.refused - _NAMED:,} more." if self.refused > _NAMED else ""
+            more = f" And {self.refused - len(self.named):,} more." if self.refused > len(self.named) else ""
             warnings.warn(
                 f"{self.path}: read {self.read:,} images and passed over {self.refused:,}. "
                 f"{' '.join(self.named)}{more}",
