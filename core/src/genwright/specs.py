@@ -102,7 +102,7 @@ class EncoderSpec(Spec):
     """A map between items of `domain` ("*" for any) and tensors of a space.
 
     sampler: the sampler that suits what it encodes, used unless another is asked for; "" for the plainest
-    lossy:   whether what is decoded is near what was encoded, and not the same
+    lossy:   whether what is decoded is, with default options, near what was encoded, and not the same
     """
 
     kind = "encoder"
