@@ -25,6 +25,9 @@ def table() -> dict[str, list[str]]:
 
 def fits(sampler: SamplerSpec, family: FamilySpec) -> bool:
     """Say whether a sampler draws from a family; one that wraps others has nothing to change in a single call."""
+    if family.name == "vqvae":
+        # It decodes tokens that another model has to draw.
+        return False
     return sampler.reads == family.reads or (sampler.reads == "*" and family.reads != "decoder")
 
 

@@ -184,13 +184,27 @@ def test_guidance_goes_inside_and_outside(reading: Any, inner: Sampler[Any]) -> 
     assert torch.equal(inside, outside.sample(reading, Noise(2, torch.arange(60)), Condition.none(60), rows=16))
 
 
+@dataclass
+class Deaf:
+    """A denoiser to which whatever is asked is nothing."""
+
+    inner: Denoiser
+    shape: tuple[int, ...] = (2,)
+
+    def denoise(self, x: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
+        return self.inner.denoise(x, sigma, Condition.none(len(x)))
+
+
 @pytest.mark.parametrize("inner", INNER, ids=lambda inner: type(inner).__name__)
 def test_guidance_of_a_model_that_ignores_what_is_asked_changes_nothing_around_a_part(inner: Sampler[Any]) -> None:
     """Each of its two calls once saw the part with other noise, of which guidance amplified the difference."""
     known, condition = torch.tensor([0.93, torch.nan]), asked(label=0, rows=60)
-    plain = Inpainted(inner=inner, known=known).sample(PAIRS, Noise(2, torch.arange(60)), condition, rows=20)
+    deaf, noise = Deaf(PAIRS), Noise(2, torch.arange(60))
+    plain = Inpainted(inner=inner, known=known).sample(deaf, noise, condition, rows=20)
     guided = Inpainted(inner=Guided(inner=inner, scale=7.5), known=known)
-    assert torch.equal(guided.sample(PAIRS, Noise(2, torch.arange(60)), condition, rows=20), plain)
+    assert torch.equal(guided.sample(deaf, noise, condition, rows=20), plain)
+    checks = check_sampler(guided, reads="denoiser", known=known)
+    assert [check for check in checks if check.trouble and "alone" in check.trouble] == []
 
 
 KNOWN: dict[Reads, tuple[Sampler[Any], Tensor]] = {
