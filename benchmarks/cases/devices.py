@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import torch
@@ -23,7 +23,7 @@ TESTS = ("tests/core/test_seeds.py", "tests/core/test_generation.py")
 _SECTION = "devices"
 _MODELS = ("images/fashion", "images/fashion-student", "images/fashion-gan", "images/emoji", "images/fashion-pixels")
 # As many as fill a GPU and a core. Rows a call are part of what decides a sample, so these are not the same samples.
-_ROWS = {"cuda": 512, "cpu": 16}
+_ROWS = {"cpu": 16, "cuda": 512}
 
 
 def rows(setting: Setting) -> Iterator[Row]:
@@ -33,10 +33,11 @@ def rows(setting: Setting) -> Iterator[Row]:
         yield Row(section=_SECTION, name="images a second", value=None, note="torch finds no GPU on this machine.")
         return
     for name in _MODELS if setting.model == "gpu" else (setting.model,):
-        core = _rate(name, "cpu", "float32", setting)
-        precisions = get_args(Precision) if _reads(name) != "next-token" else ("float32",)
-        for precision in precisions:
-            rate = _rate(name, "cuda", precision, setting)
+        checkpoint = library.find(name, registry())
+        here, there = (Model.load(checkpoint, registry(), device=device) for device in _ROWS)
+        core = _rate(here, _ROWS["cpu"], "float32", setting)
+        for precision in _precisions(here):
+            rate = _rate(there, _ROWS["cuda"], precision, setting)
             yield Row(
                 section=_SECTION,
                 name=f"{name}: images a second, {gpu}, {precision}",
@@ -51,17 +52,14 @@ def _gpu() -> str | None:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
-def _rate(name: str, device: str, precision: Precision, setting: Setting) -> Repeated:
-    model: Model[Any] = Model.load(library.find(name, registry()), registry(), device=device)
-    count = _ROWS[device]
-
+def _rate(model: Model[Any], count: int, precision: Precision, setting: Setting) -> Repeated:
     def draw() -> object:
         return generate(model, count, seed=setting.seed, store=False, rows=count, precision=precision)
 
-    seconds = interleaved({name: draw}, repetitions=setting.scaled(3, 1), clock=time.perf_counter)[name]
+    (seconds,) = interleaved({"": draw}, repetitions=setting.scaled(3, 1), clock=time.perf_counter).values()
     return Repeated(tuple(count / each for each in seconds.values))
 
 
-def _reads(name: str) -> str:
-    recipe = Model.load(library.find(name, registry()), registry()).recipe
-    return str(registry().get("family", recipe.family.name).reads)
+def _precisions(model: Model[Any]) -> Sequence[Precision]:
+    reads = registry().get("family", model.recipe.family.name).reads
+    return get_args(Precision) if reads != "next-token" else ("float32",)

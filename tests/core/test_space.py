@@ -31,3 +31,8 @@ def test_a_text_has_as_many_columns_as_words_are_read() -> None:
     assert TEXTS.columns == 1 + WORDS
     assert TEXTS.names == ["colour", "caption"]
     assert ConditionSpace.from_json(TEXTS.to_json()) == TEXTS
+
+
+def test_words_that_are_not_read_are_those_not_known_and_those_after_the_last_place() -> None:
+    assert TEXTS.unread("caption", "A red cat") == ["a"]
+    assert TEXTS.unread("caption", "red " * WORDS + "unicorn cat") == ["unicorn", "cat"]

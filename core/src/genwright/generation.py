@@ -23,7 +23,7 @@ from genwright.rows import TILE
 from genwright.sampler import Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
-from genwright.specs import Reads, SamplerSpec
+from genwright.specs import FamilySpec, Reads, SamplerSpec
 
 __all__ = ["PLAINEST", "ROWS", "Generation", "Precision", "make_sampler", "reviewed", "suited", "threads"]
 
@@ -193,7 +193,7 @@ class Generation(Generic[Item]):
     @property
     def _plainest(self) -> str:
         """The sampler that one draws with which names no other."""
-        return self.registry.get("family", self.model.recipe.family.name).sampler or PLAINEST[self._reads]
+        return _plainest(self.registry.get("family", self.model.recipe.family.name))
 
 
 @contextmanager
@@ -272,7 +272,11 @@ def suited(model: Model[Any], registry: Registry) -> Component:
     assert model.recipe.encoder is not None, "a checkpoint's recipe names its encoder"
     encoder = registry.get("encoder", model.recipe.encoder.name)
     family = registry.get("family", model.recipe.family.name)
-    return Component(encoder.sampler or family.sampler or PLAINEST[family.reads])
+    return Component(encoder.sampler or _plainest(family))
+
+
+def _plainest(family: FamilySpec) -> str:
+    return family.sampler or PLAINEST[family.reads]
 
 
 PLAINEST: Mapping[Reads, str] = {

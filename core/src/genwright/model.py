@@ -22,7 +22,7 @@ from genwright.readings import Condition, Reading
 from genwright.recipe import Component, Recipe
 from genwright.registry import Registry
 from genwright.seeds import seeded_torch
-from genwright.space import WORDS, ConditionSpace, spelled
+from genwright.space import WORDS, ConditionSpace
 
 __all__ = ["Model", "checked_device", "halved", "load_weights", "new_encoder"]
 
@@ -180,10 +180,8 @@ class Model(Generic[Item]):
         )
 
     def _warn_of_unread(self, asked: Mapping[str, Any]) -> None:
-        for name, known in self.conditions.texts.items():
-            words = spelled(str(asked.get(name, "")))
-            unread = [word for word in words if word not in known] + [word for word in words if word in known][WORDS:]
-            if unread:
+        for name in self.conditions.texts:
+            if unread := self.conditions.unread(name, str(asked.get(name, ""))):
                 warnings.warn(
                     f"condition {name!r} is read up to {WORDS} words that the model learned; not read: "
                     f"{', '.join(unread)}. Use other words.",

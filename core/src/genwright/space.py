@@ -90,6 +90,11 @@ class ConditionSpace:
         found = [known.index(word) for word in spelled(text) if word in known][:WORDS]
         return found + [-1] * (WORDS - len(found))
 
+    def unread(self, name: str, text: str) -> list[str]:
+        """Return the words of a text that `words` leaves out: those not known, and known ones after the first WORDS."""
+        known, found = self.texts[name], spelled(text)
+        return [w for w in found if w not in known] + [w for w in found if w in known][WORDS:]
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes an equal space, in its order, which the weights follow."""
         return {

@@ -21,6 +21,7 @@ from PIL import Image
 from genwright.seeds import Noise
 from genwright_images import readers
 from genwright_images.image import pixels
+from genwright_images.provenance import unsigned
 
 __all__ = ["drawn", "read"]
 
@@ -35,7 +36,7 @@ def read(path: Path, strict: bool = False) -> Iterator[Image.Image]:
     while images := list(islice(grey, _ROWS)):
         for image, black in zip(images, drawn(pixels(images), first), strict=True):
             found = Image.fromarray(black)
-            found.info = {fact: text for fact, text in image.info.items() if fact != "digest"}
+            found.info = unsigned(image)
             yield found
         first += len(images)
 

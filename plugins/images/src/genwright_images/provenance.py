@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PIL import Image
 
 from genwright_images.image import digest
 
-__all__ = ["is_intact", "signed"]
+__all__ = ["is_intact", "signed", "unsigned"]
 
 
 def signed(image: Image.Image, *, sample: str) -> Image.Image:
@@ -17,6 +19,11 @@ def signed(image: Image.Image, *, sample: str) -> Image.Image:
     copy = image.copy()
     copy.info = {**image.info, "sample": sample, "digest": digest(image)}
     return copy
+
+
+def unsigned(image: Image.Image) -> dict[Any, Any]:
+    """Return what an image says of itself but for the digest, for one that is made of it with other pixels."""
+    return {fact: text for fact, text in image.info.items() if fact != "digest"}
 
 
 def is_intact(image: Image.Image) -> bool | None:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genwright.errors import DataError, OptionError
 from genwright.files import new_file
 from genwright_images.png import to_bytes
+from genwright_images.provenance import unsigned
 
 __all__ = ["draw", "film", "sheet", "strip"]
 
@@ -33,7 +34,7 @@ def draw(items: Sequence[Image.Image], path: Path, *, legends: Sequence[str] = (
     if len(items) == 1 and not legends:
         picture = _enlarged(items[0], _ALONE)
         # Enlarged, its pixels are no more those that were signed.
-        picture.info = {fact: text for fact, text in items[0].info.items() if fact != "digest"}
+        picture.info = unsigned(items[0])
     else:
         picture = sheet(items, legends=legends)
     with new_file(path) as stream:
