@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-PARTS := -e core[testing,tensorboard] -e storage -e plugins/images -e plugins/molecules[train] -e .
+PARTS := -e core[testing,tensorboard,parquet] -e storage[postgresql,prov,c2pa] -e plugins/images -e plugins/molecules[train] -e .
 
 .PHONY: demo test check golden bench wheels clean
 
