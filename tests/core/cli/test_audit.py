@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from genwright.cli import main
-from genwright.store import MemoryStore, open_store
+from genwright.memory import MemoryStore
+from genwright.store import open_store
 from genwright.testing.stores import make_record, make_run
 from genwright.verdict import Verdict
 

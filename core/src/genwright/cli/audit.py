@@ -13,6 +13,7 @@ import click
 from tqdm import tqdm
 
 import genwright as gw
+from genwright.cli.group import Group
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
 from genwright.errors import StoreError, UsageError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Verify the store, and draw its samples again."""
 

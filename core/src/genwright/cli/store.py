@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from genwright.cli.group import Group
 from genwright.cli.output import json_option, print_json
 from genwright.folders import store_file, store_url
 from genwright.store import Store, open_store
@@ -33,7 +34,7 @@ def opened(where: str | None, *, writing: bool = False) -> Iterator[Store]:
         yield store
 
 
-@click.group()
+@click.group(cls=Group)
 def store() -> None:
     """Say where the store is, and what is in it."""
 
