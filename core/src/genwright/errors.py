@@ -17,7 +17,8 @@ GenwrightError
     ├── StoreLocked       another process holds the store
     ├── StoreReadOnly     the store cannot be written
     ├── StorageFull       no space is left; everything acknowledged so far is safe
-    └── Conflict          other bytes are already stored under the same run and index
+    ├── Conflict          other bytes are already stored under the same run and index
+    └── ProofError        a key, signed head or proof that is malformed or does not hold
 
 Each class carries a `code`, explained in docs/errors.md. Each message says what was wanted, what came and what to do.
 """
@@ -36,6 +37,7 @@ __all__ = [
     "MismatchError",
     "OptionError",
     "PluginError",
+    "ProofError",
     "RecipeError",
     "ShapeError",
     "StorageFull",
@@ -164,6 +166,12 @@ class Conflict(StoreError):
     """Other bytes are already stored under the same run and index."""
 
     code = "conflict"
+
+
+class ProofError(StoreError):
+    """A key, signed head or proof is malformed or does not hold."""
+
+    code = "proof"
 
 
 def shown(value: object) -> str:
