@@ -30,10 +30,12 @@ from genwright.store import (
     opening,
     split_id,
 )
-from genwright_storage import encoding, ledger, merkle, queries, rows, tables
+from genwright_storage import encoding, merkle, queries, rows, tables
 from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.errors import translated
+from genwright_storage.keys import KeyRing
+from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
 from genwright_storage.verification import findings
 
@@ -46,14 +48,19 @@ class SQLStore:
 
     url:      "sqlite:///path"; with "?mode=ro" it is only read
     patience: seconds to wait for another process that writes
+    ring:     where the key is that signs the ledger; None for the folder of keys
+    origin:   the name of the ledger, if the store is to be made; None for one that no other has
 
     Raises UsageError for a URL that names no file, ForeignStore for a file that is not a store, and another StoreError
     if it cannot be opened.
     """
 
-    def __init__(self, url: str, *, patience: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, patience: float = 30.0, ring: KeyRing | None = None, origin: str | None = None
+    ) -> None:
         self.url = url
-        self._database = Database(url, patience=patience)
+        self._database = Database(url, patience=patience, ring=ring, origin=origin)
+        self._ledger = self._database.ledger
         self._blobs = Blobs(Path(f"{self._database.path}.blobs"))
 
     def put_run(self, run: Run) -> None:
@@ -62,7 +69,7 @@ class SQLStore:
         with self._database.writing() as connection:
             stored = connection.execute(queries.RUNS.where(tables.run.c.uid == started.id)).first()
             if stored is None:
-                _insert_run(connection, started)
+                self._insert_run(connection, started)
             else:
                 check_same_run(rows.run_from(stored), started)
 
@@ -80,7 +87,7 @@ class SQLStore:
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
-            seq = ledger.append(connection, "end", ended.uid, content)
+            seq = self._ledger.append(connection, "end", ended.uid, content)
             connection.execute(insert(tables.run_end), values | {"seq": seq})
 
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
@@ -90,7 +97,7 @@ class SQLStore:
         with self._database.writing() as connection:
             stored = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.digest == digest)).first()
             if stored is None:
-                _insert_checkpoint(connection, checkpoint)
+                self._insert_checkpoint(connection, checkpoint)
             elif queries.checkpoint_of(connection, stored) != checkpoint:
                 raise Conflict(
                     f"checkpoint {digest} is already stored with another content. "
@@ -102,7 +109,7 @@ class SQLStore:
         batch = one_batch(records)
         if not batch:
             return
-        new = [rows.sample_row(record) for record in batch]
+        new = rows.new_rows(batch)
         # Files before rows, so that no row ever names a file that is not there.
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
@@ -111,7 +118,7 @@ class SQLStore:
             run_id = queries.run_key(connection, batch[0].run)
             new = self._without_stored(connection, run_id, batch, new)
             if new:
-                _insert_batch(connection, run_id, batch[0], new)
+                self._insert_batch(connection, run_id, batch[0], new)
 
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
@@ -124,7 +131,7 @@ class SQLStore:
             for index in {score.index for score in scores if score.index is not None}:
                 if queries.sample_row(connection, scored.id, index) is None:
                     raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
-            seq = ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
+            seq = self._ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
             connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
 
     def run(self, id: str) -> Run:
@@ -178,14 +185,16 @@ class SQLStore:
             stored = select(tables.score).where(tables.score.c.run_id == scored).order_by(tables.score.c.id)
             return [rows.score_from(row) for row in connection.execute(stored)]
 
-    def verify(self, *, progress: Progress | None = None) -> Iterator[Finding]:
-        """Check every row against the ledger; yield what is wrong."""
-        return findings(self._database, self._blobs, progress or (lambda _: None))
+    def verify(
+        self, *, heads: Sequence[str] = (), keys: Sequence[str] = (), progress: Progress | None = None
+    ) -> Iterator[Finding]:
+        """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
+        return findings(self._database, self._blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""
         with self._database.reading() as connection:
-            counts, head = queries.counts(connection), ledger.frontier(connection)
+            counts, end = queries.counts(connection), state(connection)
         files = [Path(f"{self._database.path}{ending}") for ending in ("", "-wal")]
         return {
             "url": self.url,
@@ -193,7 +202,7 @@ class SQLStore:
             "sqlite": sqlite3.sqlite_version,
             **counts,
             "bytes": sum(path.stat().st_size for path in files if path.exists()) + self._blobs.size(),
-            "head": {"size": head.size, "root": head.root.hex()},
+            "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin},
         }
 
     def close(self) -> None:
@@ -245,32 +254,61 @@ class SQLStore:
         """Return the rows that are not stored yet. Raises Conflict if a stored one is of another record."""
         records = {record.index: record for record in batch}
         stored = set()
-        for index, salt, leaf in queries.same_rows(connection, run_id, [record.index for record in batch]):
+        for index, salt, leaf, version in queries.same_rows(connection, run_id, [record.index for record in batch]):
             record = records[index]
-            if rows.sample_row(record, salt).leaf != leaf:
+            if rows.sample_row(record, salt, version=version).leaf != leaf:
                 raise conflict(self._record(queries.sample_row(connection, run_id, index)), record)
             stored.add(index)
         return [row for row in new if row.idx not in stored]
 
+    def _insert_run(self, connection: Connection, run: Run) -> None:
+        digest = bytes.fromhex(run.environment.digest)
+        values = {
+            "uid": run.id,
+            "kind": run.kind,
+            "domain": run.domain,
+            "environment_id": _environment_key(connection, run, digest),
+            "model": run.model,
+            "checkpoint": run.checkpoint,
+            "parent": run.parent,
+            "config": json.dumps(run.config, ensure_ascii=False),
+            "seed": encoding.signed(run.seed),
+            "planned": run.planned,
+            "started_ns": run.started,
+            "salt": os.urandom(16),
+        }
+        content = rows.run_digest(values | {"environment": digest})
+        connection.execute(
+            insert(tables.run), values | {"seq": self._ledger.append(connection, "run", run.id, content)}
+        )
 
-def _insert_run(connection: Connection, run: Run) -> None:
-    digest = bytes.fromhex(run.environment.digest)
-    values = {
-        "uid": run.id,
-        "kind": run.kind,
-        "domain": run.domain,
-        "environment_id": _environment_key(connection, run, digest),
-        "model": run.model,
-        "checkpoint": run.checkpoint,
-        "parent": run.parent,
-        "config": json.dumps(run.config, ensure_ascii=False),
-        "seed": encoding.signed(run.seed),
-        "planned": run.planned,
-        "started_ns": run.started,
-        "salt": os.urandom(16),
-    }
-    content = rows.run_digest(values | {"environment": digest})
-    connection.execute(insert(tables.run), values | {"seq": ledger.append(connection, "run", run.id, content)})
+    def _insert_checkpoint(self, connection: Connection, checkpoint: StoredCheckpoint) -> None:
+        values = {
+            "digest": checkpoint.digest,
+            "name": checkpoint.name,
+            "domain": checkpoint.domain,
+            "card": checkpoint.card,
+            "seq": self._ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
+        }
+        key = connection.execute(insert(tables.checkpoint).returning(tables.checkpoint.c.id), values).scalar_one()
+        for path, (digest, size) in checkpoint.files.items():
+            file = {"checkpoint_id": key, "path": path, "digest": digest, "size": size}
+            connection.execute(insert(tables.checkpoint_file), file)
+
+    def _insert_batch(self, connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
+        first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
+        content = encoding.batch_digest(record.run, first, last, len(new), root)
+        values = {
+            "run_id": run_id,
+            "first_idx": first,
+            "last_idx": last,
+            "size": len(new),
+            "root": root,
+            "version": encoding.VERSION,
+            "seq": self._ledger.append(connection, "samples", f"{record.run}/{first}", content),
+        }
+        key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
+        connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
 
 
 def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:
@@ -287,35 +325,6 @@ def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:
         }
         key = connection.execute(insert(tables.environment).returning(tables.environment.c.id), values).scalar_one()
     return key
-
-
-def _insert_checkpoint(connection: Connection, checkpoint: StoredCheckpoint) -> None:
-    values = {
-        "digest": checkpoint.digest,
-        "name": checkpoint.name,
-        "domain": checkpoint.domain,
-        "card": checkpoint.card,
-        "seq": ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
-    }
-    key = connection.execute(insert(tables.checkpoint).returning(tables.checkpoint.c.id), values).scalar_one()
-    for path, (digest, size) in checkpoint.files.items():
-        file = {"checkpoint_id": key, "path": path, "digest": digest, "size": size}
-        connection.execute(insert(tables.checkpoint_file), file)
-
-
-def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
-    first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
-    content = encoding.batch_digest(record.run, first, last, len(new), root)
-    values = {
-        "run_id": run_id,
-        "first_idx": first,
-        "last_idx": last,
-        "size": len(new),
-        "root": root,
-        "seq": ledger.append(connection, "samples", f"{record.run}/{first}", content),
-    }
-    key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
-    connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
 
 
 def _number(value: float | None) -> float | None:
