@@ -118,6 +118,17 @@ def test_the_fast_encoding_of_a_sample_is_that_of_its_fields(
     assert leaf == hashlib.sha256(b"\x00" + fields).digest()
 
 
+@given(st.integers(0, 2**63 - 1), st.integers(-(2**63), 2**63 - 1), st.text(), texts, texts, texts, texts, st.binary())
+def test_the_second_leaf_of_a_sample_has_the_same_fields_then_its_blind(
+    index: int, seed: int, kind: str, flaw: Any, canonical: Any, identity: Any, reviews: Any, payload: bytes
+) -> None:
+    digest, blind = hashlib.sha256(payload).digest(), hashlib.sha256(b"blind" + payload).digest()
+    texts = [None if text is None else text.encode() for text in (flaw, canonical, identity, reviews)]
+    fields = encoding.encode("genwright/sample/v2", RUN, index, seed, kind, digest, *texts, b"", b"", blind)
+    leaf = encoding.sample_leaf_v2(RUN.encode(), index, seed, kind.encode(), digest, *texts, b"", b"", blind)
+    assert leaf == hashlib.sha256(b"\x00" + fields).digest()
+
+
 def test_none_and_empty_text_are_told_apart() -> None:
     assert encoding.encode("k", None) != encoding.encode("k", "")
 

@@ -22,6 +22,7 @@ __all__ = [
     "encode",
     "entry_leaf",
     "sample_leaf",
+    "sample_leaf_v2",
     "signed",
     "unsigned",
 ]
@@ -30,7 +31,9 @@ Field = bytes | str | int | float | None
 
 _ABSENT = 0xFFFFFFFF
 _SAMPLE = b"genwright/sample/v1"
+_SAMPLE_V2 = b"genwright/sample/v2"
 _SAMPLE_LENGTHS = struct.Struct(">13I")
+_SAMPLE_V2_LENGTHS = struct.Struct(">14I")
 _SAMPLE_NUMBERS = struct.Struct(">qq")
 
 
@@ -91,6 +94,47 @@ def sample_leaf(
     found = (flaw or b"") + (canonical or b"") + (identity or b"") + (reviews or b"")
     origin = _SAMPLE + run + _SAMPLE_NUMBERS.pack(index, seed)
     return hashlib.sha256(b"\x00" + lengths + origin + media_type + payload + found + parameters + prompt).digest()
+
+
+def sample_leaf_v2(
+    run: bytes,
+    index: int,
+    seed: int,
+    media_type: bytes,
+    payload: bytes,
+    flaw: bytes | None,
+    canonical: bytes | None,
+    identity: bytes | None,
+    reviews: bytes | None,
+    parameters: bytes,
+    prompt: bytes,
+    blind: bytes,
+) -> bytes:
+    """Return the leaf hash of a sample which says nothing of it, even to who guesses what it is, without `blind`.
+
+    blind: 32 random bytes, erased with the sample; the rest is as in `sample_leaf`
+    """
+    lengths = _SAMPLE_V2_LENGTHS.pack(
+        13,
+        19,
+        32,
+        8,
+        8,
+        len(media_type),
+        32,
+        _ABSENT if flaw is None else len(flaw),
+        _ABSENT if canonical is None else len(canonical),
+        _ABSENT if identity is None else len(identity),
+        _ABSENT if reviews is None else len(reviews),
+        len(parameters),
+        len(prompt),
+        32,
+    )
+    found = (flaw or b"") + (canonical or b"") + (identity or b"") + (reviews or b"")
+    origin = _SAMPLE_V2 + run + _SAMPLE_NUMBERS.pack(index, seed)
+    return hashlib.sha256(
+        b"\x00" + lengths + origin + media_type + payload + found + parameters + prompt + blind
+    ).digest()
 
 
 def batch_digest(run: str, first: int, last: int, count: int, root: bytes) -> bytes:

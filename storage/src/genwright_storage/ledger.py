@@ -21,8 +21,7 @@ __all__ = ["TILE", "append", "frontier", "split", "start"]
 _FRONTIER = select(log_frontier.c.size, log_frontier.c.hashes)
 _INSERT, _MOVE = insert(log_entry), update(log_frontier)
 
-# As in the tlog-tiles format, so that a log can later be served as files.
-TILE = 256
+TILE = merkle.TILE
 
 
 def start(connection: Connection) -> None:
