@@ -160,7 +160,8 @@ def test_lines_that_are_moved_left_out_or_added_are_refused(data: st.DataObject)
     line = data.draw(st.sampled_from([*LINES, "x", "AAAA", base64.b64encode(bytes(32)).decode()]))
     for lines in (swapped, LINES[:place] + LINES[place + 1 :], [*LINES[:place], line, *LINES[place:]]):
         text = "\n".join(lines)
-        if lines != LINES:
+        # A signature that is given twice says nothing else.
+        if lines not in (LINES, [*LINES[:-1], *LINES[-2:]]):
             with pytest.raises(ProofError):
                 Proof.parse(text).check(KEYS)
 

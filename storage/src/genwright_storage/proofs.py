@@ -240,7 +240,7 @@ def _proof(data: bytes, *, index: int, hashes: tuple[bytes, ...], note: str) -> 
 
 
 _Part = TypeVar("_Part", SampleFields, BatchPlace, EntryPlace)
-_TYPES: dict[str, type] = {"str": str, "int": int, "bytes": str, "tuple[bytes, ...]": list}
+_TYPES: dict[str, Any] = {"str": str, "int": int, "bytes": str, "tuple[bytes, ...]": list}
 
 
 def _part(kind: type[_Part], found: Mapping[str, Any]) -> _Part:
