@@ -25,8 +25,7 @@ from genwright_storage.tables import log_frontier, signing_key
 
 __all__ = ["TILE", "Ledger", "State", "key_content", "new_origin", "split", "state"]
 
-# As in the tlog-tiles format, so that a log can later be served as files.
-TILE = 256
+TILE = merkle.TILE
 
 # Given to the driver as they are: they run for every call that writes, and SQLAlchemy takes ten times as long.
 _STATE = "SELECT size, hashes, note FROM log_frontier"
