@@ -59,14 +59,14 @@ class SQLStore:
         self, url: str, *, patience: float = 30.0, ring: KeyRing | None = None, origin: str | None = None
     ) -> None:
         self.url = url
-        self._database = Database(url, patience=patience, ring=ring, origin=origin)
-        self._ledger = self._database.ledger
-        self._blobs = Blobs(Path(f"{self._database.path}.blobs"))
+        self.database = Database(url, patience=patience, ring=ring, origin=origin)
+        self.ledger = self.database.ledger
+        self.blobs = Blobs(Path(f"{self.database.path}.blobs"))
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
         started = opening(run)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             stored = connection.execute(queries.RUNS.where(tables.run.c.uid == started.id)).first()
             if stored is None:
                 self._insert_run(connection, started)
@@ -76,7 +76,7 @@ class SQLStore:
     def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             ended = queries.run_row(connection, run)
             values = {
                 "run_id": ended.id,
@@ -87,14 +87,14 @@ class SQLStore:
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
-            seq = self._ledger.append(connection, "end", ended.uid, content)
+            seq = self.ledger.append(connection, "end", ended.uid, content)
             connection.execute(insert(tables.run_end), values | {"seq": seq})
 
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Record a checkpoint, once; its files stay where they are."""
         digest, texts = checkpoint.digest, (checkpoint.name, checkpoint.domain, checkpoint.card)
         check_plain(f"checkpoint {digest}", digest, *texts, *checkpoint.files)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             stored = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.digest == digest)).first()
             if stored is None:
                 self._insert_checkpoint(connection, checkpoint)
@@ -113,8 +113,8 @@ class SQLStore:
         # Files before rows, so that no row ever names a file that is not there.
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
-            self._blobs.put(large)
-        with self._database.writing() as connection:
+            self.blobs.put(large)
+        with self.database.writing() as connection:
             run_id = queries.run_key(connection, batch[0].run)
             new = self._without_stored(connection, run_id, batch, new)
             if new:
@@ -126,17 +126,17 @@ class SQLStore:
             return
         check_plain(f"scores of run {run}", *(text for score in scores for text in (score.metric, score.detail)))
         plain = [replace(score, value=float(score.value), error=_number(score.error)) for score in scores]
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             scored = queries.run_row(connection, run)
             for index in {score.index for score in scores if score.index is not None}:
                 if queries.sample_row(connection, scored.id, index) is None:
                     raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
-            seq = self._ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
+            seq = self.ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
             connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
 
     def run(self, id: str) -> Run:
         """Return a run."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return rows.run_from(queries.run_row(connection, id))
 
     def runs(self, *, kind: str | None = None, limit: int | None = None) -> Iterator[Run]:
@@ -145,13 +145,13 @@ class SQLStore:
 
     def checkpoint(self, digest: str) -> StoredCheckpoint:
         """Return a checkpoint."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return queries.checkpoint_of(connection, queries.checkpoint_row(connection, digest))
 
     def sample(self, id: str) -> Record:
         """Return a sample by its id, "run/index"."""
         run, index = split_id(id)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = queries.sample_row(connection, queries.run_row(connection, run).id, index)
         if row is None:
             raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {run}.")
@@ -168,7 +168,7 @@ class SQLStore:
         limit: int | None = None,
     ) -> Iterator[Record]:
         """Yield samples, newest run first and by index in it; text is looked for in payloads up to 64 KiB."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             key = None if run is None else queries.run_row(connection, run).id
             runs = queries.runs_with(connection, key=key, domain=domain, identity=identity)
         conditions = queries.filters(text=text, identity=identity, valid=valid)
@@ -180,7 +180,7 @@ class SQLStore:
 
     def scores(self, run: str) -> list[Score]:
         """Return the values of metrics recorded for a run."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             scored = queries.run_row(connection, run).id
             stored = select(tables.score).where(tables.score.c.run_id == scored).order_by(tables.score.c.id)
             return [rows.score_from(row) for row in connection.execute(stored)]
@@ -189,25 +189,25 @@ class SQLStore:
         self, *, heads: Sequence[str] = (), keys: Sequence[str] = (), progress: Progress | None = None
     ) -> Iterator[Finding]:
         """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
-        return findings(self._database, self._blobs, progress or (lambda _: None), heads=heads, keys=keys)
+        return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             counts, end = queries.counts(connection), state(connection)
-        files = [Path(f"{self._database.path}{ending}") for ending in ("", "-wal")]
+        files = [Path(f"{self.database.path}{ending}") for ending in ("", "-wal")]
         return {
             "url": self.url,
             "format": HEAD,
             "sqlite": sqlite3.sqlite_version,
             **counts,
-            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self._blobs.size(),
+            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self.blobs.size(),
             "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin},
         }
 
     def close(self) -> None:
         """Let go of the store."""
-        self._database.close()
+        self.database.close()
 
     def _runs(self, kind: str | None) -> Iterator[Run]:
         query, last = queries.RUNS.order_by(tables.run.c.id.desc()).limit(queries.PAGE), None
@@ -215,7 +215,7 @@ class SQLStore:
             query = query.where(tables.run.c.kind == kind)
         while True:
             page = query if last is None else query.where(tables.run.c.id < last)
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 found = connection.execute(page).all()
             yield from map(rows.run_from, found)
             if len(found) < queries.PAGE:
@@ -227,7 +227,7 @@ class SQLStore:
         query = queries.SAMPLES.where(tables.sample.c.run_id == run_id, *conditions)
         query, last = query.order_by(tables.sample.c.idx).limit(queries.PAGE), -1
         while True:
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 found = connection.execute(query.where(tables.sample.c.idx > last)).all()
             yield from map(self._record, found)
             if len(found) < queries.PAGE:
@@ -238,13 +238,13 @@ class SQLStore:
         *columns, payload, digest = row
         if payload is None:
             with translated(self.url):
-                payload = self._blobs.get(digest)
+                payload = self.blobs.get(digest)
         return rows.record_from(columns, payload)
 
     def _missing(self, run: Run) -> Iterator[int]:
         start = 0
         while start < run.planned:
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 missing, start = queries.gaps(connection, queries.run_key(connection, run.id), start, run.planned)
             yield from missing
 
@@ -278,9 +278,7 @@ class SQLStore:
             "salt": os.urandom(16),
         }
         content = rows.run_digest(values | {"environment": digest})
-        connection.execute(
-            insert(tables.run), values | {"seq": self._ledger.append(connection, "run", run.id, content)}
-        )
+        connection.execute(insert(tables.run), values | {"seq": self.ledger.append(connection, "run", run.id, content)})
 
     def _insert_checkpoint(self, connection: Connection, checkpoint: StoredCheckpoint) -> None:
         values = {
@@ -288,7 +286,7 @@ class SQLStore:
             "name": checkpoint.name,
             "domain": checkpoint.domain,
             "card": checkpoint.card,
-            "seq": self._ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
+            "seq": self.ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
         }
         key = connection.execute(insert(tables.checkpoint).returning(tables.checkpoint.c.id), values).scalar_one()
         for path, (digest, size) in checkpoint.files.items():
@@ -305,7 +303,7 @@ class SQLStore:
             "size": len(new),
             "root": root,
             "version": encoding.VERSION,
-            "seq": self._ledger.append(connection, "samples", f"{record.run}/{first}", content),
+            "seq": self.ledger.append(connection, "samples", f"{record.run}/{first}", content),
         }
         key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
         connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
