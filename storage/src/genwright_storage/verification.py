@@ -30,6 +30,7 @@ from genwright_storage.tables import (
     score,
     signing_key,
 )
+from genwright_storage.witness import notes_in
 
 __all__ = ["findings"]
 
@@ -68,7 +69,7 @@ def findings(
     """Yield what is wrong in a store, as it is when this begins; what is written meanwhile is left for the next time.
 
     progress: called now and then with how many samples were checked so far
-    heads:    signed heads of the ledger that were noted elsewhere
+    heads:    signed heads of the ledger that were noted elsewhere, one or more in each text
     keys:     the public keys to trust; none for those in the ring
     """
     try:
@@ -87,7 +88,7 @@ def _log(connection: Connection, database: Database, heads: Sequence[str], keys:
     """Check each entry, that none is missing, and the heads, root and tiles over them."""
     edge, due, end = merkle.Frontier(), 0, _end(connection)
     trust = Trust(connection, end.origin or "unnamed", database.ledger.ring, keys)
-    claims = Claims(connection, end, trust, heads)
+    claims = Claims(connection, end, trust, [note for text in heads for note in notes_in(text)])
     for entry in connection.execute(select(log_entry).order_by(log_entry.c.seq)):
         if entry.seq != due:
             yield Finding(where=f"ledger, entries {due} to {entry.seq - 1}", trouble="they are gone")
@@ -127,14 +128,16 @@ def _tiles(connection: Connection, size: int) -> Iterator[Finding]:
     leaves = connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars()
     level, hashes = 0, iter(leaves)
     while size >= ledger.TILE:
-        query = select(log_tile.c.idx, log_tile.c.hashes).where(log_tile.c.level == level)
-        stored = {row.idx: row.hashes for row in connection.execute(query)}
+        query = select(log_tile).where(log_tile.c.level == level)
+        stored = {row.idx: (row.hashes, row.root) for row in connection.execute(query)}
         above: list[bytes] = []
         for index in range(size // ledger.TILE):
             tile = list(islice(hashes, ledger.TILE))
-            if stored.pop(index, None) != b"".join(tile):
+            root = merkle.root(tile)
+            kept, kept_root = stored.pop(index, (None, None))
+            if kept != b"".join(tile) or kept_root not in (root, None):
                 yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
-            above.append(merkle.root(tile))
+            above.append(root)
         level, size, hashes = level + 1, size // ledger.TILE, iter(above)
 
 
