@@ -18,6 +18,7 @@ from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.encoding import batch_digest, blind, commitment, entry_leaf, sample_leaf
 from genwright_storage.heads import Claims, Trust
+from genwright_storage.remote_blobs import RemoteBlobs
 from genwright_storage.tables import (
     batch,
     checkpoint,
@@ -64,7 +65,12 @@ _UNKNOWN = "it is not in the ledger"
 
 
 def findings(
-    database: Database, blobs: Blobs, progress: Progress, *, heads: Sequence[str] = (), keys: Sequence[str] = ()
+    database: Database,
+    blobs: Blobs | RemoteBlobs,
+    progress: Progress,
+    *,
+    heads: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Yield what is wrong in a store, as it is when this begins; what is written meanwhile is left for the next time.
 
@@ -224,7 +230,7 @@ def _gone(connection: Connection) -> Iterator[Finding]:
 class _Samples:
     """Checks samples in the order in which they were put, batch by batch."""
 
-    def __init__(self, database: Database, blobs: Blobs, last_sample: int, last_batch: int) -> None:
+    def __init__(self, database: Database, blobs: Blobs | RemoteBlobs, last_sample: int, last_batch: int) -> None:
         self._database, self._blobs = database, blobs
         self._last_sample, self._last_batch = last_sample, last_batch
         self._loaded = 0

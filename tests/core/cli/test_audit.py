@@ -75,7 +75,7 @@ def test_a_store_too_damaged_to_describe_itself_is_still_verified(
         "the head of the ledger: it is not signed",
         "ledger, the right edge of its tree: it is gone or was changed",
     ]
-    assert captured.err.endswith(": 1 finding.\n")
+    assert captured.err.endswith(": 2 findings.\n")
 
 
 def test_a_run_is_replayed_to_the_same_samples(

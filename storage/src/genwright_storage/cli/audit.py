@@ -40,7 +40,7 @@ def prove_sample(id: str, output: Path | None, where: str | None) -> None:
             file.write(proof.to_text())
     except FileExistsError as error:
         raise DataError(f"a proof is written to a new file; {path} is there. Name another with --output.") from error
-    say(f"Wrote {path}. It proves sample {sample.run}/{sample.index} to whoever trusts the key:")
+    say(f"The proof of sample {sample.run}/{sample.index} is checked with: genwright audit verify-proof")
     click.echo(str(path))
 
 
