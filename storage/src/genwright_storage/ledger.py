@@ -32,7 +32,7 @@ _STATE = "SELECT size, hashes, note FROM log_frontier"
 _VERIFIER = "SELECT verifier FROM signing_key ORDER BY id DESC LIMIT 1"
 _ENTRY = "INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf) VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE = "UPDATE log_frontier SET size = ?, hashes = ?, note = ?"
-_LAST_KEPT = "SELECT coalesce(max(created_ns), 0) FROM note"
+_LAST_KEPT = "SELECT created_ns FROM note ORDER BY size DESC LIMIT 1"
 _TILE = "INSERT INTO log_tile (level, idx, hashes, root) VALUES (?, ?, ?, ?)"
 _KEEP = "INSERT OR IGNORE INTO note (size, root, body, created_ns) VALUES (?, ?, ?, ?)"
 
@@ -125,8 +125,8 @@ class Ledger:
 
     def _keep(self, raw: Any, size: int, root: bytes, note: str, now: int) -> None:
         """Keep a head for good, unless one was kept within the last second."""
-        ((last,),) = raw.execute(_LAST_KEPT)
-        if not last <= now < last + _SECOND:
+        last = raw.execute(_LAST_KEPT).fetchone()
+        if last is None or not last[0] <= now < last[0] + _SECOND:
             raw.execute(_KEEP, (size, root, note, now))
 
     def _signer(self, raw: Any, end: State) -> SigningKey:
