@@ -372,7 +372,7 @@ def test_a_writer_killed_at_any_moment_loses_nothing_acknowledged(tmp_path: Path
 
 def _limit(store: SQLStore, pages: int) -> None:
     """Let the file grow by so many pages and no more, on each connection that was opened so far."""
-    with store._database.reading() as connection:
+    with store.database.reading() as connection:
         size = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={size + pages}")
 
