@@ -15,7 +15,7 @@ import pytest
 from genwright.cli import main
 from genwright.cli.devices import devices
 from genwright.cli.doctor import Findings, _devices
-from genwright_storage.database import APPLICATION
+from genwright_storage.sqlite import APPLICATION
 
 Install = Callable[..., None]
 Capture = pytest.CaptureFixture[str]
