@@ -14,6 +14,7 @@ from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
 from genwright.errors import MismatchError, StoreError, UsageError
 from genwright.generation import Generation, reviewed
+from genwright.machine import machine
 from genwright.model import Model
 from genwright.observers import Observers
 from genwright.options import make
@@ -202,7 +203,10 @@ def new_run(
 def environment(registry: Registry, device: str, threads: int) -> Environment:
     """Return the environment of this process."""
     plugins = [plugin.origin for plugin in registry.plugins if plugin.trouble is None]
-    return current_environment(device=device, threads=threads, plugins=plugins)
+    contents = registry.contents
+    return current_environment(
+        device=device, threads=threads, plugins=plugins, machine=machine(device), contents=contents
+    )
 
 
 def generation_of(run: Run, registry: Registry) -> Generation[Any]:
