@@ -64,7 +64,12 @@ def test_a_distribution_that_lists_its_files_is_digested_by_its_packages(site: P
 
 
 def test_the_registry_knows_the_content_of_what_it_took(install: Install) -> None:
-    install("good", "")
+    code = """
+        from genwright.hooks import hookimpl
+        @hookimpl
+        def on_samples(run, samples): ...
+        """
+    install("good", code)
     install("bad", "1/0")
     found = discover().contents
     assert {"genwright-core", "genwright-good"} <= set(found)

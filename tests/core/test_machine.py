@@ -58,6 +58,7 @@ def test_a_gpu_is_told_with_its_driver(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_real_gpu_is_told() -> None:
     found = machine("cuda")
     assert found["gpu"].startswith(torch.cuda.get_device_name(0))
