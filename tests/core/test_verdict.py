@@ -9,6 +9,7 @@ import pytest
 
 import genwright as gw
 from genwright.builtin import register_samplers
+from genwright.domain import Difference
 from genwright.errors import (
     CheckpointError,
     MismatchError,
@@ -68,7 +69,9 @@ def test_a_sample_that_was_changed_is_different(store: MemoryStore, recorded: Sa
     verdict = gw.audit(recorded[4], store=store)
     assert verdict.outcome == "different"
     assert verdict.reason == f"{recorded[4].item.encode()!r} in place of b'dddd'"
-    assert str(verdict) == f"{record.id}: different, {verdict.reason}"
+    assert verdict.difference == Difference(size=5, unit="characters", where="from character 1", close=False)
+    told = f"largest difference 5 characters, from character 1: {verdict.reason}"
+    assert str(verdict) == f"{record.id}: different, {told}"
     assert [v.outcome for v in gw.replay(recorded.run.id, store=store)].count("different") == 1
 
 

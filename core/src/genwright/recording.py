@@ -209,10 +209,12 @@ def environment(registry: Registry, device: str, threads: int) -> Environment:
     )
 
 
-def generation_of(run: Run, registry: Registry) -> Generation[Any]:
+def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = None) -> Generation[Any]:
     """Return what decided a run's samples.
 
-    Raises UsageError if it drew none, CheckpointError if its model is no longer here, MismatchError if its sampler is
+    model: one that is loaded, and used if it is the run's
+
+    Raises UsageError if it drew none or does not say how, CheckpointError if its model is no longer here, MismatchError if its sampler is
     of another version now.
     """
     if run.kind != "generate":
@@ -220,9 +222,13 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
             f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}. "
             "List such runs with: genwright runs list --kind generate."
         )
-    checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
+    if missing := [name for name in ("sampler", "where", "rows") if name not in run.config]:
+        raise UsageError(
+            f"the config of run {run.id} should say how it drew; it has no {', '.join(missing)}. "
+            "Check the store with: genwright audit verify."
+        )
     generation = Generation(
-        model=Model.load(checkpoint, registry, device=run.environment.device),
+        model=_model_of(run, registry, model),
         sampler=Component.read(run.config["sampler"]),
         where=run.config["where"],
         seed=run.seed,
@@ -233,6 +239,14 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
     )
     _check_samplers(run, generation)
     return generation
+
+
+def _model_of(run: Run, registry: Registry, loaded: Model[Any] | None) -> Model[Any]:
+    if loaded is not None and loaded.checkpoint is not None and loaded.checkpoint.digest == run.checkpoint:
+        if str(loaded.device) == run.environment.device:
+            return loaded
+    checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
+    return Model.load(checkpoint, registry, device=run.environment.device)
 
 
 def _check_samplers(run: Run, generation: Generation[Any]) -> None:
