@@ -82,9 +82,15 @@ class Recording:
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = self._reviewers(reviewers, run.domain)
         drawn = self._engine(engine).samples(generation, run.id, range(n))
-        if self.store is not None and generation.model.checkpoint is not None:
-            self.store.put_checkpoint(stored(generation.model.checkpoint))
+        self.put_model(generation.model)
         return self._batches(run, generation, drawn, batch_size, made, count=n)
+
+    def put_model(self, model: Model[Any] | None) -> None:
+        """Record the checkpoint of a model, and those of the models that its encoder is made of."""
+        while self.store is not None and model is not None and model.checkpoint is not None:
+            self.store.put_checkpoint(stored(model.checkpoint))
+            inner = getattr(model.encoder, "source", None)
+            model = inner if isinstance(inner, Model) else None
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
@@ -214,8 +220,8 @@ def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = No
 
     model: one that is loaded, and used if it is the run's
 
-    Raises UsageError if it drew none or does not say how, CheckpointError if its model is no longer here, MismatchError if its sampler is
-    of another version now.
+    Raises UsageError if it drew none or does not say how, CheckpointError if its model is no longer here, MismatchError
+    if its sampler is of another version now.
     """
     if run.kind != "generate":
         raise UsageError(
@@ -242,9 +248,9 @@ def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = No
 
 
 def _model_of(run: Run, registry: Registry, loaded: Model[Any] | None) -> Model[Any]:
-    if loaded is not None and loaded.checkpoint is not None and loaded.checkpoint.digest == run.checkpoint:
-        if str(loaded.device) == run.environment.device:
-            return loaded
+    known = None if loaded is None or loaded.checkpoint is None else (loaded.checkpoint.digest, str(loaded.device))
+    if loaded is not None and known == (run.checkpoint, run.environment.device):
+        return loaded
     checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
     return Model.load(checkpoint, registry, device=run.environment.device)
 

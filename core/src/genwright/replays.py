@@ -1,7 +1,8 @@
 """What a store keeps of replays: which samples were drawn again, when, and what came of it.
 
-A replay is a run whose parent is the run that it draws again. Its scores are named "replay/OUTCOME"; each has as its value
-how many samples it is of, and as its detail their indices ("0-1023", "3,17-20"), then a colon and what is to be told of them.
+A replay is a run whose parent is the run that it draws again. Its scores are named "replay/OUTCOME"; each has as its
+value how many samples it is of, and as its detail their indices ("0-1023", "3,17-20"), then a colon and what is told of
+them.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -86,7 +87,7 @@ def _differing(domain: Domain[Item], items: Sequence[Item]) -> None:
     for item in items:
         found = domain.difference(domain.from_bytes(domain.to_bytes(item)), item)
         require(found is None or (found.size == 0 and found.close), f"{item!r} differs from itself: {found}")
-    for one, other in zip(items, items[1:], strict=False):
+    for one, other in pairwise(items):
         found, back = domain.difference(one, other), domain.difference(other, one)
         sizes = [None if way is None else (way.size, way.close) for way in (found, back)]
         require(sizes[0] == sizes[1], f"{one!r} differs from {other!r} by {sizes[0]}, and that from it by {sizes[1]}")
