@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ def test_a_picture_has_a_box_for_each_and_a_line_to_each_but_the_first() -> None
     ]
     assert len(boxes) == 4
     assert len(list(root.iter(f"{SVG}path"))) == 3
-    for above, below in zip(boxes, boxes[1:], strict=False):
+    for above, below in pairwise(boxes):
         assert above["y"] + above["height"] < below["y"]
     assert [box["x"] for box in boxes] == [14, 42, 70, 42]
     for box in boxes:

@@ -20,9 +20,10 @@ __all__ = ["show"]
 @click.option(
     "--svg", "picture", type=click.Path(path_type=Path), help="Draw it to a new .svg file, and print nothing."
 )
+@click.option("--force", is_flag=True, help="Replace a file of that name.")
 @store_option
 @json_option
-def show(id: str, picture: Path | None, where: str | None, as_json: bool) -> None:
+def show(id: str, picture: Path | None, force: bool, where: str | None, as_json: bool) -> None:
     """Show where a sample comes from: run, model, recipe, data and their ancestors; its reviews, scores and replays.
 
     ID is a run and an index in it, such as LAST/0. Neither the model nor its plugin has to be here.
@@ -32,7 +33,7 @@ def show(id: str, picture: Path | None, where: str | None, as_json: bool) -> Non
     with opened(where) as store:
         found = gw.lineage(id, store=store)
     if picture is not None:
-        with replaced(picture, force=False) as unfinished:
+        with replaced(picture, force=force) as unfinished:
             unfinished.write_text(found.to_svg(), encoding="utf-8")
         say(f"Drew {picture}.")
     if as_json:
