@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         evaluate,
         generate,
         interpolate,
-        lineage,
         replay,
         resume,
         score,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     )
     from genwright.errors import GenwrightError
     from genwright.exports import export
+    from genwright.lineages import lineage
     from genwright.recipe import Recipe, use
     from genwright.store import open_store
 
@@ -60,6 +60,7 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
+    "lineage": "genwright.lineages",
     "open_store": "genwright.store",
     "use": "genwright.recipe",
 }

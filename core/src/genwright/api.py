@@ -18,7 +18,6 @@ from genwright import library
 from genwright.errors import OptionError, shown
 from genwright.generation import ROWS, Generation, Precision, suited
 from genwright.known import around
-from genwright.lineages import Lineage, lineage_of
 from genwright.metrics import Report
 from genwright.model import Model, checked_device
 from genwright.options import check_counts
@@ -44,7 +43,6 @@ __all__ = [
     "evaluate",
     "generate",
     "interpolate",
-    "lineage",
     "replay",
     "resume",
     "score",
@@ -376,17 +374,6 @@ def replay(
         those = picked(opened, run)
         records = everything(opened, those) if sample is None else sampled(opened, those, sample, _seed(seed))
         return _finally_closed(replayed(opened, registry(), records), stack.pop_all())
-
-
-def lineage(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Lineage:
-    """Return where a recorded sample comes from: its run, model, recipe and data, their ancestors, and what came after.
-
-    Needs nothing but the store: neither the model nor a plugin has to be here.
-
-    Raises UnknownName if the store has no such sample.
-    """
-    with _opened(store) as opened:
-        return lineage_of(sample if isinstance(sample, str) else sample.id, opened)
 
 
 def _finally_closed(verdicts: Iterator[Verdict], stack: ExitStack) -> Iterator[Verdict]:

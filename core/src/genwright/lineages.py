@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +18,10 @@ from genwright.diagram import Box, drawn, outlined
 from genwright.errors import UnknownName
 from genwright.replays import Replay, replays_of
 from genwright.run import Run
-from genwright.store import Record, Score, Store, is_text
+from genwright.samples import Sample
+from genwright.store import Record, Score, Store, is_text, open_store
 
-__all__ = ["Ancestor", "Lineage", "lineage_of"]
+__all__ = ["Ancestor", "Lineage", "lineage", "lineage_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,18 @@ class Lineage:
 
     def __str__(self) -> str:
         return outlined(_of_sample(self))
+
+
+def lineage(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Lineage:
+    """Return where a recorded sample comes from: run, model, recipe, data and their ancestors, and what came after.
+
+    Needs nothing but the store: neither the model nor a plugin of its domain has to be here.
+
+    Raises UnknownName if the store has no such sample.
+    """
+    id, opened = sample if isinstance(sample, str) else sample.id, open_store(store)
+    with nullcontext(opened) if opened is store else closing(opened):
+        return lineage_of(id, opened)
 
 
 def lineage_of(id: str, store: Store) -> Lineage:

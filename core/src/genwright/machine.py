@@ -41,13 +41,13 @@ def _kernels(device: str) -> Mapping[str, str]:
     settings: dict[str, Any] = {
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "matmul": torch.get_float32_matmul_precision(),
-        "mkl": torch.backends.mkl.is_available(),
-        "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
+        "mkl": torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
+        "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,  # type: ignore[no-untyped-call]
     }
     if torch.device(device).type == "cuda":
         settings |= {
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.enabled and torch.backends.cudnn.version(),
+            "cudnn": torch.backends.cudnn.enabled and torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
             "cudnn benchmark": torch.backends.cudnn.benchmark,
             "cudnn tf32": torch.backends.cudnn.allow_tf32,
         }
