@@ -16,8 +16,9 @@ import genwright as gw
 from genwright import exports
 from genwright.errors import DataError, OptionError, UnknownName, UsageError
 from genwright.exports import COLUMNS
+from genwright.memory import MemoryStore
 from genwright.run import Run
-from genwright.store import MemoryStore, Record
+from genwright.store import Record
 from genwright.testing.stores import make_record, make_run
 from genwright.testing.toys import Rounds, toy_registry
 

@@ -13,9 +13,10 @@ import genwright as gw
 from genwright.datasets import digest
 from genwright.errors import UnknownName
 from genwright.lineages import Ancestor, Lineage, lineage_of
+from genwright.memory import MemoryStore
 from genwright.run import Run
 from genwright.samples import Review
-from genwright.store import MemoryStore, Score
+from genwright.store import Score
 from genwright.testing.stores import make_checkpoint, make_record, make_run
 from genwright.testing.toys import toy_recipe
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from genwright.errors import UnknownName
+from genwright.memory import MemoryStore
 from genwright.picks import everything, picked, sampled
 from genwright.run import Run
-from genwright.store import MemoryStore
 from genwright.testing.stores import make_record, make_run
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genwright.memory import MemoryStore
 from genwright.replays import _detail, _has, replays_of, scores_of
-from genwright.store import MemoryStore, Score
+from genwright.store import Score
 from genwright.testing.stores import make_run
 from genwright.verdict import Verdict
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genwright.cli import main
-from genwright.store import MemoryStore
+from genwright.memory import MemoryStore
 from genwright.testing.stores import make_record, make_run
 
 ID = f"{'5f' * 16}/1"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from genwright.cli import main
+from genwright.memory import MemoryStore
 from genwright.registry import Registry
 from genwright.samples import Review
-from genwright.store import MemoryStore
 from genwright.testing.stores import make_record, make_run
 
 

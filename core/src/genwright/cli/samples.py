@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from genwright.cli.group import Group
 from genwright.cli.output import cut, json_option, print_json, print_table, say
 from genwright.cli.parameters import limit_option
 from genwright.cli.store import opened, store_option
@@ -41,7 +42,7 @@ def _filters(command: Command) -> Command:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def samples() -> None:
     """List, show, search and export recorded samples."""
 
