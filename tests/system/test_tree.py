@@ -22,8 +22,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 500, 40
 BANNED = {"util", "utils", "common", "base", "helper", "helpers", "misc", "tools", "manager", "handlers", "core"}
 
 LIGHT = (
-    "builtin datasets domain errors exports hooks memory metrics observers folders options recipe registry run samples "
-    "space specs"
+    "builtin datasets diagram distributions domain errors exports hooks lineages memory metrics observers folders "
+    "options recipe registry replays run samples space specs"
 )
 
 WITHOUT_A_TEST = {
