@@ -193,6 +193,12 @@ class SQLStore:
         """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
         return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
+    def evidence(self, id: str) -> Mapping[str, str | int]:
+        """Return where a sample is in the ledger, as plain facts."""
+        from genwright_storage.evidence import place
+
+        return place(self, id)
+
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""
         self.database.settle()
