@@ -1,4 +1,4 @@
-"""What a store takes: memory, the more of which a store of ten times the samples must not need, disk, and its import."""
+"""What a store takes: memory, no more of it for ten times the samples, disk, and time to import."""
 
 from __future__ import annotations
 

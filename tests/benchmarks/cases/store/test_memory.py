@@ -9,7 +9,8 @@ from benchmarks.clock import Repeated
 from benchmarks.setting import Setting
 
 
-def test_memory_disk_and_import_are_measured(setting: Setting) -> None:
+def test_memory_disk_and_import_are_measured(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "weighed", lambda action, url, count: 50 + count / 10)
     *growths, size, imported = memory.rows(setting)
     assert [row.name.partition(":")[0] for row in growths] == [
         "SQLite, `put_samples`, 1,000 records a call",
@@ -17,6 +18,8 @@ def test_memory_disk_and_import_are_measured(setting: Setting) -> None:
         "SQLite, `samples()`",
     ]
     assert all("at 80 rows, above that at 8" in row.name for row in growths)
+    assert [row.value for row in growths[1:]] == [pytest.approx(7.2)] * 2
+    assert abs(growths[0].value or math.inf) < 16
     assert size.value is not None
     assert size.value > 100
     assert (imported.name, imported.unit) == ("import of `genwright_storage.store`", "s")
