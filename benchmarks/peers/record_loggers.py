@@ -75,7 +75,11 @@ def mlflow_trace(folder: Path, count: int) -> Callable[[], object]:
             span.set_inputs({"index": index, "seed": 7})
             span.set_outputs(_SMILES.format(index))
 
-    return lambda: [draw(index) for index in range(count)]
+    def trace() -> None:
+        for index in range(count):
+            draw(index)
+
+    return trace
 
 
 def mlflow_batch(folder: Path, count: int) -> Callable[[], object]:
