@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -17,16 +18,18 @@ def test_memory_disk_and_import_are_measured(setting: Setting, monkeypatch: pyte
         "SQLite, `verify`",
         "SQLite, `samples()`",
     ]
-    assert all("at 80 rows, above that at 8" in row.name for row in growths)
-    assert [row.value for row in growths[1:]] == [pytest.approx(7.2)] * 2
+    assert all("at 80 rows, above that at 40" in row.name for row in growths)
+    assert [row.value for row in growths[1:]] == [pytest.approx(4.0)] * 2
     assert abs(growths[0].value or math.inf) < 16
     assert size.value is not None
     assert size.value > 100
     assert (imported.name, imported.unit) == ("import of `genwright_storage.store`", "s")
 
 
-@pytest.mark.parametrize(("large", "verdict"), [(115.0, "pass"), (117.0, "FAIL"), (math.nan, "not measured")])
-def test_growth_is_between_the_medians(large: float, verdict: str) -> None:
-    row = memory._growth("verify", Repeated((99.0, 100.0, 101.0)), Repeated((large,)), 10, 100)
+@pytest.mark.parametrize(("large", "verdict"), [(107.0, "pass"), (109.0, "FAIL"), (math.nan, "not measured")])
+def test_growth_is_of_the_second_half(large: float, verdict: str, setting: Setting) -> None:
+    peaks = {10: Repeated((50.0,)), 50: Repeated((99.0, 100.0, 101.0)), 100: Repeated((large,))}
+    row = memory._growth("verify", peaks, replace(setting, quick=False))
     assert row.verdict == verdict
     assert (row.value is None) == math.isnan(large)
+    assert row.value is None or "50 MiB at 10, 100 MiB at 50, " in row.note
