@@ -44,7 +44,7 @@ def rows(setting: Setting) -> Iterator[Row]:
 
 
 def _measured(found: Peers, setting: Setting) -> Iterator[Row]:
-    one, many, each = setting.scaled(1_000, 300), setting.scaled(20_000, 5_000), setting.scaled(100, 30)
+    one, many, each = setting.scaled(500, 300), setting.scaled(20_000, 5_000), setting.scaled(60, 30)
     work: dict[str, Callable[[], Spent]] = {
         "one": lambda: ingest.ours(setting.scratch, one, 1),
         "many": lambda: ingest.ours(setting.scratch, many, BATCH),

@@ -19,7 +19,7 @@ TESTS = ingest.TESTS
 
 def rows(setting: Setting) -> Iterator[Row]:
     """Yield the rate of `put_samples` of one record."""
-    count = setting.scaled(2_000, 500)
+    count = setting.scaled(1_000, 500)
     work = {
         "ours": lambda: ingest.ours(setting.scratch, count, 1),
         "sqlite3": lambda: ingest.raw(setting.scratch, count, 1),
