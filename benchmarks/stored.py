@@ -20,7 +20,7 @@ from typing import Any
 
 from genwright.store import Record, Store, open_store
 from genwright.testing.stores import make_run
-from genwright_storage.rows import SampleRow, sample_row
+from genwright_storage.rows import SampleRow, new_rows
 
 __all__ = ["BATCH", "INSERT", "Weight", "filled", "fresh", "kept_keys", "main", "put", "raw_rows", "records", "weighed"]
 
@@ -87,7 +87,7 @@ def put(store: Store, made: Sequence[Record], batch: int) -> None:
 
 def raw_rows(made: Sequence[Record], run_id: int = 1, batch_id: int = 1) -> list[tuple[Any, ...]]:
     """Return the rows of records, as `INSERT` takes them."""
-    return [(run_id, batch_id, *sample_row(record)) for record in made]
+    return [(run_id, batch_id, *row) for row in new_rows(made)]
 
 
 def filled(scratch: Path, count: int) -> tuple[str, Weight]:
@@ -103,7 +103,9 @@ def weighed(action: str, url: str, count: int) -> float:
     """Return the most memory, in MiB, that a process of its own takes for doing that; NaN where that is not told."""
     call = [sys.executable, "-m", "benchmarks.stored", action, url, str(count)]
     path = os.pathsep.join([str(_ROOT), *sys.path])
-    done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    keys = Path(url.removeprefix("sqlite:///")).parent / "keys"
+    environment = {**os.environ, "PYTHONPATH": path, "GENWRIGHT_KEYS": str(keys)}
+    done = subprocess.run(call, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(call)} failed: {done.stderr[-1000:]}")
     return float(done.stdout) / 1024

@@ -41,7 +41,7 @@ def prove(store: SQLStore, id: str) -> Proof:
 def place(store: SQLStore, id: str) -> Mapping[str, str | int]:
     """Return where a sample is in the ledger, as plain facts.
 
-    ledger: its name; entry: the number of that of the sample's batch; leaf and batch: hashes; entries and root: the head
+    ledger: its name; entry: the number of that of the sample's batch; entries and root: of the head
     """
     proof = prove(store, id)
     head = Head.parse(Note.parse(proof.note).text)

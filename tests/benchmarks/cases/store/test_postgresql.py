@@ -11,7 +11,7 @@ from benchmarks.cases.store import postgresql
 from benchmarks.peers.postgresql import NoServer, Server, programs, server
 from benchmarks.setting import Setting
 from genwright.errors import UnknownName
-from genwright.store import MemoryStore
+from genwright.memory import MemoryStore
 
 
 def test_without_a_server_the_row_says_why(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
