@@ -14,6 +14,7 @@ import pytest
 
 import genwright as gw
 from genwright import exports
+from genwright.entries import FACTS
 from genwright.errors import DataError, OptionError, UnknownName, UsageError
 from genwright.exports import COLUMNS
 from genwright.run import Run
@@ -62,8 +63,8 @@ def read(path: Path) -> list[Mapping[str, Any]]:
 def test_a_table_tells_where_each_sample_comes_from(store: MemoryStore, run: Run, tmp_path: Path) -> None:
     assert gw.export(tmp_path / "a.jsonl", store=store) == (3, True)
     rows = read(tmp_path / "a.jsonl")
-    assert [tuple(row) for row in rows] == [COLUMNS] * 3
-    assert rows[0] == {
+    assert [tuple(row) for row in rows] == [(*COLUMNS, *FACTS)] * 3
+    assert {name: rows[0][name] for name in COLUMNS} == {
         "id": f"{run.id}/0",
         "item": "AB",
         "flaw": None,
@@ -83,7 +84,8 @@ def test_both_kinds_of_table_tell_the_same(store: MemoryStore, run: Run, tmp_pat
     put(store, ['a,"b"\nc', "ä"])
     gw.export(tmp_path / "a.jsonl", store=store)
     gw.export(tmp_path / "a.csv", store=store)
-    texts = [{name: "" if v is None else str(v) for name, v in row.items()} for row in read(tmp_path / "a.jsonl")]
+    rows = read(tmp_path / "a.jsonl")
+    texts = [{name: "" if row[name] is None else str(row[name]) for name in COLUMNS} for row in rows]
     assert read(tmp_path / "a.csv") == texts
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from genwright.errors import GenwrightError
     from genwright.exports import export
+    from genwright.imports import import_samples
     from genwright.recipe import Recipe, use
     from genwright.store import open_store
 
@@ -43,6 +44,7 @@ __all__ = [
     "evaluate",
     "export",
     "generate",
+    "import_samples",
     "interpolate",
     "open_store",
     "replay",
@@ -58,6 +60,7 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
+    "import_samples": "genwright.imports",
     "open_store": "genwright.store",
     "use": "genwright.recipe",
 }

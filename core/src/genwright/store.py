@@ -116,8 +116,19 @@ class Store(Protocol):
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
-        """Record how a run ended. A run may end again, after it was resumed; state "running" records that it was."""
+    def finish_run(
+        self,
+        run: str,
+        state: State,
+        *,
+        error: str | None = None,
+        notes: Sequence[str] = (),
+        finished: int | None = None,
+    ) -> None:
+        """Record how a run ended. A run may end again, after it was resumed; state "running" records that it was.
+
+        finished: when, in nanoseconds since 1970, of a run that ended elsewhere; None for now
+        """
 
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Record a checkpoint, once; its files stay where they are."""
@@ -313,10 +324,19 @@ class MemoryStore:
         self._runs[run.id], self._samples[run.id], self._scores[run.id] = run, {}, []
         self._ledger[f"run {run.id}"] = _digest(run)
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self,
+        run: str,
+        state: State,
+        *,
+        error: str | None = None,
+        notes: Sequence[str] = (),
+        finished: int | None = None,
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
-        finished = None if state == "running" else time.time_ns()
+        now = time.time_ns() if finished is None else finished
+        finished = None if state == "running" else now
         ended = replace(self.run(run), state=state, error=error, notes=tuple(notes), finished=finished)
         self._runs[ended.id] = ended
         self._ledger[f"run {ended.id}"] = _digest(ended)

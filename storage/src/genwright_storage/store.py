@@ -66,7 +66,15 @@ class SQLStore:
             else:
                 check_same_run(rows.run_from(stored), started)
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self,
+        run: str,
+        state: State,
+        *,
+        error: str | None = None,
+        notes: Sequence[str] = (),
+        finished: int | None = None,
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
         with self._database.writing() as connection:
@@ -76,7 +84,7 @@ class SQLStore:
                 "state": state,
                 "error": error,
                 "notes": json.dumps(list(notes), ensure_ascii=False),
-                "finished_ns": None if state == "running" else time.time_ns(),
+                "finished_ns": None if state == "running" else time.time_ns() if finished is None else finished,
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})

@@ -196,7 +196,7 @@ def test_nothing_to_export_fails_and_leaves_no_file(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.csv", "--format", ".smi"], "the format of a file is what its name ends in; got a.csv and --format. Leave"),
+        (["a.csv", "--format", ".smi"], "the format of a file is what its name ends in; got a.csv and '.smi'. Leave"),
         *(
             (
                 ["-", "--format", format],
