@@ -109,10 +109,8 @@ def entry(place: str, data: Mapping[str, Any]) -> Entry:
 
 
 def _record(bad: Bad, data: Mapping[str, Any]) -> Record:
-    record = Record(
-        reviews=tuple(_review(bad, review) for review in data["reviews"]),
-        **{name: data.get(name) for name in _OF_RECORD},
-    )
+    values: dict[str, Any] = {name: data.get(name) for name in _OF_RECORD}
+    record = Record(reviews=tuple(_review(bad, review) for review in data["reviews"]), **values)
     try:
         one_batch([record])
     except StoreError as error:

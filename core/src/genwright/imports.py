@@ -89,11 +89,12 @@ def _checked(entries: Iterator[tuple[str, Entry]], store: Store) -> _Begun:
             elif other != (run, checkpoint):
                 raise Unreadable(place, f"run {record.run} is told otherwise than before")
         elif record.run not in runs:
-            runs[record.run] = _stored(store, record.run, place)
+            _check_stored(store, record.run, place)
+            runs[record.run] = None
     return runs
 
 
-def _stored(store: Store, run: str, place: str) -> None:
+def _check_stored(store: Store, run: str, place: str) -> None:
     try:
         store.run(run)
     except UnknownName:
@@ -145,6 +146,7 @@ class _Indices:
 
     def __init__(self, store: Store, run: str) -> None:
         self._store, self._run = store, run
+        self._last = -1
         self._begin()
 
     def count(self, batch: list[Record]) -> int:
@@ -160,7 +162,7 @@ class _Indices:
         return found
 
     def _begin(self) -> None:
-        self._found, self._last = self._store.samples(run=self._run), -1
+        self._found = self._store.samples(run=self._run)
         self._advance()
 
     def _advance(self) -> None:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, final
 
@@ -49,8 +49,8 @@ def given(chain: Path, key: Path) -> Credential:
     except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"a manifest is signed with a chain of certificates and the key of the first, in PEM; {chain} and {key} are "
-            f"none: {reason}. Name others."
+            f"a manifest is signed with a chain of certificates and the key of the first, in PEM; {chain} and {key} "
+            f"are none: {reason}. Name others."
         ) from error
 
 
@@ -128,7 +128,7 @@ def _made() -> tuple[bytes, bytes]:
 
 
 def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -59,7 +59,8 @@ def write(samples: Iterator[Origin], path: Path, *, store: Store) -> None:
     with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=list(_OF_A_RUN)) as writer:
         rows: list[Mapping[str, Any]] = []
         size = 0
-        last, told = None, {}
+        last = None
+        told: Mapping[str, str] = {}
         for record, run, origin in with_origins(samples, store):
             if run.id != last:
                 last, told = run.id, _told(origin)
@@ -80,7 +81,8 @@ def read(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         _check_columns(pq.read_schema(path))
         with pq.ParquetFile(path, read_dictionary=_texts()) as file:
-            first, last = 1, {}
+            first = 1
+            last: Mapping[str, Any] = {}
             for group in range(file.num_row_groups):
                 _check_size(file.metadata.row_group(group), group)
                 columns = _columns(file.read_row_group(group, columns=SCHEMA.names, use_threads=False))

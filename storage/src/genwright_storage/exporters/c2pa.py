@@ -6,7 +6,6 @@ Source: C2PA Technical Specification 2.2, actions and digital source types.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import io
 import json
 import os
@@ -20,6 +19,7 @@ import c2pa  # type: ignore[import-untyped]
 from genwright.errors import DataError, UsageError
 from genwright.exporters.row import Origin
 from genwright.folders import data_folder
+from genwright.registry import registry
 from genwright.run import Run
 from genwright.store import Record, Store, is_text
 from genwright_storage import certificates
@@ -38,19 +38,19 @@ _OTHERS = {"chemical/x-daylight-smiles": ".smi", "application/json": ".json"}
 def write(samples: Iterator[Origin], path: Path, *, store: Store, certificate: str = "", key: str = "") -> None:
     """Write a file a sample to a new folder: PNG, JPEG and WAV with a manifest inside, others with a statement beside.
 
-    certificate: a file with the chain of certificates to sign with, in PEM; $GENWRIGHT_C2PA_CERTIFICATE if not given, or
-                 one that is made here, which nobody trusts unless told to
+    certificate: a file with the chain of certificates to sign with, in PEM; $GENWRIGHT_C2PA_CERTIFICATE if not given,
+                 else one that is made here, which nobody trusts unless told to
     key:         a file with the private key of its first, in PEM; $GENWRIGHT_C2PA_KEY if not given
     """
-    signer = _signer(
-        certificate or os.environ.get("GENWRIGHT_C2PA_CERTIFICATE", ""), key or os.environ.get("GENWRIGHT_C2PA_KEY", "")
-    )
+    files = _files(certificate, key)
+    signer: Any = None
     attest: Attest | None = None
     path.mkdir()
     for record, run, ancestry in with_ancestry(samples, store):
         # From the run and the index alone, so that nothing that was generated can lead elsewhere.
         name = f"{run.id}-{record.index}"
         if record.media_type in _EMBEDDED:
+            signer = signer or _signer(files)
             content = _embedded(record, _manifest(record, run, ancestry), signer)
             (path / f"{name}{_EMBEDDED[record.media_type]}").write_bytes(content)
         else:
@@ -59,21 +59,27 @@ def write(samples: Iterator[Origin], path: Path, *, store: Store, certificate: s
             (path / f"{name}.intoto.json").write_text(f"{attest(record, run, ancestry)}\n", encoding="utf-8")
 
 
-def _signer(certificate: str, key: str) -> Any:
+def _files(certificate: str, key: str) -> tuple[Path, Path] | None:
+    """Return the files of the certificate and the key that are to sign; None for those made here."""
+    certificate = certificate or os.environ.get("GENWRIGHT_C2PA_CERTIFICATE", "")
+    key = key or os.environ.get("GENWRIGHT_C2PA_KEY", "")
     if bool(certificate) != bool(key):
         raise UsageError(
-            "a manifest is signed with a certificate and its key; got one of them. Name both, in the options certificate "
-            "and key, or in GENWRIGHT_C2PA_CERTIFICATE and GENWRIGHT_C2PA_KEY."
+            "a manifest is signed with a certificate and its key; got one of them. Name both: in the options "
+            "certificate and key, or in GENWRIGHT_C2PA_CERTIFICATE and GENWRIGHT_C2PA_KEY."
         )
-    if certificate:
-        credential = certificates.given(Path(certificate), Path(key))
+    return (Path(certificate), Path(key)) if certificate else None
+
+
+def _signer(files: tuple[Path, Path] | None) -> Any:
+    if files is not None:
+        credential = certificates.given(*files)
     else:
         folder = data_folder() / "keys"
         credential, is_new = certificates.own(folder)
         if is_new:
-            warnings.warn(
-                f"a certificate was made in {folder}; those who are to trust it need authority.pem there", stacklevel=3
-            )
+            trusting = "those who are to trust it need authority.pem there"
+            warnings.warn(f"a certificate was made in {folder}; {trusting}", stacklevel=3)
     try:
         return c2pa.Signer.from_info(
             c2pa.C2paSignerInfo(credential.algorithm.encode(), credential.chain, credential.key, None)
@@ -97,7 +103,7 @@ def _embedded(record: Record, manifest: Mapping[str, Any], signer: Any) -> bytes
 
 
 def _manifest(record: Record, run: Run, ancestry: Ancestry) -> Mapping[str, Any]:
-    software = {"name": "Genwright", "version": importlib.metadata.version("genwright-core")}
+    software = {"name": "Genwright", "version": registry().plugins[0].version}
     action = {"action": "c2pa.created", "digitalSourceType": _CREATED, "softwareAgent": software}
     sample = {
         "id": record.id,

@@ -42,7 +42,7 @@ class Signer(Protocol):
 
 
 def write(samples: Iterator[Origin], path: Path, *, store: Store) -> None:
-    """Write a statement a line to a new file, each in an envelope with its signature, or bare if the store has no key."""
+    """Write a statement a line to a new file, each in an envelope with its signature; bare if the store has no key."""
     attest = attestor(store)
     write_lines(path, (f"{attest(*sample)}\n" for sample in with_ancestry(samples, store)))
 
