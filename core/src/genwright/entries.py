@@ -92,9 +92,9 @@ def entry(place: str, data: Mapping[str, Any]) -> Entry:
     Raises Unreadable.
     """
     bad = partial(Unreadable, place)
-    for name, (kind, words) in _FIELDS.items():
+    for name, (kinds, words) in _FIELDS.items():
         value = data.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if type(value) not in kinds:
             raise bad(f"{name} is {words}; got {shown(value) if name in data else 'nothing'}")
     record = _record(bad, data)
     if hashlib.sha256(record.payload).hexdigest() != data["sha256"]:
@@ -195,20 +195,20 @@ def _encoded(payload: bytes) -> str:
     return base64.b64encode(payload).decode()
 
 
-_TEXT, _NUMBER, _MAYBE = (str, "text"), (int, "a whole number"), (str | None, "text or null")
-_FIELDS: Mapping[str, tuple[Any, str]] = {
+_TEXT, _NUMBER, _MAYBE = ((str,), "text"), ((int,), "a whole number"), ((str, type(None)), "text or null")
+_FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "run": _TEXT,
     "index": _NUMBER,
     "seed": _NUMBER,
     "id": _TEXT,
     "media_type": _TEXT,
-    "payload": (bytes, "bytes"),
+    "payload": ((bytes,), "bytes"),
     "flaw": _MAYBE,
     "canonical": _MAYBE,
     "identity": _MAYBE,
     "parameters": _TEXT,
     "prompt": _TEXT,
-    "reviews": (list, "a list"),
+    "reviews": ((list,), "a list"),
     "sha256": _TEXT,
 }
 _OF_RECORD: Sequence[str] = [field.name for field in fields(Record) if field.name != "reviews"]

@@ -124,7 +124,7 @@ def _put(entries: Iterator[tuple[str, Entry]], runs: _Begun, store: Store) -> Im
 def _finish(store: Store, run: Run) -> None:
     """Record the end of a run, unless the store has one."""
     if store.run(run.id) == opening(run) and run.state != "running":
-        store.finish_run(run.id, run.state, error=run.error, notes=run.notes, finished=run.finished)
+        store.finish_run(run.id, run.state, error=run.error, notes=run.notes, at=run.finished)
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:

@@ -117,17 +117,11 @@ class Store(Protocol):
         """Record the start of a run, with its environment."""
 
     def finish_run(
-        self,
-        run: str,
-        state: State,
-        *,
-        error: str | None = None,
-        notes: Sequence[str] = (),
-        finished: int | None = None,
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
     ) -> None:
         """Record how a run ended. A run may end again, after it was resumed; state "running" records that it was.
 
-        finished: when, in nanoseconds since 1970, of a run that ended elsewhere; None for now
+        at: when, in nanoseconds since 1970, of a run that ended elsewhere; None for now
         """
 
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
@@ -325,17 +319,11 @@ class MemoryStore:
         self._ledger[f"run {run.id}"] = _digest(run)
 
     def finish_run(
-        self,
-        run: str,
-        state: State,
-        *,
-        error: str | None = None,
-        notes: Sequence[str] = (),
-        finished: int | None = None,
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
     ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
-        now = time.time_ns() if finished is None else finished
+        now = time.time_ns() if at is None else at
         finished = None if state == "running" else now
         ended = replace(self.run(run), state=state, error=error, notes=tuple(notes), finished=finished)
         self._runs[ended.id] = ended

@@ -67,13 +67,7 @@ class SQLStore:
                 check_same_run(rows.run_from(stored), started)
 
     def finish_run(
-        self,
-        run: str,
-        state: State,
-        *,
-        error: str | None = None,
-        notes: Sequence[str] = (),
-        finished: int | None = None,
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
     ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
@@ -84,7 +78,7 @@ class SQLStore:
                 "state": state,
                 "error": error,
                 "notes": json.dumps(list(notes), ensure_ascii=False),
-                "finished_ns": None if state == "running" else time.time_ns() if finished is None else finished,
+                "finished_ns": None if state == "running" else time.time_ns() if at is None else at,
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})

@@ -230,7 +230,7 @@ def test_what_was_exported_is_imported_into_another_store(
     monkeypatch.setattr("genwright.cli.store.open_store", lambda where: other)
     capsys.readouterr()
     assert main(["samples", "import", path]) == 0
-    assert capsys.readouterr() == ("", "3 samples of 1 runs imported; 0 more were there already.\n")
+    assert capsys.readouterr() == ("", "3 samples imported, 0 were there already; runs: 1.\n")
     assert list(other.samples()) == list(store.samples())
     assert main(["samples", "import", path, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"new": 0, "known": 3, "runs": 1}

@@ -107,8 +107,8 @@ def export_samples(
 ) -> int:
     """Write samples to FILE, each with its run, index, seed and model; - is standard output.
 
-    FILE ends in .csv, .jsonl or .parquet, in what another format of samples ends in (`genwright plugins list` shows
-    them), or in what its domain writes, such as .smi or .sdf for molecules. It is written whole or not at all.
+    FILE ends in .csv, .jsonl or .parquet, in what another format that is installed ends in, or in what its domain
+    writes, such as .smi or .sdf for molecules. It is written whole or not at all.
     """
     to_stdout = str(file) == "-"
     name, ending = _format(format) if to_stdout else (format, "")
@@ -175,7 +175,7 @@ def import_from_file(file: Path, where: str | None, as_json: bool) -> None:
     if as_json:
         print_json(done._asdict())
         return
-    say(f"{done.new:,} samples of {done.runs:,} runs imported; {done.known:,} more were there already.")
+    say(f"{done.new:,} samples imported, {done.known:,} were there already; runs: {done.runs:,}.")
 
 
 @samples.command()
