@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +25,10 @@ def shaped() -> list[str]:
     found = (path for path in files if "\nfrom jaxtyping import " in path.read_text(encoding="utf-8"))
     return [".".join(path.with_suffix("").parts[path.parts.index("src") + 1 :]) for path in found]
 
+
+# The keys of the stores that tests make, and of the processes that they start, are apart from the user's.
+os.environ["GENWRIGHT_KEYS"] = tempfile.mkdtemp(prefix="genwright-keys-")
+atexit.register(shutil.rmtree, os.environ["GENWRIGHT_KEYS"], ignore_errors=True)
 
 # Shapes and types in signatures are checked wherever tensors go; before anything of it is imported.
 jaxtyping.install_import_hook(shaped(), "beartype.beartype")

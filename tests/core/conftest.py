@@ -18,6 +18,7 @@ import genwright.api
 import genwright.registry
 import genwright.trainer
 from genwright.generation import Generation
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.readings import Condition
 from genwright.recipe import Component, Recipe, use
@@ -26,7 +27,6 @@ from genwright.registry import Registry
 from genwright.samples import Samples
 from genwright.space import ConditionSpace, SampleSpace, Tokens
 from genwright.specs import BackboneSpec
-from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, Rounds, toy_recipe, toy_registry
 from genwright.trainer import Progress, Trainer
 from genwright.training import prepared, trained

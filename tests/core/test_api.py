@@ -23,12 +23,12 @@ from genwright.errors import (
     UnknownName,
     UsageError,
 )
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
 from genwright.specs import ModelSpec, ReviewerSpec, SamplerSpec
-from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")

@@ -13,11 +13,11 @@ from genwright.errors import (
     UnknownName,
     UsageError,
 )
+from genwright.memory import MemoryStore
 from genwright.metrics import Value
 from genwright.registry import Registry
 from genwright.samples import Samples
 from genwright.specs import DatasetSpec, MetricSpec
-from genwright.store import MemoryStore
 from genwright.testing.toys import ROUNDS, toy_recipe, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")

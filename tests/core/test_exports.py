@@ -20,9 +20,10 @@ from genwright.entries import FACTS
 from genwright.errors import DataError, OptionError, PluginError, UnknownName, UsageError
 from genwright.exporters.row import Origin
 from genwright.exports import COLUMNS
+from genwright.memory import MemoryStore
 from genwright.run import Run
 from genwright.specs import ExporterSpec
-from genwright.store import MemoryStore, Record, Store
+from genwright.store import Record, Store
 from genwright.testing.stores import make_record, make_run
 from genwright.testing.toys import Rounds, toy_registry
 

@@ -12,6 +12,7 @@ from torch import Tensor
 import genwright as gw
 from genwright.errors import MismatchError, OptionError, UnknownName
 from genwright.generation import Generation, make_sampler, reviewed, suited
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.readings import Condition, NextToken
 from genwright.recipe import Component, use
@@ -22,7 +23,6 @@ from genwright.samplers.tokens import Temperature, TopP
 from genwright.samples import Samples
 from genwright.seeds import Noise
 from genwright.specs import SamplerSpec
-from genwright.store import MemoryStore
 from genwright.testing.toys import Quiet, toy_registry
 
 

@@ -15,11 +15,11 @@ from genwright.errors import (
     UsageError,
 )
 from genwright.hooks import PROJECT, Observing, hookimpl
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.registry import Registry
 from genwright.run import Run
 from genwright.samples import Samples
-from genwright.store import MemoryStore
 from genwright.testing.toys import toy_recipe, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")

@@ -8,10 +8,10 @@ import pytest
 import genwright as gw
 from genwright.errors import DataError
 from genwright.exports import COLUMNS
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.registry import Registry
 from genwright.samples import Samples
-from genwright.store import MemoryStore
 from genwright.testing.toys import Rounds
 
 

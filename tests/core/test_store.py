@@ -1,36 +1,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genwright.errors import UnknownName, UsageError
-from genwright.store import MemoryStore, open_store
-from genwright.testing.stores import StoreTests, make_record, make_run
-
-
-class TestMemoryStore(StoreTests):
-    @pytest.fixture
-    def store(self) -> Iterator[MemoryStore]:
-        with closing(MemoryStore()) as store:
-            yield store
-
-    def test_a_changed_sample_is_named(self, store: MemoryStore) -> None:
-        run = make_run()
-        store.put_run(run)
-        store.put_samples([make_record(run, index) for index in range(3)])
-        store._samples[run.id][1] = replace(store._samples[run.id][1], flaw="bad")
-        del store._samples[run.id][2]
-        found = {finding.where: finding.trouble for finding in store.verify()}
-        assert found == {
-            f"sample {run.id}/1": "it was changed after it was put",
-            f"sample {run.id}/2": "it is in the ledger and not in the store",
-        }
+from genwright.memory import MemoryStore
+from genwright.store import open_store
 
 
 def test_a_store_is_opened_by_the_scheme_of_its_url() -> None:

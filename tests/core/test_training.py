@@ -21,11 +21,11 @@ from genwright.errors import (
     UnknownName,
 )
 from genwright.family import Family
+from genwright.memory import MemoryStore
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.run import Run
 from genwright.specs import ModelSpec
-from genwright.store import MemoryStore
 from genwright.testing.toys import Rounds, toy_recipe, toy_registry
 from genwright.trainer import Trainer
 from genwright.training import prepared

@@ -15,10 +15,11 @@ from genwright.errors import (
     StoreReadOnly,
     UnknownName,
 )
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.registry import Plugin, Registry
 from genwright.samples import Samples
-from genwright.store import MemoryStore, Record
+from genwright.store import Record
 from genwright.testing.toys import toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")

@@ -12,13 +12,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from genwright.errors import ForeignStore, StoreError, StoreLocked, StoreReadOnly, UsageError
+from genwright.testing.stores import make_record
 from genwright_storage.database import APPLICATION, Database
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.migrations.upgrade import backup, script, upgrade
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import EVIDENCE, metadata
 
-SOMETHING = {"INTEGER": 1, "REAL": 1.0, "TEXT": "5f" * 16, "BLOB": b"5f" * 16}
+SOMETHING = {"INTEGER": 77, "REAL": 1.0, "TEXT": "5f" * 16, "BLOB": b"5f" * 16}
+RELEASED = Path(__file__).parent / "released"
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0, "mmap_size": 0}
 
 
@@ -30,7 +32,7 @@ def schema(path: Path) -> dict[str, str]:
 
 def test_a_new_file_has_the_tables_that_the_migrations_make(tmp_path: Path) -> None:
     Database(f"sqlite:///{tmp_path / 'new'}", patience=1).close()
-    upgrade(create_engine(f"sqlite:///{tmp_path / 'migrated'}"), tmp_path / "migrated", "nothing")
+    upgrade(create_engine(f"sqlite:///{tmp_path / 'migrated'}"), tmp_path / "migrated", "nothing", then=lambda _: None)
     assert schema(tmp_path / "new") == schema(tmp_path / "migrated")
     assert schema(tmp_path / "migrated.nothing.backup") == {}
 
@@ -66,6 +68,7 @@ def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> 
     Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     with closing(sqlite3.connect(tmp_path / "store")) as connection:
         columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        connection.execute("PRAGMA ignore_check_constraints=ON")
         row = [SOMETHING[kind] for _, _, kind, *_ in columns]
         connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
         for change in (f"UPDATE {table} SET {columns[0][1]} = {columns[0][1]}", f"DELETE FROM {table}"):
@@ -73,7 +76,7 @@ def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> 
                 connection.execute(change)
 
 
-@pytest.mark.parametrize("table", ["plugin", "environment_plugin", "metric", "dataset", "review", "sample_text"])
+@pytest.mark.parametrize("table", ["plugin", "environment_plugin", "metric", "dataset", "sample_text", "image_meta"])
 def test_no_table_stands_for_what_nothing_records(table: str, tmp_path: Path) -> None:
     """Six tables were once empty in every store, and looked as if there were nothing to know."""
     Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
@@ -200,6 +203,37 @@ def test_several_processes_can_make_the_same_store(tmp_path: Path) -> None:
     code = f"from genwright_storage.database import Database; Database('sqlite:///{tmp_path / 'store'}', patience=20)"
     processes = [subprocess.Popen([sys.executable, "-c", code], env=_environment()) for _ in range(4)]
     assert [process.wait() for process in processes] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("released", sorted(RELEASED.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_store_of_each_release_is_brought_up_to_date_with_its_evidence(released: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "store")) as old:
+        old.executescript(released.read_text(encoding="utf-8"))
+        records = old.execute("SELECT idx, leaf FROM sample ORDER BY id").fetchall()
+        (leaf,) = old.execute("SELECT hashes FROM log_frontier").fetchone()
+    revision = released.stem.replace("_", ".")
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}")) as store:
+        assert list(store.verify()) == []
+        assert store.info()["format"] == HEAD
+        assert [(r.index, r.prompt) for r in store.samples(run="a")] == [(index, "a prompt") for index in range(5)]
+        assert store.run("a").error == "an error"
+        store.put_samples(list(store.samples(run="a")))
+        store.put_samples([make_record(store.run("a"), 9)])
+        assert list(store.verify()) == []
+    with closing(sqlite3.connect(tmp_path / "store")) as new:
+        assert new.execute("SELECT idx, leaf FROM sample ORDER BY id").fetchall()[: len(records)] == records
+        found = new.execute("SELECT kind, ref FROM log_entry ORDER BY seq DESC LIMIT 4").fetchall()
+        assert [kind for kind, _ in found] == ["samples", "migration", "key", "end"]
+        assert found[1][1] == f"{revision} to {HEAD}"
+    with closing(sqlite3.connect(tmp_path / f"store.{revision}.backup")) as copy:
+        assert copy.execute("SELECT hashes FROM log_frontier").fetchone() == (leaf,)
+
+
+def test_a_store_of_an_older_release_is_not_migrated_when_it_is_only_read(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "store")) as old:
+        old.executescript((RELEASED / "v0_1_0.sql").read_text(encoding="utf-8"))
+    with pytest.raises(StoreReadOnly, match=rf"of revision v0.1.0 is to be brought to {HEAD}; it can only be read"):
+        SQLStore(f"sqlite:///{tmp_path / 'store'}?mode=ro")
 
 
 def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:

@@ -71,8 +71,16 @@ SCORES = [
 @pytest.mark.parametrize(
     ("found", "golden"),
     [
-        (lambda: rows.sample_row(PLAIN).leaf, "84368a47fdf289946fd9c3a159d7d2378e181842d95d5587d2625eadd57c5350"),
-        (lambda: rows.sample_row(FULL, SALT).leaf, "7ddf9b3291b796e1bfc6c09950d6f4d185532a63e0b7525ab441ac6d4f7eeff7"),
+        (
+            lambda: rows.sample_row(PLAIN, None, version=1).leaf,
+            "84368a47fdf289946fd9c3a159d7d2378e181842d95d5587d2625eadd57c5350",
+        ),
+        (
+            lambda: rows.sample_row(FULL, SALT, version=1).leaf,
+            "7ddf9b3291b796e1bfc6c09950d6f4d185532a63e0b7525ab441ac6d4f7eeff7",
+        ),
+        (lambda: rows.sample_row(PLAIN, SALT).leaf, "025b9569e78aa63f490d086559683549ee16a94a819de5e63822882a4f3dca24"),
+        (lambda: rows.sample_row(FULL, SALT).leaf, "a2a5df51baefb7d610379bb54a16074ce998c5df695f0db183254a0cccbe4e97"),
         (lambda: rows.run_digest(RUN_ROW), "0024fe94dd64278db97f64d86fcd94724ad30b23970005befb9dec6668d25b75"),
         (lambda: rows.end_digest(END_ROW), "8affc7be8f75d080e6e1654abf3f94ce6579634f5a43774d8585cf0a03f63e55"),
         (
@@ -93,7 +101,19 @@ SCORES = [
             "a30b4e2c8767187b8b6e9f4bedbf86e505011bfd5dba128141baaf794255b1a1",
         ),
     ],
-    ids=["plain sample", "full sample", "run", "end", "checkpoint", "scores", "batch", "entry", "commitment"],
+    ids=[
+        "plain sample of version 1",
+        "full sample of version 1",
+        "plain sample",
+        "full sample",
+        "run",
+        "end",
+        "checkpoint",
+        "scores",
+        "batch",
+        "entry",
+        "commitment",
+    ],
 )
 def test_what_the_ledger_commits_to_is_frozen(found: Any, golden: str) -> None:
     assert found().hex() == golden
@@ -114,8 +134,11 @@ def test_the_fast_encoding_of_a_sample_is_that_of_its_fields(
     digest, prompt = hashlib.sha256(payload).digest(), encoding.commitment(SALT, b"prompt", b"x")
     texts = [None if text is None else text.encode() for text in (flaw, canonical, identity, reviews)]
     fields = encoding.encode("genwright/sample/v1", RUN, index, seed, kind, digest, *texts, b"", prompt)
-    leaf = encoding.sample_leaf(RUN.encode(), index, seed, kind.encode(), digest, *texts, b"", prompt)
-    assert leaf == hashlib.sha256(b"\x00" + fields).digest()
+    known = (RUN.encode(), index, seed, kind.encode(), digest, *texts, b"", prompt)
+    assert encoding.sample_leaf(*known, None) == hashlib.sha256(b"\x00" + fields).digest()
+    blind = encoding.blind(SALT)
+    fields = encoding.encode("genwright/sample/v2", RUN, index, seed, kind, digest, *texts, b"", prompt, blind)
+    assert encoding.sample_leaf(*known, blind) == hashlib.sha256(b"\x00" + fields).digest()
 
 
 def test_none_and_empty_text_are_told_apart() -> None:
@@ -133,9 +156,7 @@ def test_a_commitment_says_nothing_without_its_salt() -> None:
 
 
 def test_the_salt_of_each_sample_is_its_own() -> None:
-    salts = {rows.sample_row(FULL).salt for _ in range(10)}
-    assert len(salts) == 10
-    assert rows.sample_row(PLAIN).salt is None
+    assert len({row.salt for row in rows.new_rows([FULL, PLAIN] * 5)}) == 10
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -1,9 +1,13 @@
 import hashlib
+import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 
+import pymerkle
 import pytest
 
+from genwright.errors import StoreError
 from genwright_storage import merkle
 
 LEAVES = [merkle.leaf_hash(bytes([n])) for n in range(70)]
@@ -103,3 +107,132 @@ def test_no_forged_proof_of_consistency_is_accepted() -> None:
 def test_a_leaf_is_never_taken_for_a_node() -> None:
     node = b"".join(LEAVES[:2])
     assert merkle.leaf_hash(node) != merkle.node_hash(*LEAVES[:2])
+
+
+class Levels:
+    """Every perfect subtree over some leaves, by level; it counts what is read."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self.levels, self.reads, self.tiles = [list(leaves)], 0, set[tuple[int, int]]()
+        while len(self.levels[-1]) > 1:
+            pairs = iter(self.levels[-1])
+            self.levels.append([merkle.node_hash(left, right) for left, right in zip(pairs, pairs, strict=False)])
+
+    def read(self, level: int, index: int) -> bytes:
+        self.reads += 1
+        return self.levels[level][index]
+
+    def tile(self, level: int, index: int, width: int) -> Sequence[bytes]:
+        self.tiles.add((level, index))
+        assert 0 < width <= merkle.TILE
+        return self.levels[8 * level][index * merkle.TILE :][:width]
+
+
+MANY = Levels([hashlib.sha256(bytes([0]) + n.to_bytes(4, "big")).digest() for n in range(100_000)])
+
+
+def test_roots_and_proofs_from_subtrees_are_those_from_all_leaves() -> None:
+    leaves = MANY.levels[0][:300]
+    for size in range(1, 301):
+        assert merkle.root_from(MANY.read, size) == merkle.root(leaves[:size])
+        for index in range(0, size, 1 + size // 40):
+            assert merkle.inclusion_from(MANY.read, index, size) == merkle.inclusion_proof(leaves[:size], index)
+            assert merkle.consistency_from(MANY.read, index + 1, size) == merkle.consistency_proof(
+                leaves[:size], index + 1
+            )
+    assert merkle.root_from(MANY.read, 0) == merkle.EMPTY_ROOT
+
+
+def test_proofs_from_tiles_are_those_from_all_leaves_of_large_trees() -> None:
+    chance = random.Random(0)
+    sizes = [255, 256, 257, 65_535, 65_536, 65_537, *(chance.randrange(1, 100_000) for _ in range(14))]
+    for size in sizes:
+        leaves, index, old = MANY.levels[0][:size], chance.randrange(size), chance.randrange(1, size + 1)
+        read = merkle.tiles_reader(MANY.tile)
+        assert merkle.root_from(read, size) == merkle.root(leaves)
+        assert merkle.inclusion_from(read, index, size) == merkle.inclusion_proof(leaves, index)
+        assert merkle.consistency_from(read, old, size) == merkle.consistency_proof(leaves, old)
+
+
+def test_a_proof_reads_few_subtrees_and_fewer_tiles() -> None:
+    chance = random.Random(0)
+    for _ in range(200):
+        old, size = sorted(chance.sample(range(1, 100_001), 2))
+        subtrees = 2 * math.ceil(math.log2(size)) + 1
+        for prove in (merkle.inclusion_from, merkle.consistency_from):
+            MANY.reads = 0
+            prove(MANY.read, old, size)
+            assert MANY.reads <= subtrees
+            MANY.tiles.clear()
+            prove(merkle.tiles_reader(MANY.tile), old, size)
+            # At each of three levels that of the leaf, and that at the right edge.
+            assert len(MANY.tiles) <= 6
+
+
+def test_a_tile_is_asked_for_once() -> None:
+    asked: Counter[tuple[int, int]] = Counter()
+
+    def tile(level: int, index: int, width: int) -> Sequence[bytes]:
+        asked[level, index] += 1
+        return MANY.tile(level, index, merkle.TILE)
+
+    merkle.inclusion_from(merkle.tiles_reader(tile), 12_345, 99_999)
+    assert asked
+    assert set(asked.values()) == {1}
+
+
+def test_a_tile_that_is_too_short_is_named() -> None:
+    with pytest.raises(StoreError, match=r"tile 0 of level 0 of the ledger should have 128 hashes; it has 5\. Restore"):
+        merkle.root_from(merkle.tiles_reader(lambda level, index, width: LEAVES[:5]), 128)
+
+
+def test_roots_and_proofs_are_those_of_pymerkle() -> None:
+    tree, leaves = pymerkle.InmemoryTree(algorithm="sha256"), Levels([merkle.leaf_hash(bytes([n])) for n in range(130)])
+    for size in range(1, 131):
+        tree.append_entry(bytes([size - 1]))
+        root = merkle.root_from(leaves.read, size)
+        assert root == tree.get_root()
+        for index in {0, size // 3, size - 1}:
+            # Theirs begins with the leaf itself.
+            included = merkle.inclusion_from(leaves.read, index, size)
+            assert [leaves.levels[0][index], *included] == tree.prove_inclusion(index + 1).path
+            old, theirs = tree.get_root(index + 1), tree.prove_consistency(index + 1, size)
+            pymerkle.verify_consistency(old, root, theirs)
+            # Theirs has the parts of the old tree one by one: another form of the same proof.
+            consistent = merkle.consistency_from(leaves.read, index + 1, size)
+            assert merkle.is_consistent(index + 1, size, consistent, old, root)
+
+
+def forged(chance: random.Random, proof: list[bytes]) -> list[bytes]:
+    """Return another proof: with a hash changed, left out, doubled or in the place of another."""
+    place = chance.randrange(len(proof))
+    changed = bytearray(proof[place])
+    changed[chance.randrange(32)] ^= 1 << chance.randrange(8)
+    other = chance.randrange(len(proof))
+    swapped = list(proof)
+    swapped[place], swapped[other] = swapped[other], swapped[place]
+    ways = [[*proof[:place], bytes(changed), *proof[place + 1 :]], proof[:place] + proof[place + 1 :], swapped]
+    return chance.choice([*ways, proof[: place + 1] + proof[place:], proof[1:], [*proof, proof[0]]])
+
+
+def test_of_a_hundred_thousand_forged_and_shifted_proofs_none_is_accepted() -> None:
+    chance, tried = random.Random(0), 0
+    roots = {size: merkle.root_from(MANY.read, size) for size in (chance.randrange(2, 5000) for _ in range(300))}
+    while tried < 100_000:
+        old, size = sorted(chance.choices(list(roots), k=2))
+        index = chance.randrange(size)
+        leaf, proof = MANY.levels[0][index], merkle.inclusion_from(MANY.read, index, size)
+        wrong = [forged(chance, proof) for _ in range(10)]
+        accepted = [merkle.is_included(leaf, index, size, one, roots[size]) for one in wrong if one != proof]
+        shifted = {(index + step) % size for step in (1, 2, 3, size // 2)} - {index}
+        accepted += [merkle.is_included(leaf, other, size, proof, roots[size]) for other in shifted]
+        if proof := merkle.consistency_from(MANY.read, old, size):
+            wrong = [forged(chance, proof) for _ in range(10)]
+            pair = roots[old], roots[size]
+            accepted += [merkle.is_consistent(old, size, one, *pair) for one in wrong if one != proof]
+            accepted += [
+                merkle.is_consistent(old - 1, size, proof, *pair),
+                merkle.is_consistent(size, old, proof, *pair),
+            ]
+        assert not any(accepted)
+        tried += len(accepted)

@@ -15,11 +15,11 @@ import genwright as gw
 from genwright.cli import main
 from genwright.errors import MismatchError, OptionError, ShapeError
 from genwright.known import written
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.recording import Recording
 from genwright.registry import Plugin, Registry, discover
 from genwright.seeds import Noise
-from genwright.store import MemoryStore
 from genwright.training import trained
 from genwright_images import plugin
 from genwright_images.domain import Images

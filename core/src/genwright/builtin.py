@@ -72,7 +72,7 @@ def register_samplers() -> Iterable[SamplerSpec]:
 @hookimpl
 def register_stores() -> Iterable[StoreSpec]:
     """Return core's store."""
-    yield StoreSpec(name="memory", target="genwright.store:MemoryStore", summary="kept until the process ends")
+    yield StoreSpec(name="memory", target="genwright.memory:MemoryStore", summary="kept until the process ends")
 
 
 @hookimpl

@@ -17,7 +17,11 @@ GenwrightError
     ├── StoreLocked       another process holds the store
     ├── StoreReadOnly     the store cannot be written
     ├── StorageFull       no space is left; everything acknowledged so far is safe
-    └── Conflict          other bytes are already stored under the same run and index
+    ├── Conflict          other bytes are already stored under the same run and index
+    ├── KeyMissing        the key that signs the store's ledger is not on this machine
+    ├── Erased            what was asked for was erased, and its tombstone says when and why
+    ├── Forbidden         a role is needed, or a legal hold forbids it
+    └── ProofError        a key, signed head or proof that is malformed or does not hold
 
 Each class carries a `code`, explained in docs/errors.md. Each message says what was wanted, what came and what to do.
 """
@@ -31,11 +35,15 @@ __all__ = [
     "ConditionError",
     "Conflict",
     "DataError",
+    "Erased",
+    "Forbidden",
     "ForeignStore",
     "GenwrightError",
+    "KeyMissing",
     "MismatchError",
     "OptionError",
     "PluginError",
+    "ProofError",
     "RecipeError",
     "ShapeError",
     "StorageFull",
@@ -164,6 +172,30 @@ class Conflict(StoreError):
     """Other bytes are already stored under the same run and index."""
 
     code = "conflict"
+
+
+class KeyMissing(StoreError):
+    """The key that signs the store's ledger is not on this machine."""
+
+    code = "key-missing"
+
+
+class Erased(StoreError):
+    """What was asked for was erased; its tombstone says when and why."""
+
+    code = "erased"
+
+
+class Forbidden(StoreError):
+    """Who asks has no role that allows it, or a legal hold forbids it."""
+
+    code = "forbidden"
+
+
+class ProofError(StoreError):
+    """A key, signed head or proof is malformed or does not hold."""
+
+    code = "proof"
 
 
 def shown(value: object) -> str:

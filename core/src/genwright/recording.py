@@ -14,6 +14,7 @@ from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
 from genwright.errors import MismatchError, StoreError, UsageError
 from genwright.generation import Generation, reviewed
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.observers import Observers
 from genwright.options import make
@@ -21,7 +22,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
-from genwright.store import MemoryStore, Record, Store, StoredCheckpoint, open_store
+from genwright.store import Record, Store, StoredCheckpoint, open_store
 
 if TYPE_CHECKING:
     from types import TracebackType

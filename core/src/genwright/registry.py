@@ -347,9 +347,8 @@ def check_model_name(name: str, domain: str) -> None:
 
 
 def _check_form(spec: Spec) -> None:
-    pattern = _MODEL_NAME if isinstance(spec, ModelSpec) else _NAME
+    pattern, form = _FORMS.get(type(spec), (_NAME, "lower-case words"))
     if not isinstance(spec.name, str) or not pattern.fullmatch(spec.name):
-        form = '"domain/name"' if isinstance(spec, ModelSpec) else "lower-case words"
         raise PluginError(f"the name of a {spec.kind} is {form}, joined by '-', '_' or '.'; got {spec.name!r}.")
     if isinstance(spec, ModelSpec) and spec.name.partition("/")[0] != spec.domain:
         raise PluginError(f"model {spec.name!r} is of {spec.domain}, so its name starts with {spec.domain + '/'!r}.")
@@ -402,6 +401,10 @@ _PLAIN = r"[a-z0-9]+([-_.][a-z0-9]+)*"
 _NAME = re.compile(rf"{_PLAIN}\+*")
 _MODEL_NAME = re.compile(rf"{_PLAIN}/{_PLAIN}")
 _ENDING = re.compile(r"(\.[a-z0-9]+)+")
+_FORMS: Mapping[type[Spec], tuple[re.Pattern[str], str]] = {
+    ModelSpec: (_MODEL_NAME, '"domain/name"'),
+    CommandSpec: (re.compile(rf"{_PLAIN}( {_PLAIN})?"), "one lower-case word, or two for a command in a group"),
+}
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
 _DECLARES: Mapping[str, type[Spec]] = {
     "register_domains": DomainSpec,

@@ -231,6 +231,9 @@ class EngineSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSpec(Spec):
-    """A click command or group, added to the command line under `name`, imported when called."""
+    """A click command or group, added to the command line under `name`, imported when called.
+
+    name: "hello"; "audit prove" is the command `prove` in the group `audit`, if that is one to which plugins add
+    """
 
     kind = "command"

@@ -15,8 +15,10 @@ from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
-from genwright_storage import ledger
+from genwright_storage import encoding
 from genwright_storage.errors import foreign, read_only, translated
+from genwright_storage.keys import KeyRing
+from genwright_storage.ledger import Ledger, new_origin, state
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.tables import metadata
 
@@ -46,13 +48,17 @@ class Database:
     """An SQLite file that is a Genwright store. It is made when it is not there.
 
     patience: seconds to wait for another process that writes
+    ring:     where the key is that signs the ledger
+    origin:   the name of the ledger, if the store is to be made
 
     Raises UsageError for a URL that names no file, StoreError for a file that cannot serve.
     """
 
-    def __init__(self, url: str, *, patience: float) -> None:
+    def __init__(self, url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> None:
         self.path, self.is_writable = _place(url)
         self.url = url
+        self.ledger = Ledger(KeyRing() if ring is None else ring)
+        self._origin = origin
         self._patience = patience
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         self._writer = self._engine.execution_options(genwright_writes=True)
@@ -128,7 +134,7 @@ class Database:
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
             connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
             connection.exec_driver_sql(f"PRAGMA user_version={FORMAT}")
-            ledger.start(connection)
+            self.ledger.begin(connection, self._origin or new_origin())
 
     def _check_revision(self) -> None:
         with self.reading() as connection:
@@ -144,7 +150,15 @@ class Database:
             )
         from genwright_storage.migrations.upgrade import upgrade
 
-        upgrade(self._writer, self.path, revision)
+        upgrade(self._writer, self.path, revision, then=lambda connection: self._migrated(connection, revision))
+
+    def _migrated(self, connection: Connection, revision: str) -> None:
+        """Write down in the ledger that the store was migrated; one that had no key yet gets one first."""
+        if state(connection).note is None:
+            reason = "the first key of this store; what was put before it was not signed then"
+            self.ledger.first_key(connection, self._origin or new_origin(), reason)
+        content = encoding.digest("genwright/migration/v1", revision, HEAD)
+        self.ledger.append(connection, "migration", f"{revision} to {HEAD}", content)
 
 
 def make_private(folder: Path) -> None:

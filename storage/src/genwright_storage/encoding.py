@@ -15,8 +15,10 @@ import math
 import struct
 
 __all__ = [
+    "VERSION",
     "Field",
     "batch_digest",
+    "blind",
     "commitment",
     "digest",
     "encode",
@@ -28,9 +30,11 @@ __all__ = [
 
 Field = bytes | str | int | float | None
 
+VERSION = 2
+"""Of the leaves of new samples. Those of version 1 have no blind."""
+
 _ABSENT = 0xFFFFFFFF
-_SAMPLE = b"genwright/sample/v1"
-_SAMPLE_LENGTHS = struct.Struct(">13I")
+_LENGTHS_1, _LENGTHS_2 = struct.Struct(">13I"), struct.Struct(">14I")
 _SAMPLE_NUMBERS = struct.Struct(">qq")
 
 
@@ -66,15 +70,16 @@ def sample_leaf(
     reviews: bytes | None,
     parameters: bytes,
     prompt: bytes,
+    blind: bytes | None,
 ) -> bytes:
     """Return the leaf hash of a sample: `encode` of its fields, written out because it runs for every row.
 
     run:                its id, 32 hexadecimal digits
     payload:            the SHA-256 of the item's bytes
     parameters, prompt: commitments
+    blind:              None for version 1, which has no such field
     """
-    lengths = _SAMPLE_LENGTHS.pack(
-        12,
+    lengths = (
         19,
         32,
         8,
@@ -88,9 +93,21 @@ def sample_leaf(
         len(parameters),
         len(prompt),
     )
-    found = (flaw or b"") + (canonical or b"") + (identity or b"") + (reviews or b"")
-    origin = _SAMPLE + run + _SAMPLE_NUMBERS.pack(index, seed)
-    return hashlib.sha256(b"\x00" + lengths + origin + media_type + payload + found + parameters + prompt).digest()
+    found = (flaw or b"") + (canonical or b"") + (identity or b"") + (reviews or b"") + parameters + prompt
+    if blind is None:
+        head, name = _LENGTHS_1.pack(12, *lengths), b"genwright/sample/v1"
+    else:
+        head, name, found = _LENGTHS_2.pack(13, *lengths, 32), b"genwright/sample/v2", found + blind
+    origin = name + run + _SAMPLE_NUMBERS.pack(index, seed)
+    return hashlib.sha256(b"\x00" + head + origin + media_type + payload + found).digest()
+
+
+def blind(salt: bytes) -> bytes:
+    """Return what a leaf of version 2 is blinded with: without the salt, the leaf says nothing of what it commits to.
+
+    It may be told, unlike the salt, of which the commitments would be guessed.
+    """
+    return hashlib.sha256(salt + b"blind").digest()
 
 
 def batch_digest(run: str, first: int, last: int, count: int, root: bytes) -> bytes:

@@ -1,62 +1,176 @@
-"""The append-only log: one entry for each batch of samples, run, end of a run, checkpoint and set of scores.
+"""The append-only log: one entry for each thing that is put, and a signed head over all of them.
 
 An entry says what was put, when, and the digest of its content. The entries are the leaves of one Merkle tree, whose
-right edge is kept beside them, so that appending costs log n hashes and is part of the writer's own transaction.
+right edge is kept beside them, so that appending costs log n hashes and is part of the writer's own transaction. With
+the edge is the head, signed by the key of the store. Heads are also kept for good, at most one a second.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert
 
-from genwright.errors import StoreError
-from genwright_storage import merkle
+from genwright.errors import KeyMissing, StoreError
+from genwright_storage import encoding, merkle
 from genwright_storage.encoding import entry_leaf
-from genwright_storage.tables import log_entry, log_frontier, log_tile
+from genwright_storage.keys import KeyRing
+from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
+from genwright_storage.tables import log_frontier, signing_key
 
-__all__ = ["TILE", "append", "frontier", "split", "start"]
+__all__ = ["TILE", "Ledger", "State", "key_content", "new_origin", "split", "state"]
 
-_FRONTIER = select(log_frontier.c.size, log_frontier.c.hashes)
-_INSERT, _MOVE = insert(log_entry), update(log_frontier)
+TILE = merkle.TILE
 
-# As in the tlog-tiles format, so that a log can later be served as files.
-TILE = 256
+# Given to the driver as they are: they run for every call that writes, and SQLAlchemy takes ten times as long.
+_STATE = "SELECT size, hashes, note FROM log_frontier"
+_VERIFIER = "SELECT verifier FROM signing_key ORDER BY id DESC LIMIT 1"
+_ENTRY = "INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf) VALUES (?, ?, ?, ?, ?, ?)"
+_MOVE = "UPDATE log_frontier SET size = ?, hashes = ?, note = ?"
+_LAST_KEPT = "SELECT created_ns FROM note ORDER BY size DESC LIMIT 1"
+_TILE = "INSERT INTO log_tile (level, idx, hashes, root) VALUES (?, ?, ?, ?)"
+_KEEP = "INSERT OR IGNORE INTO note (size, root, body, created_ns) VALUES (?, ?, ?, ?)"
 
-
-def start(connection: Connection) -> None:
-    """Begin the ledger of a new store."""
-    connection.execute(insert(log_frontier).values(id=1, size=0, hashes=b""))
-
-
-def append(connection: Connection, kind: str, ref: str, content: bytes) -> int:
-    """Add an entry and return its number. The caller's transaction holds the store for writing.
-
-    kind:    "samples", "run", "end", "checkpoint" or "scores"
-    ref:     the id of what was put
-    content: the digest of what was put
-    """
-    edge, now = frontier(connection), time.time_ns()
-    seq, leaf = edge.size, entry_leaf(kind, ref, content, now)
-    entry = {"seq": seq, "kind": kind, "ref": ref, "digest": content, "created_ns": now, "leaf": leaf}
-    connection.execute(_INSERT, entry)
-    edge.append(leaf)
-    connection.execute(_MOVE, {"size": edge.size, "hashes": b"".join(edge.hashes)})
-    if edge.size % TILE == 0:
-        _add_tiles(connection, edge.size // TILE - 1)
-    return seq
+_SECOND = 1_000_000_000
 
 
-def frontier(connection: Connection) -> merkle.Frontier:
-    """Return the right edge of the tree, which knows its size and root. Raises StoreError if it is gone or damaged."""
-    size, hashes = connection.execute(_FRONTIER).first() or (-1, b"")
+@final
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where the ledger ends: the right edge of its tree, and the signed head over it; None before the first."""
+
+    edge: merkle.Frontier
+    note: str | None
+
+    @cached_property
+    def origin(self) -> str | None:
+        """The name of the log, as its head says."""
+        return None if self.note is None else self.note.partition("\n")[0]
+
+
+def state(connection: Connection) -> State:
+    """Return where the ledger ends. Raises StoreError if that is gone or damaged."""
+    size, hashes, note = connection.exec_driver_sql(_STATE).first() or (-1, b"", None)
     if size < 0 or len(hashes) != 32 * size.bit_count():
         raise StoreError(
             "the ledger keeps the right edge of its tree in one row; that is gone or damaged. "
             "Restore a backup, or name all that is wrong with: genwright audit verify."
         )
-    return merkle.Frontier(size, split(hashes))
+    return State(edge=merkle.Frontier(size, split(hashes)), note=note)
+
+
+@final
+class Ledger:
+    """Appends entries, and signs each new head with the store's key, which is made with the store.
+
+    The caller's transaction holds the store for writing.
+    """
+
+    def __init__(self, ring: KeyRing) -> None:
+        self.ring = ring
+        self._key: tuple[str, SigningKey] | None = None
+
+    def begin(self, connection: Connection, origin: str) -> None:
+        """Start the ledger of a new store, with its key as the first entry."""
+        connection.execute(insert(log_frontier).values(id=1, size=0, hashes=b""))
+        self.first_key(connection, origin, "the first key of this store")
+
+    def first_key(self, connection: Connection, origin: str, reason: str) -> None:
+        """Make the key of a ledger that has none. Raises StoreError if the origin has one on this machine."""
+        self._add_key(connection, self.ring.create(origin), reason, proof=None)
+
+    def rotate(self, connection: Connection, reason: str) -> VerifierKey:
+        """Let a new key sign from now on, and return it. The key so far signs it, where it is on this machine.
+
+        Without that signature, heads of the new key are trusted by those alone who are told of it.
+        """
+        origin = state(connection).origin
+        assert origin is not None
+        old, new = self.ring.replace(origin)
+        proof = None if old is None else old.sign(key_content(str(new.verifier), reason, None))
+        self._add_key(connection, new, reason, proof=proof)
+        return new.verifier
+
+    def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
+        """Add an entry and return its number.
+
+        kind:    "samples", "run", "end", "checkpoint", "scores", or what later parts of the store add
+        ref:     the id of what was put
+        content: the digest of what was put
+
+        Raises KeyMissing if the key of the store is not on this machine.
+        """
+        now, end = connection.connection.driver_connection, state(connection)
+        assert now is not None
+        return self._append(now, end, self._signer(now, end), kind, ref, content)
+
+    def _append(self, raw: Any, end: State, key: SigningKey, kind: str, ref: str, content: bytes) -> int:
+        edge, now = end.edge, time.time_ns()
+        seq, leaf = edge.size, entry_leaf(kind, ref, content, now)
+        raw.execute(_ENTRY, (seq, kind, ref, content, now, leaf))
+        edge.append(leaf)
+        root = edge.root
+        text = Head(origin=key.name, size=edge.size, root=root).text
+        note = str(Note(text=text, signatures=(key.signature(text),)))
+        raw.execute(_MOVE, (edge.size, b"".join(edge.hashes), note))
+        self._keep(raw, edge.size, root, note, now)
+        if edge.size % TILE == 0:
+            _add_tiles(raw, edge.size // TILE - 1)
+        return seq
+
+    def _keep(self, raw: Any, size: int, root: bytes, note: str, now: int) -> None:
+        """Keep a head for good, unless one was kept within the last second."""
+        last = raw.execute(_LAST_KEPT).fetchone()
+        if last is None or not last[0] <= now < last[0] + _SECOND:
+            raw.execute(_KEEP, (size, root, note, now))
+
+    def _signer(self, raw: Any, end: State) -> SigningKey:
+        """Return the key of the store, read once, and anew when another process replaced it."""
+        verifier = raw.execute(_VERIFIER).fetchone()
+        if verifier is None or end.origin is None:
+            raise StoreError(
+                "the ledger should name its key and have a signed head; one of them is gone. "
+                "Restore a backup, or name all that is wrong with: genwright audit verify."
+            )
+        if self._key is None or self._key[0] != verifier[0]:
+            self._key = verifier[0], self._found(end.origin, verifier[0])
+        return self._key[1]
+
+    def _found(self, origin: str, verifier: str) -> SigningKey:
+        key = self.ring.signing(origin)
+        if key is None or str(key.verifier) != verifier:
+            there = "none is" if key is None else "another is"
+            raise KeyMissing(
+                f"the ledger {origin} is signed by {verifier}; in {self.ring.folder} {there}. Copy the key's file "
+                f"there from where the store was made, or let a new one sign: genwright store rotate-key."
+            )
+        return key
+
+    def _add_key(self, connection: Connection, key: SigningKey, reason: str, *, proof: bytes | None) -> None:
+        verifier, end = str(key.verifier), state(connection)
+        raw: Any = connection.connection.driver_connection
+        seq = self._append(raw, end, key, "key", verifier, key_content(verifier, reason, proof))
+        values = {"verifier": verifier, "reason": reason, "proof": proof, "seq": seq}
+        connection.execute(insert(signing_key), values)
+        self._key = verifier, key
+
+
+def key_content(verifier: str, reason: str, proof: bytes | None) -> bytes:
+    """Return what the ledger commits to for a key.
+
+    proof: the signature of the key before it over these bytes without one
+    """
+    return encoding.digest("genwright/key/v1", verifier, reason, proof)
+
+
+def new_origin() -> str:
+    """Return a name for a log that no other has."""
+    return f"genwright/{secrets.token_hex(8)}"
 
 
 def split(hashes: bytes) -> list[bytes]:
@@ -64,18 +178,16 @@ def split(hashes: bytes) -> list[bytes]:
     return [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
 
 
-def _add_tiles(connection: Connection, index: int) -> None:
+def _add_tiles(raw: Any, index: int) -> None:
     """Add the tile of leaves that just became full, and each tile above that became full with it."""
-    first = index * TILE
-    leaves = select(log_entry.c.leaf).where(log_entry.c.seq >= first).order_by(log_entry.c.seq).limit(TILE)
-    hashes: Sequence[bytes] = connection.execute(leaves).scalars().all()
+    leaves = raw.execute("SELECT leaf FROM log_entry WHERE seq >= ? ORDER BY seq LIMIT ?", (index * TILE, TILE))
+    hashes: Sequence[bytes] = [leaf for (leaf,) in leaves]
     level = 0
     while True:
-        values = {"level": level, "idx": index, "hashes": b"".join(hashes)}
-        connection.execute(insert(log_tile), values)
+        raw.execute(_TILE, (level, index, b"".join(hashes), merkle.root(hashes)))
         if (index + 1) % TILE:
             return
-        below = select(log_tile.c.hashes).where(log_tile.c.level == level, log_tile.c.idx > index - TILE)
-        rows = connection.execute(below.order_by(log_tile.c.idx)).scalars()
-        hashes = [merkle.root(split(tile)) for tile in rows]
+        below = "SELECT root, hashes FROM log_tile WHERE level = ? AND idx > ? ORDER BY idx"
+        rows = raw.execute(below, (level, index - TILE))
+        hashes = [root or merkle.root(split(tile)) for root, tile in rows]
         level, index = level + 1, index // TILE

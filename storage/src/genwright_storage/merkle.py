@@ -9,20 +9,34 @@ Source: RFC 6962, section 2.1; RFC 9162, sections 2.1.3 and 2.1.4.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import final
+
+from genwright.errors import StoreError
 
 __all__ = [
     "EMPTY_ROOT",
+    "TILE",
     "Frontier",
+    "Reader",
+    "consistency_from",
     "consistency_proof",
+    "inclusion_from",
     "inclusion_proof",
     "is_consistent",
     "is_included",
     "leaf_hash",
     "node_hash",
     "root",
+    "root_from",
+    "tiles_reader",
 ]
+
+# Gives the root of a perfect subtree by its level, 0 for leaves, and its index among those of its level.
+Reader = Callable[[int, int], bytes]
+
+# As in the tlog-tiles format, so that a log can later be served as files: a tile stands for eight levels of the tree.
+TILE, _LEVELS = 256, 8
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
@@ -140,6 +154,78 @@ def is_consistent(old_size: int, size: int, proof: Sequence[bytes], old_root: by
             found = node_hash(found, sibling)
         node, last = node >> 1, last >> 1
     return last == 0 and old == old_root and found == root
+
+
+def root_from(read: Reader, size: int) -> bytes:
+    """Return the root over the first `size` leaves; it reads one subtree for each bit of `size`."""
+    return _root_between(read, 0, size)
+
+
+def inclusion_from(read: Reader, index: int, size: int) -> list[bytes]:
+    """Return what `inclusion_proof` does for the first `size` leaves; it reads at most 2 log n subtrees."""
+    assert 0 <= index < size
+    start, end, proof = 0, size, []
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            proof.append(_root_between(read, split, end))
+            end = split
+        else:
+            proof.append(_root_between(read, start, split))
+            start = split
+    return proof[::-1]
+
+
+def consistency_from(read: Reader, old: int, size: int) -> list[bytes]:
+    """Return what `consistency_proof` of `old` does for the first `size` leaves; it reads at most 2 log n subtrees."""
+    assert 0 < old <= size
+    start, end, proof = 0, size, []
+    while old < end:
+        split = start + _split(end - start)
+        if old <= split:
+            proof.append(_root_between(read, split, end))
+            end = split
+        else:
+            proof.append(_root_between(read, start, split))
+            start = split
+    # An old tree that is a whole subtree from the first leaf on is known to who checks.
+    return [_root_between(read, start, end), *proof[::-1]] if start else proof[::-1]
+
+
+def tiles_reader(tile: Callable[[int, int, int], Sequence[bytes]]) -> Reader:
+    """Return a reader of a log that is kept in tiles, each of which it asks for once while enough of it was read.
+
+    tile:   returns the hashes of a tile by its level, its index and how many are needed; more do no harm. Tiles of
+            level L hold the roots of the subtrees at level 8 L of the tree, 256 to a full tile
+    result: computes the subtrees between from up to 128 hashes; it remembers tiles, so it is for one proof or two
+
+    Raises StoreError if a tile is too short.
+    """
+    tiles: dict[tuple[int, int], Sequence[bytes]] = {}
+
+    def read(level: int, index: int) -> bytes:
+        upper, within = divmod(level, _LEVELS)
+        number, first = divmod(index << within, TILE)
+        last = first + (1 << within)
+        hashes = tiles.get((upper, number), ())
+        if len(hashes) < last:
+            hashes = tiles[upper, number] = tile(upper, number, last)
+        if len(hashes) < last:
+            got = f"it has {len(hashes)}. Restore a backup, or name what is wrong with: genwright audit verify"
+            raise StoreError(f"tile {number} of level {upper} of the ledger should have {last} hashes; {got}.")
+        return root(hashes[first:last])
+
+    return read
+
+
+def _root_between(read: Reader, start: int, end: int) -> bytes:
+    """Return the root over some leaves, of which `start` begins a subtree of the tree."""
+    hashes, size = [], end - start
+    for level in reversed(range(size.bit_length())):
+        if size >> level & 1:
+            hashes.append(read(level, start >> level))
+            start += 1 << level
+    return Frontier(size, hashes).root
 
 
 def _split(size: int) -> int:

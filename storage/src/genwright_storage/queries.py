@@ -33,7 +33,7 @@ __all__ = [
 PAGE = 1000
 
 _ends = run_end.alias()
-_last_end = select(func.max(_ends.c.seq)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
+_last_end = select(func.max(_ends.c.id)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
 
 RUNS: Select[Any] = (
     select(
@@ -43,7 +43,7 @@ RUNS: Select[Any] = (
         *(run_end.c.state, run_end.c.error, run_end.c.notes, run_end.c.finished_ns),
     )
     .join(environment, environment.c.id == run.c.environment_id)
-    .outerjoin(run_end, run_end.c.seq == _last_end)
+    .outerjoin(run_end, run_end.c.id == _last_end)
 )
 """Runs with their environment and their last end."""
 
@@ -63,7 +63,11 @@ INSERT_SAMPLES = "INSERT INTO sample (run_id, batch_id, {}) VALUES (?, ?{})".for
 
 # Built once: building a statement takes as long as running it, and these run for every batch.
 _RUN_KEY = select(run.c.id).where(run.c.uid == bindparam("uid"))
-_STORED = select(sample.c.idx, sample.c.salt, sample.c.leaf).where(sample.c.run_id == bindparam("run_id"))
+_STORED = (
+    select(sample.c.idx, sample.c.salt, sample.c.leaf, batch.c.version)
+    .join(batch, batch.c.id == sample.c.batch_id)
+    .where(sample.c.run_id == bindparam("run_id"))
+)
 _ANY_STORED = _STORED.where(sample.c.idx.between(bindparam("first"), bindparam("last"))).limit(1)
 _THESE_STORED = _STORED.where(sample.c.idx.in_(bindparam("indices", expanding=True)))
 
@@ -148,7 +152,7 @@ def runs_with(connection: Connection, *, key: int | None, domain: str | None, id
 
 
 def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[Any]:
-    """Yield idx, salt and leaf of those indices, in ascending order, that are stored already."""
+    """Yield idx, salt, leaf and its version of those indices, in ascending order, that are stored already."""
     span = {"run_id": run_id, "first": indices[0], "last": indices[-1]}
     if connection.execute(_ANY_STORED, span).first() is None:
         return

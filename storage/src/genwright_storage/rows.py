@@ -20,6 +20,7 @@ __all__ = [
     "checkpoint_digest",
     "checkpoint_from",
     "end_digest",
+    "new_rows",
     "record_from",
     "run_digest",
     "run_from",
@@ -48,16 +49,15 @@ class SampleRow(NamedTuple):
     leaf: bytes
 
 
-def sample_row(record: Record, salt: bytes | None = None) -> SampleRow:
+def sample_row(record: Record, salt: bytes | None, *, version: int = encoding.VERSION) -> SampleRow:
     """Return the row of a record.
 
-    salt: of the row it is compared with; None for a new one
+    salt:    16 random bytes, or those of the row it is compared with; None for one of version 1 without personal text
+    version: of the leaf
     """
     media_type, payload, parameters, prompt = record.media_type, record.payload, record.parameters, record.prompt
     flaw, canonical, identity = record.flaw, record.canonical, record.identity
     reviews = _reviews_text(record.reviews) if record.reviews else None
-    if salt is None and (parameters or prompt):
-        salt = os.urandom(16)
     digest, seed = hashlib.sha256(payload).digest(), encoding.signed(record.seed)
     leaf = encoding.sample_leaf(
         record.run.encode(),
@@ -71,10 +71,17 @@ def sample_row(record: Record, salt: bytes | None = None) -> SampleRow:
         None if reviews is None else reviews.encode(),
         encoding.commitment(salt, b"parameters", parameters.encode()) if parameters else b"",
         encoding.commitment(salt, b"prompt", prompt.encode()) if prompt else b"",
+        encoding.blind(salt or b"") if version > 1 else None,
     )
     inline = payload if len(payload) <= INLINE else None
     found = (flaw, canonical, identity, reviews, parameters, prompt, salt, leaf)
     return SampleRow._make((record.index, seed, media_type, digest, inline, *found))
+
+
+def new_rows(records: Sequence[Record]) -> list[SampleRow]:
+    """Return the rows of new records, each with a salt of its own."""
+    salts = os.urandom(16 * len(records))
+    return [sample_row(record, salts[16 * i : 16 * i + 16]) for i, record in enumerate(records)]
 
 
 def record_from(row: Sequence[Any], payload: bytes) -> Record:

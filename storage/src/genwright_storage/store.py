@@ -16,6 +16,7 @@ from typing import Any, final
 from sqlalchemy import Connection, insert, select
 
 from genwright.errors import Conflict, UnknownName
+from genwright.folders import blobs_url
 from genwright.run import Run, State
 from genwright.store import (
     Finding,
@@ -30,11 +31,14 @@ from genwright.store import (
     opening,
     split_id,
 )
-from genwright_storage import encoding, ledger, merkle, queries, rows, tables
-from genwright_storage.blobs import Blobs
+from genwright_storage import encoding, merkle, queries, rows, tables
 from genwright_storage.database import Database
 from genwright_storage.errors import translated
+from genwright_storage.keys import KeyRing
+from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.notes import SigningKey
+from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
 __all__ = ["SQLStore"]
@@ -46,23 +50,38 @@ class SQLStore:
 
     url:      "sqlite:///path"; with "?mode=ro" it is only read
     patience: seconds to wait for another process that writes
+    ring:     where the key is that signs the ledger; None for the folder of keys
+    origin:   the name of the ledger, if the store is to be made; None for one that no other has
 
     Raises UsageError for a URL that names no file, ForeignStore for a file that is not a store, and another StoreError
     if it cannot be opened.
     """
 
-    def __init__(self, url: str, *, patience: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, patience: float = 30.0, ring: KeyRing | None = None, origin: str | None = None
+    ) -> None:
         self.url = url
-        self._database = Database(url, patience=patience)
-        self._blobs = Blobs(Path(f"{self._database.path}.blobs"))
+        self.database = Database(url, patience=patience, ring=ring, origin=origin)
+        self.ledger = self.database.ledger
+        self.blobs = blobs_at(blobs_url(url), Path(f"{self.database.path}.blobs"))
+
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs the ledger, or None if it is not on this machine."""
+        with self.database.reading() as connection:
+            origin = state(connection).origin
+            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.id.desc()).limit(1)
+            verifier = connection.execute(newest).scalar()
+        key = None if origin is None else self.ledger.ring.signing(origin)
+        return key if key is not None and str(key.verifier) == verifier else None
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
         started = opening(run)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             stored = connection.execute(queries.RUNS.where(tables.run.c.uid == started.id)).first()
             if stored is None:
-                _insert_run(connection, started)
+                self._insert_run(connection, started)
             else:
                 check_same_run(rows.run_from(stored), started)
 
@@ -71,7 +90,7 @@ class SQLStore:
     ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             ended = queries.run_row(connection, run)
             values = {
                 "run_id": ended.id,
@@ -82,17 +101,17 @@ class SQLStore:
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
-            seq = ledger.append(connection, "end", ended.uid, content)
+            seq = self.ledger.append(connection, "end", ended.uid, content)
             connection.execute(insert(tables.run_end), values | {"seq": seq})
 
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Record a checkpoint, once; its files stay where they are."""
         digest, texts = checkpoint.digest, (checkpoint.name, checkpoint.domain, checkpoint.card)
         check_plain(f"checkpoint {digest}", digest, *texts, *checkpoint.files)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             stored = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.digest == digest)).first()
             if stored is None:
-                _insert_checkpoint(connection, checkpoint)
+                self._insert_checkpoint(connection, checkpoint)
             elif queries.checkpoint_of(connection, stored) != checkpoint:
                 raise Conflict(
                     f"checkpoint {digest} is already stored with another content. "
@@ -104,16 +123,16 @@ class SQLStore:
         batch = one_batch(records)
         if not batch:
             return
-        new = [rows.sample_row(record) for record in batch]
+        new = rows.new_rows(batch)
         # Files before rows, so that no row ever names a file that is not there.
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
-            self._blobs.put(large)
-        with self._database.writing() as connection:
+            self.blobs.put(large)
+        with self.database.writing() as connection:
             run_id = queries.run_key(connection, batch[0].run)
             new = self._without_stored(connection, run_id, batch, new)
             if new:
-                _insert_batch(connection, run_id, batch[0], new)
+                self._insert_batch(connection, run_id, batch[0], new)
 
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
@@ -121,17 +140,17 @@ class SQLStore:
             return
         check_plain(f"scores of run {run}", *(text for score in scores for text in (score.metric, score.detail)))
         plain = [replace(score, value=float(score.value), error=_number(score.error)) for score in scores]
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             scored = queries.run_row(connection, run)
             for index in {score.index for score in scores if score.index is not None}:
                 if queries.sample_row(connection, scored.id, index) is None:
                     raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
-            seq = ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
+            seq = self.ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
             connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
 
     def run(self, id: str) -> Run:
         """Return a run."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return rows.run_from(queries.run_row(connection, id))
 
     def runs(self, *, kind: str | None = None, limit: int | None = None) -> Iterator[Run]:
@@ -140,13 +159,13 @@ class SQLStore:
 
     def checkpoint(self, digest: str) -> StoredCheckpoint:
         """Return a checkpoint."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return queries.checkpoint_of(connection, queries.checkpoint_row(connection, digest))
 
     def sample(self, id: str) -> Record:
         """Return a sample by its id, "run/index"."""
         run, index = split_id(id)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = queries.sample_row(connection, queries.run_row(connection, run).id, index)
         if row is None:
             raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {run}.")
@@ -163,7 +182,7 @@ class SQLStore:
         limit: int | None = None,
     ) -> Iterator[Record]:
         """Yield samples, newest run first and by index in it; text is looked for in payloads up to 64 KiB."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             key = None if run is None else queries.run_row(connection, run).id
             runs = queries.runs_with(connection, key=key, domain=domain, identity=identity)
         conditions = queries.filters(text=text, identity=identity, valid=valid)
@@ -175,32 +194,34 @@ class SQLStore:
 
     def scores(self, run: str) -> list[Score]:
         """Return the values of metrics recorded for a run."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             scored = queries.run_row(connection, run).id
             stored = select(tables.score).where(tables.score.c.run_id == scored).order_by(tables.score.c.id)
             return [rows.score_from(row) for row in connection.execute(stored)]
 
-    def verify(self, *, progress: Progress | None = None) -> Iterator[Finding]:
-        """Check every row against the ledger; yield what is wrong."""
-        return findings(self._database, self._blobs, progress or (lambda _: None))
+    def verify(
+        self, *, heads: Sequence[str] = (), keys: Sequence[str] = (), progress: Progress | None = None
+    ) -> Iterator[Finding]:
+        """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
+        return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""
-        with self._database.reading() as connection:
-            counts, head = queries.counts(connection), ledger.frontier(connection)
-        files = [Path(f"{self._database.path}{ending}") for ending in ("", "-wal")]
+        with self.database.reading() as connection:
+            counts, end = queries.counts(connection), state(connection)
+        files = [Path(f"{self.database.path}{ending}") for ending in ("", "-wal")]
         return {
             "url": self.url,
             "format": HEAD,
             "sqlite": sqlite3.sqlite_version,
             **counts,
-            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self._blobs.size(),
-            "head": {"size": head.size, "root": head.root.hex()},
+            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self.blobs.size(),
+            "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin},
         }
 
     def close(self) -> None:
         """Let go of the store."""
-        self._database.close()
+        self.database.close()
 
     def _runs(self, kind: str | None) -> Iterator[Run]:
         query, last = queries.RUNS.order_by(tables.run.c.id.desc()).limit(queries.PAGE), None
@@ -208,7 +229,7 @@ class SQLStore:
             query = query.where(tables.run.c.kind == kind)
         while True:
             page = query if last is None else query.where(tables.run.c.id < last)
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 found = connection.execute(page).all()
             yield from map(rows.run_from, found)
             if len(found) < queries.PAGE:
@@ -220,7 +241,7 @@ class SQLStore:
         query = queries.SAMPLES.where(tables.sample.c.run_id == run_id, *conditions)
         query, last = query.order_by(tables.sample.c.idx).limit(queries.PAGE), -1
         while True:
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 found = connection.execute(query.where(tables.sample.c.idx > last)).all()
             yield from map(self._record, found)
             if len(found) < queries.PAGE:
@@ -231,13 +252,13 @@ class SQLStore:
         *columns, payload, digest = row
         if payload is None:
             with translated(self.url):
-                payload = self._blobs.get(digest)
+                payload = self.blobs.get(digest)
         return rows.record_from(columns, payload)
 
     def _missing(self, run: Run) -> Iterator[int]:
         start = 0
         while start < run.planned:
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 missing, start = queries.gaps(connection, queries.run_key(connection, run.id), start, run.planned)
             yield from missing
 
@@ -247,32 +268,59 @@ class SQLStore:
         """Return the rows that are not stored yet. Raises Conflict if a stored one is of another record."""
         records = {record.index: record for record in batch}
         stored = set()
-        for index, salt, leaf in queries.same_rows(connection, run_id, [record.index for record in batch]):
+        for index, salt, leaf, version in queries.same_rows(connection, run_id, [record.index for record in batch]):
             record = records[index]
-            if rows.sample_row(record, salt).leaf != leaf:
+            if rows.sample_row(record, salt, version=version).leaf != leaf:
                 raise conflict(self._record(queries.sample_row(connection, run_id, index)), record)
             stored.add(index)
         return [row for row in new if row.idx not in stored]
 
+    def _insert_run(self, connection: Connection, run: Run) -> None:
+        digest = bytes.fromhex(run.environment.digest)
+        values = {
+            "uid": run.id,
+            "kind": run.kind,
+            "domain": run.domain,
+            "environment_id": _environment_key(connection, run, digest),
+            "model": run.model,
+            "checkpoint": run.checkpoint,
+            "parent": run.parent,
+            "config": json.dumps(run.config, ensure_ascii=False),
+            "seed": encoding.signed(run.seed),
+            "planned": run.planned,
+            "started_ns": run.started,
+            "salt": os.urandom(16),
+        }
+        content = rows.run_digest(values | {"environment": digest})
+        connection.execute(insert(tables.run), values | {"seq": self.ledger.append(connection, "run", run.id, content)})
 
-def _insert_run(connection: Connection, run: Run) -> None:
-    digest = bytes.fromhex(run.environment.digest)
-    values = {
-        "uid": run.id,
-        "kind": run.kind,
-        "domain": run.domain,
-        "environment_id": _environment_key(connection, run, digest),
-        "model": run.model,
-        "checkpoint": run.checkpoint,
-        "parent": run.parent,
-        "config": json.dumps(run.config, ensure_ascii=False),
-        "seed": encoding.signed(run.seed),
-        "planned": run.planned,
-        "started_ns": run.started,
-        "salt": os.urandom(16),
-    }
-    content = rows.run_digest(values | {"environment": digest})
-    connection.execute(insert(tables.run), values | {"seq": ledger.append(connection, "run", run.id, content)})
+    def _insert_checkpoint(self, connection: Connection, checkpoint: StoredCheckpoint) -> None:
+        values = {
+            "digest": checkpoint.digest,
+            "name": checkpoint.name,
+            "domain": checkpoint.domain,
+            "card": checkpoint.card,
+            "seq": self.ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
+        }
+        key = connection.execute(insert(tables.checkpoint).returning(tables.checkpoint.c.id), values).scalar_one()
+        for path, (digest, size) in checkpoint.files.items():
+            file = {"checkpoint_id": key, "path": path, "digest": digest, "size": size}
+            connection.execute(insert(tables.checkpoint_file), file)
+
+    def _insert_batch(self, connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
+        first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
+        content = encoding.batch_digest(record.run, first, last, len(new), root)
+        values = {
+            "run_id": run_id,
+            "first_idx": first,
+            "last_idx": last,
+            "size": len(new),
+            "root": root,
+            "version": encoding.VERSION,
+            "seq": self.ledger.append(connection, "samples", f"{record.run}/{first}", content),
+        }
+        key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
+        connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
 
 
 def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:
@@ -289,35 +337,6 @@ def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:
         }
         key = connection.execute(insert(tables.environment).returning(tables.environment.c.id), values).scalar_one()
     return key
-
-
-def _insert_checkpoint(connection: Connection, checkpoint: StoredCheckpoint) -> None:
-    values = {
-        "digest": checkpoint.digest,
-        "name": checkpoint.name,
-        "domain": checkpoint.domain,
-        "card": checkpoint.card,
-        "seq": ledger.append(connection, "checkpoint", checkpoint.digest, rows.checkpoint_digest(checkpoint)),
-    }
-    key = connection.execute(insert(tables.checkpoint).returning(tables.checkpoint.c.id), values).scalar_one()
-    for path, (digest, size) in checkpoint.files.items():
-        file = {"checkpoint_id": key, "path": path, "digest": digest, "size": size}
-        connection.execute(insert(tables.checkpoint_file), file)
-
-
-def _insert_batch(connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
-    first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
-    content = encoding.batch_digest(record.run, first, last, len(new), root)
-    values = {
-        "run_id": run_id,
-        "first_idx": first,
-        "last_idx": last,
-        "size": len(new),
-        "root": root,
-        "seq": ledger.append(connection, "samples", f"{record.run}/{first}", content),
-    }
-    key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
-    connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
 
 
 def _number(value: float | None) -> float | None:

@@ -25,11 +25,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
 )
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["EVIDENCE", "alembic_version", "metadata"]
+__all__ = ["ERASABLE", "EVIDENCE", "alembic_version", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -78,10 +79,15 @@ def _hash(name: str, *, optional: bool = False, key: bool = False) -> list[Schem
     return [column, CheckConstraint(f"length({name}) = 32", name=f"{name}_length")]
 
 
-def _one_of(name: str, *values: str) -> list[SchemaItem]:
+def _entry() -> list[SchemaItem]:
+    """Return a column for the entry of the ledger; None on a database where that is made after the row."""
+    return [_to("seq", "log_entry.seq", optional=True), Index(None, "seq")]
+
+
+def _one_of(name: str, *values: str, key: bool = False) -> list[SchemaItem]:
     """Return a column for one of some words, with the check of it."""
     words = ", ".join(f"'{value}'" for value in values)
-    return [_some(name), CheckConstraint(f"{name} IN ({words})", name=name)]
+    return [_key(name) if key else _some(name), CheckConstraint(f"{name} IN ({words})", name=name)]
 
 
 actor = _table(
@@ -105,6 +111,19 @@ role_grant = _table(
     _to("granted_by", "actor.id", optional=True),
     _some("granted_ns", Number),
     _maybe("revoked_ns", Number),
+    *_entry(),
+    Index(None, "actor_id"),
+)
+
+# The keys that sign heads, the first with the store; a later one by the key before it, where that is at hand.
+signing_key = _table(
+    "signing_key",
+    _id(),
+    _some("verifier"),
+    _some("reason"),
+    _maybe("proof", Bytes),
+    *_entry(),
+    UniqueConstraint("verifier"),
 )
 
 environment = _table(
@@ -129,13 +148,15 @@ log_entry = _table(
     Index(None, "kind", "seq"),
 )
 
-log_tile = _table("log_tile", _key("level", Number), _key("idx", Number), _some("hashes", Bytes))
+# With the root over them, which is a hash of the tile above; None where a release before v0.2.0 made it.
+log_tile = _table("log_tile", _key("level", Number), _key("idx", Number), _some("hashes", Bytes), _maybe("root", Bytes))
 
 log_frontier = _table(
     "log_frontier",
     Column("id", Number, primary_key=True, autoincrement=False),
     _some("size", Number),
     _some("hashes", Bytes),
+    _maybe("note"),
     CheckConstraint("id = 1", name="single"),
 )
 
@@ -248,6 +269,7 @@ batch = _table(
     _some("size", Number),
     *_hash("root"),
     _to("seq", "log_entry.seq", optional=True),
+    Column("version", Number, nullable=False, server_default=text("1")),
     UniqueConstraint("run_id", "first_idx"),
     UniqueConstraint("seq"),
 )
@@ -291,46 +313,6 @@ sample_artifact = _table(
     Column("digest", Bytes, nullable=False, index=True),
 )
 
-image_meta = _table(
-    "image_meta",
-    _to("sample_id", "sample.id", key=True),
-    _some("width", Number),
-    _some("height", Number),
-    _some("channels", Number),
-)
-
-audio_meta = _table(
-    "audio_meta",
-    _to("sample_id", "sample.id", key=True),
-    _some("rate", Number),
-    _some("channels", Number),
-    _some("frames", Number),
-)
-
-text_meta = _table(
-    "text_meta",
-    _to("sample_id", "sample.id", key=True),
-    _some("characters", Number),
-    _some("words", Number),
-    _maybe("language"),
-)
-
-molecule_meta = _table(
-    "molecule_meta",
-    _to("sample_id", "sample.id", key=True),
-    _some("formula"),
-    _some("weight", Real),
-    _maybe("scaffold"),
-)
-
-simulation_meta = _table(
-    "simulation_meta",
-    _to("sample_id", "sample.id", key=True),
-    _some("solver"),
-    _some("solved", Number),
-    _maybe("steps", Number),
-)
-
 fingerprint = _table(
     "fingerprint",
     _to("sample_id", "sample.id", key=True),
@@ -357,16 +339,28 @@ score = _table(
 
 tombstone = _table(
     "tombstone",
-    _key("kind"),
+    *_one_of("kind", "sample", "run", key=True),
     _key("target", Number),
+    _some("ref"),
     *_hash("leaf"),
     _some("reason"),
     _maybe("legal_basis"),
     _to("actor_id", "actor.id", optional=True),
-    _to("seq", "log_entry.seq", optional=True),
+    _some("created_ns", Number),
+    *_entry(),
 )
 
-retention = _table("retention", _id(), _some("scope"), _some("keep_ns", Number), _some("reason"))
+retention = _table(
+    "retention",
+    _id(),
+    _some("scope"),
+    _some("keep_ns", Number),
+    _some("reason"),
+    _to("actor_id", "actor.id", optional=True),
+    _some("created_ns", Number),
+    _maybe("ended_ns", Number),
+    *_entry(),
+)
 
 hold = _table(
     "hold",
@@ -376,6 +370,23 @@ hold = _table(
     _to("actor_id", "actor.id", optional=True),
     _some("placed_ns", Number),
     _maybe("released_ns", Number),
+    *_entry(),
+)
+
+review = _table(
+    "review",
+    _id(),
+    _to("run_id", "run.id"),
+    _some("idx", Number),
+    _to("actor_id", "actor.id"),
+    _some("accepted", Number),
+    _some("meaning"),
+    _some("reason"),
+    _some("verifier"),
+    _some("signature", Bytes),
+    _some("created_ns", Number),
+    *_entry(),
+    Index(None, "run_id", "idx"),
 )
 
 # Alembic's own table, in Alembic's own words.
@@ -387,12 +398,17 @@ alembic_version = Table(
 alembic_version.primary_key.name = "alembic_version_pkc"
 
 EVIDENCE = (
-    *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note", "note_witness", "run"),
-    *("run_end", "run_input", "sample_artifact", "sample_parent", "score", "tombstone"),
+    *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note", "note_witness"),
+    *("review", "run_input", "sample_artifact", "sample_parent", "score", "signing_key", "tombstone"),
 )
 
-_ERASED = "EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id AND leaf = OLD.leaf)"
-_SAME = " AND ".join(f"NEW.{name} = OLD.{name}" for name in ("id", "run_id", "idx", "batch_id", "leaf"))
+# What an erasure may change, under a tombstone that holds the digest that the ledger has: all but these.
+ERASABLE = {
+    "run": ("id", "uid", "kind", "environment_id", "model", "checkpoint", "parent", "planned", "started_ns", "seq"),
+    "run_end": ("id", "run_id", "state", "finished_ns", "seq"),
+    "sample": ("id", "run_id", "idx", "batch_id", "leaf"),
+}
+_TARGETS = {"run": ("run", "id"), "run_end": ("run", "run_id"), "sample": ("sample", "id")}
 
 
 def _guard(table: str, verb: str, when: str = "") -> DDL:
@@ -403,10 +419,16 @@ def _guard(table: str, verb: str, when: str = "") -> DDL:
     )
 
 
+def _unless_erased(table: str) -> str:
+    kind, column = _TARGETS[table]
+    same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in ERASABLE[table])
+    return f"NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = '{kind}' AND target = OLD.{column}) AND {same})"
+
+
 for _statement in (
     *(_guard(name, verb) for name in EVIDENCE for verb in ("UPDATE", "DELETE")),
     _guard("log_frontier", "DELETE"),
-    _guard("sample", "DELETE"),
-    _guard("sample", "UPDATE", f"NOT ({_ERASED} AND {_SAME})"),
+    *(_guard(name, "DELETE") for name in ERASABLE),
+    *(_guard(name, "UPDATE", _unless_erased(name)) for name in ERASABLE),
 ):
     event.listen(metadata, "after_create", _statement.execute_if(dialect="sqlite"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, final
@@ -16,8 +16,22 @@ from genwright.store import Finding, Progress
 from genwright_storage import ledger, merkle, queries, rows
 from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
-from genwright_storage.encoding import batch_digest, commitment, entry_leaf, sample_leaf
-from genwright_storage.tables import batch, checkpoint, environment, log_entry, log_tile, run, run_end, sample, score
+from genwright_storage.encoding import batch_digest, blind, commitment, entry_leaf, sample_leaf
+from genwright_storage.heads import Claims, Trust
+from genwright_storage.remote_blobs import RemoteBlobs
+from genwright_storage.tables import (
+    batch,
+    checkpoint,
+    environment,
+    log_entry,
+    log_tile,
+    run,
+    run_end,
+    sample,
+    score,
+    signing_key,
+)
+from genwright_storage.witness import notes_in
 
 __all__ = ["findings"]
 
@@ -38,18 +52,35 @@ _BATCHES: Select[Any] = (
     .order_by(batch.c.id)
 )
 
+_KINDS = {
+    "run": run,
+    "end": run_end,
+    "checkpoint": checkpoint,
+    "scores": score,
+    "samples": batch,
+    "key": signing_key,
+}
 _CHANGED = "it was changed after it was put"
 _UNKNOWN = "it is not in the ledger"
 
 
-def findings(database: Database, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
+def findings(
+    database: Database,
+    blobs: Blobs | RemoteBlobs,
+    progress: Progress,
+    *,
+    heads: Sequence[str] = (),
+    keys: Sequence[str] = (),
+) -> Iterator[Finding]:
     """Yield what is wrong in a store, as it is when this begins; what is written meanwhile is left for the next time.
 
     progress: called now and then with how many samples were checked so far
+    heads:    signed heads of the ledger that were noted elsewhere, one or more in each text
+    keys:     the public keys to trust; none for those in the ring
     """
     try:
         with database.reading() as connection:
-            yield from _log(connection)
+            yield from _log(connection, database, heads, keys)
             yield from _things(connection)
             yield from _gone(connection)
             last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
@@ -59,9 +90,11 @@ def findings(database: Database, blobs: Blobs, progress: Progress) -> Iterator[F
         yield Finding(where="the file of the store", trouble=f"it cannot be read to its end: {error}")
 
 
-def _log(connection: Connection) -> Iterator[Finding]:
-    """Check each entry, that none is missing, and the root and tiles over them."""
-    edge, due = merkle.Frontier(), 0
+def _log(connection: Connection, database: Database, heads: Sequence[str], keys: Sequence[str]) -> Iterator[Finding]:
+    """Check each entry, that none is missing, and the heads, root and tiles over them."""
+    edge, due, end = merkle.Frontier(), 0, _end(connection)
+    trust = Trust(connection, end.origin or "unnamed", database.ledger.ring, keys)
+    claims = Claims(connection, end, trust, [note for text in heads for note in notes_in(text)])
     for entry in connection.execute(select(log_entry).order_by(log_entry.c.seq)):
         if entry.seq != due:
             yield Finding(where=f"ledger, entries {due} to {entry.seq - 1}", trouble="they are gone")
@@ -69,14 +102,25 @@ def _log(connection: Connection) -> Iterator[Finding]:
             yield Finding(where=f"ledger, entry {entry.seq}", trouble=_CHANGED)
         edge.append(entry.leaf)
         due = entry.seq + 1
+        yield from claims.reached(edge)
+    yield from claims.finished(edge.size)
+    yield from trust.findings()
     yield from _root(connection, edge)
     yield from _tiles(connection, edge.size)
+
+
+def _end(connection: Connection) -> ledger.State:
+    """Return where the ledger says that it ends; where that is damaged, nothing, as `_root` will say."""
+    try:
+        return ledger.state(connection)
+    except StoreError:
+        return ledger.State(edge=merkle.Frontier(), note=None)
 
 
 def _root(connection: Connection, edge: merkle.Frontier) -> Iterator[Finding]:
     """Check that the root that is kept is that over the entries."""
     try:
-        head = ledger.frontier(connection)
+        head = ledger.state(connection).edge
     except StoreError:
         yield Finding(where="ledger, the right edge of its tree", trouble="it is gone or was changed")
         return
@@ -90,14 +134,16 @@ def _tiles(connection: Connection, size: int) -> Iterator[Finding]:
     leaves = connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars()
     level, hashes = 0, iter(leaves)
     while size >= ledger.TILE:
-        query = select(log_tile.c.idx, log_tile.c.hashes).where(log_tile.c.level == level)
-        stored = {row.idx: row.hashes for row in connection.execute(query)}
+        query = select(log_tile).where(log_tile.c.level == level)
+        stored = {row.idx: (row.hashes, row.root) for row in connection.execute(query)}
         above: list[bytes] = []
         for index in range(size // ledger.TILE):
             tile = list(islice(hashes, ledger.TILE))
-            if stored.pop(index, None) != b"".join(tile):
+            root = merkle.root(tile)
+            kept, kept_root = stored.pop(index, (None, None))
+            if kept != b"".join(tile) or kept_root not in (root, None):
                 yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
-            above.append(merkle.root(tile))
+            above.append(root)
         level, size, hashes = level + 1, size // ledger.TILE, iter(above)
 
 
@@ -106,7 +152,8 @@ def _things(connection: Connection) -> Iterator[Finding]:
     for row in connection.execute(select(environment)):
         if not _is_environment(row):
             yield Finding(where=f"environment {row.digest.hex()}", trouble=_CHANGED)
-    for kind, things in (("run", _runs), ("end", _ends), ("checkpoint", _checkpoints), ("scores", _scores)):
+    kinds = (("run", _runs), ("end", _ends), ("checkpoint", _checkpoints), ("scores", _scores), ("key", _keys))
+    for kind, things in kinds:
         for where, digest, entry in things(connection):
             if entry.entry_kind != kind:
                 yield Finding(where=where, trouble=_UNKNOWN)
@@ -149,6 +196,11 @@ def _scores(connection: Connection) -> _Things:
         yield f"scores of run {uid}", digest, found[0]
 
 
+def _keys(connection: Connection) -> _Things:
+    for row in connection.execute(_with_entry(select(signing_key), signing_key.c.seq)):
+        yield f"key {row.verifier}", ledger.key_content(row.verifier, row.reason, row.proof), row
+
+
 def _is_environment(row: Any) -> bool:
     if hashlib.sha256(row.body.encode()).digest() != row.digest:
         return False
@@ -158,7 +210,14 @@ def _is_environment(row: Any) -> bool:
 
 def _gone(connection: Connection) -> Iterator[Finding]:
     """Check that what the ledger has an entry for is there."""
-    kinds = {"run": run, "end": run_end, "checkpoint": checkpoint, "scores": score, "samples": batch}
+    kinds = {
+        "run": run,
+        "end": run_end,
+        "checkpoint": checkpoint,
+        "scores": score,
+        "samples": batch,
+        "key": signing_key,
+    }
     for kind, table in kinds.items():
         there = select(table.c.seq).where(table.c.seq.is_not(None))
         gone = select(log_entry).where(log_entry.c.kind == kind, log_entry.c.seq.not_in(there))
@@ -171,7 +230,7 @@ def _gone(connection: Connection) -> Iterator[Finding]:
 class _Samples:
     """Checks samples in the order in which they were put, batch by batch."""
 
-    def __init__(self, database: Database, blobs: Blobs, last_sample: int, last_batch: int) -> None:
+    def __init__(self, database: Database, blobs: Blobs | RemoteBlobs, last_sample: int, last_batch: int) -> None:
         self._database, self._blobs = database, blobs
         self._last_sample, self._last_batch = last_sample, last_batch
         self._loaded = 0
@@ -217,11 +276,21 @@ class _Samples:
                 yield Finding(where=f"sample at row {row[0]}", trouble="it lies in a batch or run other than its own")
             return
         uid, own, sha256 = self._batch.uid.encode(), self._batch.run_id, hashlib.sha256
+        is_blinded = self._batch.version > 1
         for _, _, run_id, index, seed, kind, digest, payload, flaw, canonical, identity, reviews, *rest in group:
             parameters, prompt, salt, leaf = rest
             parameters = parameters and commitment(salt, b"parameters", parameters)
             prompt = prompt and commitment(salt, b"prompt", prompt)
-            found = sample_leaf(uid, index, seed, kind, digest, flaw, canonical, identity, reviews, parameters, prompt)
+            committed = (
+                flaw,
+                canonical,
+                identity,
+                reviews,
+                parameters,
+                prompt,
+                blind(salt or b"") if is_blinded else None,
+            )
+            found = sample_leaf(uid, index, seed, kind, digest, *committed)
             if found != leaf or run_id != own:
                 yield Finding(where=f"sample {self._batch.uid}/{index}", trouble=_CHANGED)
             if payload is None:
@@ -241,7 +310,7 @@ class _Samples:
         content = batch_digest(row.uid, row.first_idx, row.last_idx, row.size, row.root)
         if row.kind != "samples":
             yield Finding(where=_place(row), trouble=_UNKNOWN)
-        elif row.digest != content:
+        elif row.digest != content or row.version not in (1, 2):
             yield Finding(where=_place(row), trouble="their batch was changed after it was put")
         elif merkle.root(leaves) != row.root:
             yield from _missing(row, indices)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -149,6 +150,33 @@ def test_a_command_of_a_plugin_is_imported_when_it_is_called(install: Install, c
     assert "hello     Say hello." in capsys.readouterr().out
     assert main(["hello"]) == 0
     assert capsys.readouterr().out == "hello to you\n"
+
+
+def test_a_plugin_adds_a_command_to_a_group_of_core(install: Install, capsys: Capture) -> None:
+    install(
+        "seal",
+        """
+        import click
+        from genwright.hooks import hookimpl
+        from genwright.specs import CommandSpec
+        @hookimpl
+        def register_commands():
+            yield CommandSpec(name="audit seal", target="genwright_seal_plugin:seal", summary="Seal the store.")
+        @click.command()
+        def seal():
+            click.echo("sealed")
+        """,
+    )
+    assert main(["audit", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "verify" in out
+    assert re.search(r"seal +Seal the store\.", out)
+    assert main(["audit", "seal"]) == 0
+    assert capsys.readouterr().out == "sealed\n"
+    assert main(["--help"]) == 0
+    assert "seal" not in capsys.readouterr().out
+    assert main(["audit", "saw"]) == 2
+    assert "No such command 'saw'" in capsys.readouterr().err
 
 
 def test_a_table_has_aligned_columns(capsys: Capture) -> None:

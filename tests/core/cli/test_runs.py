@@ -3,7 +3,8 @@ import json
 import pytest
 
 from genwright.cli import main
-from genwright.store import MemoryStore, Score
+from genwright.memory import MemoryStore
+from genwright.store import Score
 from genwright.testing.stores import make_run
 
 

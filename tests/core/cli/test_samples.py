@@ -8,10 +8,11 @@ import pytest
 
 from genwright.cli import main
 from genwright.exporters.row import Origin
+from genwright.memory import MemoryStore
 from genwright.registry import Registry
 from genwright.samples import Review
 from genwright.specs import ExporterSpec
-from genwright.store import MemoryStore, Store, open_store
+from genwright.store import Store, open_store
 from genwright.testing.stores import make_record, make_run
 from genwright.testing.toys import toy_registry
 

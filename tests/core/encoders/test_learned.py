@@ -11,12 +11,12 @@ import genwright as gw
 from genwright.checkpoint import Checkpoint
 from genwright.encoders.learned import Codes, Latent, Learned
 from genwright.errors import CheckpointError, ConditionError, DataError, MismatchError, UnknownName
+from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.recipe import use
 from genwright.registry import Registry
 from genwright.representation import encoded
 from genwright.space import Continuous, Tokens
-from genwright.store import MemoryStore
 from genwright.testing.encoders import check_encoder
 from genwright.testing.toys import ROUNDS, Rounds, toy_recipe
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import StoreError
-from genwright.store import MemoryStore, Record, Store
+from genwright.memory import MemoryStore
+from genwright.store import Record, Store
 from genwright.testing.schemes import check_store
 from genwright.testing.stores import StoreTests
 

@@ -38,12 +38,12 @@ def sound() -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keys of these tests are kept apart from the user's."""
     for name in ("GENWRIGHT_C2PA_CERTIFICATE", "GENWRIGHT_C2PA_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    monkeypatch.setenv("GENWRIGHT_KEYS", str(tmp_path / "keys"))
+    return tmp_path / "keys"
 
 
 @pytest.fixture

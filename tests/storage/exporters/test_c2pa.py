@@ -9,7 +9,7 @@ from typing import Any
 
 import c2pa
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from PIL import Image
 
 import genwright as gw
@@ -20,27 +20,16 @@ from genwright.testing.stores import make_record
 from genwright_storage import certificates
 from genwright_storage.exporters.c2pa import ASSERTION
 from genwright_storage.exporters.intoto import pre_authentication
+from genwright_storage.store import SQLStore
 
 KINDS = {0: ("png", "image/png"), 1: ("jpg", "image/jpeg"), 2: ("wav", "audio/wav")}
 UNTRUSTED = "signingCredential.untrusted"
 
 
-class Key:
-    """What a store signs with."""
-
-    private = Ed25519PrivateKey.generate()
-    verifier = "key"
-
-    def sign(self, data: bytes) -> bytes:
-        return self.private.sign(data)
-
-
 @pytest.fixture(autouse=True)
-def key(store: Store, monkeypatch: pytest.MonkeyPatch, home: Path) -> Key:
-    """The store has a key, and a certificate is there already, so that nothing is warned of."""
-    certificates.own(home / "keys")
-    monkeypatch.setattr(store, "signer", Key(), raising=False)
-    return Key()
+def certificate(keys: Path) -> None:
+    """One is there already, so that nothing is warned of."""
+    certificates.own(keys)
 
 
 @pytest.fixture
@@ -81,8 +70,8 @@ def test_a_manifest_says_that_a_model_made_it_and_which(store: Store, run: Run, 
     assert manifest["title"] == record.id
 
 
-def test_a_reader_that_is_given_the_authority_trusts_the_manifest(run: Run, folder: Path, home: Path) -> None:
-    authority = (home / "keys" / "authority.pem").read_text()
+def test_a_reader_that_is_given_the_authority_trusts_the_manifest(run: Run, folder: Path, keys: Path) -> None:
+    authority = (keys / "authority.pem").read_text()
     settings = c2pa.Settings.from_dict({"trust": {"user_anchors": authority}, "verify": {"verify_trust": True}})
     content = (folder / f"{run.id}-0.png").read_bytes()
     assert read(content, "image/png", c2pa.Context(settings))[1:] == (set(), "Trusted")
@@ -117,21 +106,21 @@ def test_what_is_seen_and_heard_stays_as_it_was(store: Store, run: Run, folder: 
     assert Image.open(folder / f"{run.id}-0.png").tobytes() == before.tobytes()
 
 
-def test_what_has_no_room_for_a_manifest_has_a_signed_statement_beside(
-    store: Store, run: Run, folder: Path, key: Key
-) -> None:
+def test_what_has_no_room_for_a_manifest_has_a_signed_statement_beside(store: SQLStore, run: Run, folder: Path) -> None:
+    assert store.signer is not None
+    key = Ed25519PublicKey.from_public_bytes(store.signer.verifier.public)
     for index, ending in ((3, "smi"), (4, "txt")):
         record = store.sample(f"{run.id}/{index}")
         assert (folder / f"{run.id}-{index}.{ending}").read_bytes() == record.payload
         envelope = json.loads((folder / f"{run.id}-{index}.intoto.json").read_text())
         payload = base64.b64decode(envelope["payload"])
         signature = base64.b64decode(envelope["signatures"][0]["sig"])
-        key.private.public_key().verify(signature, pre_authentication(payload))
+        key.verify(signature, pre_authentication(payload))
         assert json.loads(payload)["subject"][0]["name"] == record.id
 
 
-def test_a_certificate_that_is_made_is_told_of_once(store: Store, run: Run, tmp_path: Path, home: Path) -> None:
-    (home / "keys" / "c2pa.pem").unlink()
+def test_a_certificate_that_is_made_is_told_of_once(store: Store, run: Run, tmp_path: Path, keys: Path) -> None:
+    (keys / "c2pa.pem").unlink()
     with pytest.warns(UserWarning, match=r"a certificate was made in .*keys; those who are to trust it need authority"):
         gw.export(tmp_path / "a", format="c2pa", store=store)
     gw.export(tmp_path / "b", format="c2pa", store=store)

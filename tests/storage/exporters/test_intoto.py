@@ -3,51 +3,39 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 import genwright as gw
 from genwright.run import Run
-from genwright.store import Store
 from genwright_storage.exporters.intoto import PREDICATE, pre_authentication
-
-
-@dataclass
-class Key:
-    """What a store signs with, as `genwright_storage.exporters.intoto.Signer` asks for it."""
-
-    private: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-    verifier: str = "example.org+1a2b3c4d+AbCd"
-
-    def sign(self, data: bytes) -> bytes:
-        return self.private.sign(data)
+from genwright_storage.notes import SigningKey, VerifierKey
+from genwright_storage.store import SQLStore
 
 
 @pytest.fixture
-def key(store: Store, monkeypatch: pytest.MonkeyPatch) -> Key:
-    key = Key()
-    monkeypatch.setattr(store, "signer", key, raising=False)
-    return key
+def key(store: SQLStore) -> VerifierKey:
+    assert store.signer is not None
+    return store.signer.verifier
 
 
-def envelopes(store: Store, path: Path) -> list[dict[str, Any]]:
+def envelopes(store: SQLStore, path: Path) -> list[dict[str, Any]]:
     assert gw.export(path, store=store) == (5, True)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def verify(envelope: dict[str, Any], key: Key) -> dict[str, Any]:
+def verify(envelope: dict[str, Any], key: VerifierKey) -> dict[str, Any]:
     """Return the statement in an envelope. Raises InvalidSignature."""
     payload = base64.b64decode(envelope["payload"])
     (signature,) = envelope["signatures"]
     # Written out, as another program would do it.
     kind = envelope["payloadType"].encode()
     signed = b" ".join([b"DSSEv1", str(len(kind)).encode(), kind, str(len(payload)).encode(), payload])
-    key.private.public_key().verify(base64.b64decode(signature["sig"]), signed)
+    Ed25519PublicKey.from_public_bytes(key.public).verify(base64.b64decode(signature["sig"]), signed)
     statement: dict[str, Any] = json.loads(payload)
     return statement
 
@@ -59,11 +47,13 @@ def test_what_is_signed_is_as_the_specification_has_it() -> None:
     )
 
 
-def test_every_statement_is_signed_and_of_its_sample(store: Store, run: Run, key: Key, tmp_path: Path) -> None:
+def test_every_statement_is_signed_and_of_its_sample(
+    store: SQLStore, run: Run, key: VerifierKey, tmp_path: Path
+) -> None:
     found = envelopes(store, tmp_path / "a.intoto.jsonl")
     for record, envelope in zip(store.samples(), found, strict=True):
         statement = verify(envelope, key)
-        assert envelope["signatures"][0]["keyid"] == key.verifier
+        assert envelope["signatures"][0]["keyid"] == str(key)
         assert (statement["_type"], statement["predicateType"]) == ("https://in-toto.io/Statement/v1", PREDICATE)
         digest = {"sha256": hashlib.sha256(record.payload).hexdigest()}
         assert statement["subject"] == [{"name": record.id, "digest": digest}]
@@ -72,11 +62,13 @@ def test_every_statement_is_signed_and_of_its_sample(store: Store, run: Run, key
         assert predicate["model"] == {"name": run.model, "digest": {"genwrightCheckpoint": run.checkpoint}}
         assert predicate["data"] == {"name": "moses", "digest": {"sha256": "da" * 32}}
         assert predicate["environment"]["digest"]["sha256"] == run.environment.digest
-        head = store.info()["head"]
-        assert predicate["ledger"] == {"size": head["size"], "root": head["root"]}
+        assert predicate["ledger"] == store.info()["head"]
+        assert predicate["ledger"]["origin"] == key.name
 
 
-def test_a_flipped_bit_of_a_statement_does_not_verify(store: Store, run: Run, key: Key, tmp_path: Path) -> None:
+def test_a_flipped_bit_of_a_statement_does_not_verify(
+    store: SQLStore, run: Run, key: VerifierKey, tmp_path: Path
+) -> None:
     envelope = envelopes(store, tmp_path / "a.intoto.jsonl")[0]
     payload = base64.b64decode(envelope["payload"])
     for place in range(0, len(payload), 7):
@@ -86,10 +78,14 @@ def test_a_flipped_bit_of_a_statement_does_not_verify(store: Store, run: Run, ke
     with pytest.raises(InvalidSignature):
         verify(envelope | {"payloadType": "text/plain"}, key)
     with pytest.raises(InvalidSignature):
-        verify(envelope, Key())
+        verify(envelope, SigningKey.generate("another").verifier)
 
 
-def test_a_store_without_a_key_gives_bare_statements_and_says_so(store: Store, run: Run, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"the statements are not signed: the store sqlite:///.* has no key"):
+def test_without_the_key_statements_are_bare_and_a_warning_says_so(
+    store: SQLStore, run: Run, keys: Path, tmp_path: Path
+) -> None:
+    for path in keys.glob("*.pem"):
+        path.unlink()
+    with pytest.warns(UserWarning, match=r"the statements are not signed: the key of sqlite:///.* is not here"):
         found = envelopes(store, tmp_path / "a.intoto.jsonl")
     assert {statement["_type"] for statement in found} == {"https://in-toto.io/Statement/v1"}

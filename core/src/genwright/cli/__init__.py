@@ -59,7 +59,9 @@ class Commands(click.Group):
     def _listed(self) -> Iterable[CommandSpec]:
         from genwright.registry import registry
 
-        return [*_CORE.values(), *(spec for spec in registry().specs("command") if spec.name not in _CORE)]
+        # A name of two words is a command within a group of core, which lists it.
+        added = (spec for spec in registry().specs("command") if spec.name not in _CORE and " " not in spec.name)
+        return [*_CORE.values(), *added]
 
 
 _CORE = {spec.name: spec for spec in builtin.register_commands()}

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from genwright.cli.group import Group
 from genwright.cli.output import cut, json_option, print_json, print_table, say
 from genwright.cli.parameters import PAIR, limit_option
 from genwright.cli.store import opened, store_option
@@ -43,7 +44,7 @@ def _filters(command: Command) -> Command:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def samples() -> None:
     """List, show, search, export and import recorded samples."""
 

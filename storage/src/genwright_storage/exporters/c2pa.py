@@ -18,13 +18,13 @@ import c2pa  # type: ignore[import-untyped]
 
 from genwright.errors import DataError, UsageError
 from genwright.exporters.row import Origin
-from genwright.folders import data_folder
 from genwright.registry import registry
 from genwright.run import Run
 from genwright.store import Record, Store, is_text
 from genwright_storage import certificates
 from genwright_storage.exporters.ancestry import Ancestry, with_ancestry
 from genwright_storage.exporters.intoto import Attest, attestor
+from genwright_storage.keys import keys_folder
 
 __all__ = ["ASSERTION", "write"]
 
@@ -75,7 +75,7 @@ def _signer(files: tuple[Path, Path] | None) -> Any:
     if files is not None:
         credential = certificates.given(*files)
     else:
-        folder = data_folder() / "keys"
+        folder = keys_folder()
         credential, is_new = certificates.own(folder)
         if is_new:
             trusting = "those who are to trust it need authority.pem there"

@@ -52,7 +52,7 @@ def attestor(store: Store) -> Attest:
     signer: Signer | None = getattr(store, "signer", None)
     head = store.info()["head"]
     if signer is None:
-        warnings.warn(f"the statements are not signed: the store {store.url} has no key", stacklevel=2)
+        warnings.warn(f"the statements are not signed: the key of {store.url} is not here", stacklevel=2)
 
     def attest(record: Record, run: Run, ancestry: Ancestry) -> str:
         statement = json.dumps(_statement(record, run, ancestry, head), ensure_ascii=False)
@@ -90,7 +90,7 @@ def _statement(record: Record, run: Run, ancestry: Ancestry, head: Mapping[str, 
             "data": {"name": ancestry.data, "digest": {"sha256": ancestry.data_sha256}},
             "environment": {"digest": {"sha256": run.environment.digest}},
             "startedOn": moment(run.started).isoformat(),
-            "ledger": {"size": head["size"], "root": head["root"]},
+            "ledger": {name: head[name] for name in ("origin", "size", "root") if name in head},
         },
     }
 

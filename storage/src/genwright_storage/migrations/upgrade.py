@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 __all__ = ["backup", "script", "upgrade"]
 
 
-def upgrade(engine: Engine, path: Path, revision: str) -> None:
+def upgrade(engine: Engine, path: Path, revision: str, *, then: Callable[[Connection], None]) -> None:
     """Run the revisions that come after `revision`, in one transaction, with a copy of the file made before it.
 
     path: of the database file
+    then: called in the transaction when they have run
     """
     backup(path, revision)
     config = script()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        then(connection)
 
 
 def backup(path: Path, revision: str) -> Path:

@@ -1,0 +1,1 @@
+"""Commands that the SQL store adds to those of core."""

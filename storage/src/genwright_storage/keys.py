@@ -1,0 +1,172 @@
+"""The key ring: a folder of the keys that sign and check heads, apart from the database.
+
+For each origin there are its private key, those that were retired, and a text file of all public keys that are trusted
+for it, one a line. A key that leaks can sign any head, so its file is the owner's alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import final
+
+import platformdirs
+
+from genwright.errors import ProofError, StoreError, shown
+from genwright_storage.notes import SigningKey, VerifierKey, is_key_name
+
+__all__ = ["KeyRing", "file_name", "keys_folder"]
+
+_LARGEST = 1 << 20
+_LONGEST_PART = 60
+
+
+def keys_folder() -> Path:
+    """Return the folder for keys: $GENWRIGHT_KEYS, else one in the user's configuration; it may not exist yet."""
+    given = os.environ.get("GENWRIGHT_KEYS")
+    return Path(given) if given else Path(platformdirs.user_config_dir("genwright", appauthor=False)) / "keys"
+
+
+def file_name(origin: str) -> str:
+    """Return a name for files of this origin and no other: legible, and safe whatever the origin."""
+    legible = re.sub(r"[^A-Za-z0-9.-]", "_", origin).lstrip(".")[:_LONGEST_PART]
+    # Names that differ only in what was replaced, in case or beyond the cut must not meet in one file.
+    return f"{legible}_{hashlib.sha256(origin.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+@final
+class KeyRing:
+    """The keys in a folder, which is made when the first is created."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = keys_folder() if folder is None else folder
+
+    def path(self, origin: str) -> Path:
+        """Return where the private key of an origin is."""
+        if not is_key_name(origin):
+            wanted = "one word without spaces and plus signs, such as example.org/store"
+            raise StoreError(f"the origin of a log is {wanted}; got {shown(origin)}. Choose another.")
+        return self.folder / f"{file_name(origin)}.pem"
+
+    def signing(self, origin: str) -> SigningKey | None:
+        """Return the private key of an origin, or None. Raises StoreError if others may read its file."""
+        path = self.path(origin)
+        data = _read(path, forbidden=0o077, advice="Run: chmod 600")
+        return None if data is None else SigningKey.from_pem(origin, data)
+
+    def create(self, origin: str) -> SigningKey:
+        """Make the key of an origin, and trust it. Raises StoreError if there is one."""
+        path = self.path(origin)
+        with self._locked():
+            if os.path.lexists(path):
+                advice = "Go on with it, or replace it so that it is retired"
+                raise StoreError(f"a new key for {shown(origin)} was asked for; {path} is there already. {advice}.")
+            return self._put(origin, path)
+
+    def replace(self, origin: str) -> tuple[SigningKey | None, SigningKey]:
+        """Return the key so far, which is retired and stays trusted, and the new one."""
+        path = self.path(origin)
+        with self._locked():
+            old = self.signing(origin)
+            if old:
+                retired = path.with_name(f"{path.stem}.{old.verifier.id.hex()}.retired.pem")
+                # A link, so that at no moment there is no key under the name that signers read.
+                if not retired.exists():
+                    os.link(path, retired)
+            return old, self._put(origin, path)
+
+    def trusted(self, origin: str) -> list[VerifierKey]:
+        """Return all keys that are trusted for an origin, the oldest first: its own, and those of witnesses."""
+        path = self.path(origin).with_suffix(".pub")
+        data = _read(path, forbidden=0o022, advice="Check what it says, then run: chmod 644")
+        found: dict[VerifierKey, None] = {}
+        for number, line in enumerate((data or b"").decode(errors="replace").splitlines(), 1):
+            try:
+                found[VerifierKey.parse(line)] = None
+            except ProofError as error:
+                raise StoreError(f"{path} should have one public key a line; line {number}: {error}") from error
+        return list(found)
+
+    def trust(self, origin: str, vkey: str) -> VerifierKey:
+        """Add a public key, as it is written, to those that are trusted for an origin."""
+        key = VerifierKey.parse(vkey)
+        self.path(origin)
+        with self._locked():
+            self._trust(origin, key)
+        return key
+
+    def _put(self, origin: str, path: Path) -> SigningKey:
+        """Make a key and put it in place of any other. It is trusted first: nothing may be signed by an unknown key."""
+        key = SigningKey.generate(origin)
+        self._trust(origin, key.verifier)
+        _write(path, key.to_pem(), 0o600)
+        return key
+
+    def _trust(self, origin: str, key: VerifierKey) -> None:
+        known = self.trusted(origin)
+        if key not in known:
+            text = "".join(f"{one}\n" for one in (*known, key))
+            _write(self.path(origin).with_suffix(".pub"), text.encode(), 0o644)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Make the folder, and keep other processes from changing it meanwhile."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.folder, os.O_RDONLY)
+        except OSError as error:
+            raise _refused(self.folder, error) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        except OSError as error:
+            raise _refused(self.folder, error) from error
+        finally:
+            os.close(handle)
+
+
+def _read(path: Path, *, forbidden: int, advice: str) -> bytes | None:
+    """Return the bytes of a file, or None if it is not there; others must not have the `forbidden` permissions."""
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(_LARGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _refused(path, error) from error
+    if mode & forbidden:
+        may = f"others have rights to it ({mode & 0o777:03o})"
+        raise StoreError(f"the file of keys {path} should be its owner's alone; {may}. {advice} {path}")
+    return data
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Put a file in its place, whole and durable, or leave what was there."""
+    part = path.with_name(f"{path.name[:100]}.{secrets.token_hex(8)}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _refused(path: Path, error: OSError) -> StoreError:
+    advice = "Check its permissions, or name another folder with GENWRIGHT_KEYS"
+    return StoreError(f"the keys in {path} were asked for; the system says: {error.strerror}. {advice}.")

@@ -1,0 +1,158 @@
+DROP TABLE audio_meta;
+
+DROP TABLE image_meta;
+
+DROP TABLE molecule_meta;
+
+DROP TABLE simulation_meta;
+
+DROP TABLE text_meta;
+
+DROP TABLE hold;
+
+DROP TABLE retention;
+
+DROP TABLE role_grant;
+
+DROP TABLE tombstone;
+
+ALTER TABLE batch ADD COLUMN version INTEGER DEFAULT 1 NOT NULL;
+
+ALTER TABLE log_frontier ADD COLUMN note TEXT;
+
+ALTER TABLE log_tile ADD COLUMN root BLOB;
+
+CREATE TABLE hold (
+    id INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    actor_id INTEGER,
+    placed_ns INTEGER NOT NULL,
+    released_ns INTEGER,
+    seq INTEGER,
+    CONSTRAINT pk_hold PRIMARY KEY (id),
+    CONSTRAINT fk_hold_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
+    CONSTRAINT fk_hold_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
+)
+ STRICT;
+
+CREATE INDEX ix_hold_seq ON hold (seq);
+
+CREATE TABLE retention (
+    id INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    keep_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    actor_id INTEGER,
+    created_ns INTEGER NOT NULL,
+    ended_ns INTEGER,
+    seq INTEGER,
+    CONSTRAINT pk_retention PRIMARY KEY (id),
+    CONSTRAINT fk_retention_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
+    CONSTRAINT fk_retention_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
+)
+ STRICT;
+
+CREATE INDEX ix_retention_seq ON retention (seq);
+
+CREATE TABLE review (
+    id INTEGER NOT NULL,
+    run_id INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    actor_id INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    meaning TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    verifier TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    created_ns INTEGER NOT NULL,
+    seq INTEGER,
+    CONSTRAINT pk_review PRIMARY KEY (id),
+    CONSTRAINT fk_review_run_id FOREIGN KEY(run_id) REFERENCES run (id),
+    CONSTRAINT fk_review_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
+    CONSTRAINT fk_review_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
+)
+ STRICT;
+
+CREATE INDEX ix_review_run_id_review_idx ON review (run_id, idx);
+
+CREATE INDEX ix_review_seq ON review (seq);
+
+CREATE TABLE role_grant (
+    id INTEGER NOT NULL,
+    actor_id INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    granted_by INTEGER,
+    granted_ns INTEGER NOT NULL,
+    revoked_ns INTEGER,
+    seq INTEGER,
+    CONSTRAINT pk_role_grant PRIMARY KEY (id),
+    CONSTRAINT ck_role_grant_role CHECK (role IN ('viewer', 'generator', 'reviewer', 'auditor', 'admin')),
+    CONSTRAINT fk_role_grant_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
+    CONSTRAINT fk_role_grant_granted_by FOREIGN KEY(granted_by) REFERENCES actor (id),
+    CONSTRAINT fk_role_grant_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
+)
+ STRICT;
+
+CREATE INDEX ix_role_grant_actor_id ON role_grant (actor_id);
+
+CREATE INDEX ix_role_grant_seq ON role_grant (seq);
+
+CREATE TABLE signing_key (
+    id INTEGER NOT NULL,
+    verifier TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    proof BLOB,
+    seq INTEGER,
+    CONSTRAINT pk_signing_key PRIMARY KEY (id),
+    CONSTRAINT uq_signing_key_verifier UNIQUE (verifier),
+    CONSTRAINT fk_signing_key_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
+)
+ STRICT;
+
+CREATE INDEX ix_signing_key_seq ON signing_key (seq);
+
+CREATE TABLE tombstone (
+    kind TEXT NOT NULL,
+    target INTEGER NOT NULL,
+    ref TEXT NOT NULL,
+    leaf BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    legal_basis TEXT,
+    actor_id INTEGER,
+    created_ns INTEGER NOT NULL,
+    seq INTEGER,
+    CONSTRAINT pk_tombstone PRIMARY KEY (kind, target),
+    CONSTRAINT ck_tombstone_kind CHECK (kind IN ('sample', 'run')),
+    CONSTRAINT ck_tombstone_leaf_length CHECK (length(leaf) = 32),
+    CONSTRAINT fk_tombstone_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id),
+    CONSTRAINT fk_tombstone_seq FOREIGN KEY(seq) REFERENCES log_entry (seq)
+)
+ STRICT;
+
+CREATE INDEX ix_tombstone_seq ON tombstone (seq);
+
+DROP TRIGGER run_update;
+
+DROP TRIGGER run_end_update;
+
+DROP TRIGGER sample_update;
+
+CREATE TRIGGER review_update BEFORE UPDATE ON review BEGIN SELECT RAISE(ABORT, 'evidence is not changed: review'); END;
+
+CREATE TRIGGER review_delete BEFORE DELETE ON review BEGIN SELECT RAISE(ABORT, 'evidence is not changed: review'); END;
+
+CREATE TRIGGER signing_key_update BEFORE UPDATE ON signing_key BEGIN SELECT RAISE(ABORT, 'evidence is not changed: signing_key'); END;
+
+CREATE TRIGGER signing_key_delete BEFORE DELETE ON signing_key BEGIN SELECT RAISE(ABORT, 'evidence is not changed: signing_key'); END;
+
+CREATE TRIGGER tombstone_update BEFORE UPDATE ON tombstone BEGIN SELECT RAISE(ABORT, 'evidence is not changed: tombstone'); END;
+
+CREATE TRIGGER tombstone_delete BEFORE DELETE ON tombstone BEGIN SELECT RAISE(ABORT, 'evidence is not changed: tombstone'); END;
+
+CREATE TRIGGER run_update BEFORE UPDATE ON run WHEN NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = 'run' AND target = OLD.id) AND NEW.id IS OLD.id AND NEW.uid IS OLD.uid AND NEW.kind IS OLD.kind AND NEW.environment_id IS OLD.environment_id AND NEW.model IS OLD.model AND NEW.checkpoint IS OLD.checkpoint AND NEW.parent IS OLD.parent AND NEW.planned IS OLD.planned AND NEW.started_ns IS OLD.started_ns AND NEW.seq IS OLD.seq) BEGIN SELECT RAISE(ABORT, 'evidence is not changed: run'); END;
+
+CREATE TRIGGER run_end_update BEFORE UPDATE ON run_end WHEN NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = 'run' AND target = OLD.run_id) AND NEW.id IS OLD.id AND NEW.run_id IS OLD.run_id AND NEW.state IS OLD.state AND NEW.finished_ns IS OLD.finished_ns AND NEW.seq IS OLD.seq) BEGIN SELECT RAISE(ABORT, 'evidence is not changed: run_end'); END;
+
+CREATE TRIGGER sample_update BEFORE UPDATE ON sample WHEN NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = 'sample' AND target = OLD.id) AND NEW.id IS OLD.id AND NEW.run_id IS OLD.run_id AND NEW.idx IS OLD.idx AND NEW.batch_id IS OLD.batch_id AND NEW.leaf IS OLD.leaf) BEGIN SELECT RAISE(ABORT, 'evidence is not changed: sample'); END;
