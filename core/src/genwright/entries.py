@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from functools import partial
 from typing import Any, NamedTuple
 
-from genwright.errors import OptionError, StoreError, UnknownName, shown
+from genwright.errors import DataError, OptionError, StoreError, UnknownName, shown
 from genwright.exporters.row import Origin
 from genwright.options import checked
 from genwright.run import Environment, Run
@@ -36,8 +36,8 @@ class Entry(NamedTuple):
     checkpoint: StoredCheckpoint | None
 
 
-class Unreadable(Exception):
-    """What makes a file no one that can be imported, and where. It is told with the name of the file as a DataError."""
+class Unreadable(DataError):
+    """What is wrong in a file that is to be imported, and where in it; who opened the file adds its name."""
 
     def __init__(self, place: str, trouble: str) -> None:
         super().__init__(f"{place}: {trouble}")
