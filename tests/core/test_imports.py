@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import lzma
 import os
@@ -17,11 +18,21 @@ import genwright as gw
 from genwright.errors import Conflict, DataError, PluginError
 from genwright.run import Run
 from genwright.samples import Review
-from genwright.store import Record, Store, open_store
-from genwright.testing.stores import make_checkpoint, make_record, make_run
+from genwright.store import Record, Store, StoredCheckpoint, files_digest, open_store
+from genwright.testing.stores import make_record, make_run
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.xz", ".parquet")
 REVIEWS = (Review(reviewer="policy", passed=False, reason="too short"), Review(reviewer="ä", passed=True, reason=""))
+
+
+def honest(digest: str = "12" * 32) -> StoredCheckpoint:
+    """Return a checkpoint whose digest is that of its files."""
+    card = '{"steps": 1}'
+    files = {"weights.safetensors": (digest, 9), "card.json": (hashlib.sha256(card.encode()).hexdigest(), len(card))}
+    return StoredCheckpoint(digest=files_digest(files), name="x", domain="molecules", card=card, files=files)
+
+
+CHECKPOINT = honest()
 
 
 def open_memory() -> Store:
@@ -32,8 +43,9 @@ def open_memory() -> Store:
 def source() -> Store:
     """A store with two runs and all that a record can hold."""
     store = open_memory()
-    store.put_checkpoint(make_checkpoint("ab" * 32))
+    store.put_checkpoint(CHECKPOINT)
     ended = make_run(config={"a": [1, 2.5, None, True], "ä": {"b": "日本"}}, seed=2**64 - 1, planned=2**63 - 1)
+    ended = replace(ended, checkpoint=CHECKPOINT.digest)
     store.put_run(ended)
     store.put_samples(
         [
@@ -74,7 +86,7 @@ def test_what_was_exported_comes_back_as_it_was(source: Store, file: Path) -> No
     other = open_memory()
     assert gw.import_samples(file, store=other) == (9, 0, 2)
     assert content(other) == content(source)
-    assert other.checkpoint("ab" * 32) == make_checkpoint("ab" * 32)
+    assert other.checkpoint(CHECKPOINT.digest) == CHECKPOINT
 
 
 def test_the_same_file_again_changes_nothing(source: Store, file: Path) -> None:
@@ -234,7 +246,11 @@ def origin(part: str, **changes: Any) -> Callable[[dict[str, Any]], None]:
         (origin("checkpoint", files={"a": ["b", "c"]}), r"option 'files' of a checkpoint takes a table"),
         (origin("checkpoint", files={"a": ["b", 2**70]}), r"a is a number of 64 bits"),
         (origin("checkpoint", card="\0"), r"the texts of a checkpoint are kept as plain text; got NUL"),
-        (changed(run="LAST"), r"the id of a sample is its run and its index, LAST/0"),
+        (changed(run="7" * 32), r"the id of a sample is its run and its index, 7{32}/0"),
+        (changed(run="LAST", id="LAST/0"), r"run is 32 hexadecimal digits; got 'LAST'"),
+        (origin("checkpoint", digest="ab" * 32), r"the digest of a checkpoint is that of its files; got '(ab){32}'"),
+        (origin("checkpoint", card="{}"), r"the card of checkpoint \w{64} should have the SHA-256 of its card.json"),
+        (origin("checkpoint", files={}), r"the digest of a checkpoint is that of its files"),
     ],
 )
 def test_what_cannot_be_is_named_with_its_line_and_nothing_is_put(

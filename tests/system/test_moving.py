@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,16 +12,21 @@ import pytest
 import genwright as gw
 from genwright.errors import Conflict
 from genwright.samples import Review
-from genwright.testing.stores import make_checkpoint, make_record, make_run
+from genwright.store import StoredCheckpoint, files_digest
+from genwright.testing.stores import make_record, make_run
 from genwright_storage.store import SQLStore
+
+CARD = '{"steps": 1}'
+FILES = {"weights.safetensors": ("12" * 32, 9), "card.json": (hashlib.sha256(CARD.encode()).hexdigest(), len(CARD))}
+CHECKPOINT = StoredCheckpoint(digest=files_digest(FILES), name="x", domain="molecules", card=CARD, files=FILES)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Iterator[SQLStore]:
     """A store of several runs; one has payloads that lie in files, another more samples than a batch."""
     with closing(SQLStore(f"sqlite:///{tmp_path / 'source'}")) as store:
-        store.put_checkpoint(make_checkpoint("ab" * 32))
-        drawn = make_run(seed=2**64 - 1)
+        store.put_checkpoint(CHECKPOINT)
+        drawn = make_run(seed=2**64 - 1, checkpoint=CHECKPOINT.digest)
         store.put_run(drawn)
         store.put_samples(
             [
@@ -47,7 +53,7 @@ def test_a_store_that_was_given_the_samples_of_another_has_the_same_and_verifies
         assert gw.import_samples(path, store=other) == (2_503, 0, 2)
         assert list(other.runs()) == list(source.runs())
         assert list(other.samples()) == list(source.samples())
-        assert other.checkpoint("ab" * 32) == source.checkpoint("ab" * 32)
+        assert other.checkpoint(CHECKPOINT.digest) == CHECKPOINT
         head = other.info()["head"]
         assert gw.import_samples(path, store=other) == (0, 2_503, 2)
         assert other.info()["head"] == head

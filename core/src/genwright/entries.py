@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
@@ -15,7 +16,7 @@ from genwright.exporters.row import Origin
 from genwright.options import checked
 from genwright.run import Environment, Run
 from genwright.samples import Review
-from genwright.store import Record, Store, StoredCheckpoint, check_plain, is_text, one_batch, opening
+from genwright.store import Record, Store, StoredCheckpoint, check_plain, files_digest, is_text, one_batch, opening
 
 __all__ = ["FACTS", "Entry", "Unreadable", "entry", "facts", "from_text", "with_origins"]
 
@@ -96,6 +97,8 @@ def entry(place: str, data: Mapping[str, Any]) -> Entry:
         value = data.get(name)
         if type(value) not in kinds:
             raise bad(f"{name} is {words}; got {shown(value) if name in data else 'nothing'}")
+    if not _RUN.fullmatch(data["run"]):
+        raise bad(f"run is 32 hexadecimal digits; got {shown(data['run'])}")
     record = _record(bad, data)
     if hashlib.sha256(record.payload).hexdigest() != data["sha256"]:
         raise bad("the item should have the SHA-256 that stands beside it; it has another")
@@ -152,7 +155,20 @@ def _checkpoint(bad: Bad, data: Mapping[str, Any]) -> StoredCheckpoint:
     texts = (checkpoint.digest, checkpoint.name, checkpoint.domain, checkpoint.card)
     check_plain("a checkpoint", *texts, *checkpoint.files, *(digest for digest, _ in checkpoint.files.values()))
     _check_range(bad, {path: size for path, (_, size) in checkpoint.files.items()}, least=0, most=(1 << 63) - 1)
+    # Otherwise a file could say of a model that it learned from other data.
+    if files_digest(checkpoint.files) != checkpoint.digest:
+        raise bad(f"the digest of a checkpoint is that of its files; got {shown(checkpoint.digest)}")
+    if not _is_card(checkpoint.card, checkpoint.files.get("card.json", ("", 0))[0]):
+        raise bad(
+            f"the card of checkpoint {checkpoint.digest} should have the SHA-256 of its card.json; it has another"
+        )
     return checkpoint
+
+
+def _is_card(card: str, digest: str) -> bool:
+    """Say whether this is the digest of a file with this text, whichever way its lines end there."""
+    texts = (card, card.replace("\n", "\r\n"))
+    return digest in [hashlib.sha256(text.encode()).hexdigest() for text in texts]
 
 
 def _table(bad: Bad, data: Any, name: str) -> dict[str, Any]:
@@ -195,6 +211,7 @@ def _encoded(payload: bytes) -> str:
     return base64.b64encode(payload).decode()
 
 
+_RUN = re.compile("[0-9a-f]{32}")
 _TEXT, _NUMBER, _MAYBE = ((str,), "text"), ((int,), "a whole number"), ((str, type(None)), "text or null")
 _FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "run": _TEXT,

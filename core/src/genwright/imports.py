@@ -152,13 +152,13 @@ class _Indices:
     def count(self, batch: list[Record]) -> int:
         """Return how many samples of a batch are stored."""
         wanted = {record.index for record in batch}
-        if min(wanted) <= self._last:
+        first, found, passed = min(wanted), 0, self._last
+        self._last = max(wanted)
+        if first <= passed:
             self._begin()
-        found = 0
-        while self._next is not None and self._next <= max(wanted):
+        while self._next is not None and self._next <= self._last:
             found += self._next in wanted
             self._advance()
-        self._last = max(wanted)
         return found
 
     def _begin(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "check_same_run",
     "chosen",
     "conflict",
+    "files_digest",
     "is_text",
     "one_batch",
     "open_store",
@@ -74,6 +76,12 @@ class StoredCheckpoint:
     domain: str
     card: str
     files: Mapping[str, tuple[str, int]]
+
+
+def files_digest(files: Mapping[str, tuple[str, int]]) -> str:
+    """Return the digest of a checkpoint: SHA-256 over the digests of its files, each given with its size."""
+    lines = "".join(f"{name} {digest}\n" for name, (digest, _) in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

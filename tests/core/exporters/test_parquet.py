@@ -14,13 +14,12 @@ from genwright.exporters import parquet
 from genwright.exporters.row import COLUMNS
 from genwright.exports import origins
 from genwright.store import Record, Store, open_store
-from genwright.testing.stores import make_checkpoint, make_record, make_run
+from genwright.testing.stores import make_record, make_run
 
 
 @pytest.fixture
 def store() -> Store:
     store = open_store("memory:")
-    store.put_checkpoint(make_checkpoint("ab" * 32))
     run = make_run()
     store.put_run(run)
     png = make_record(run, 1, payload=b"\x89PNG\x00", media_type="image/png")
