@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from genwright.errors import GenwrightError
     from genwright.exports import export
     from genwright.imports import import_samples
+    from genwright.lineages import lineage
     from genwright.recipe import Recipe, use
     from genwright.store import open_store
 
@@ -46,6 +47,7 @@ __all__ = [
     "generate",
     "import_samples",
     "interpolate",
+    "lineage",
     "open_store",
     "replay",
     "resume",
@@ -61,6 +63,7 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
     "import_samples": "genwright.imports",
+    "lineage": "genwright.lineages",
     "open_store": "genwright.store",
     "use": "genwright.recipe",
 }

@@ -15,11 +15,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import pluggy
 
+from genwright.distributions import content_digest
 from genwright.errors import MismatchError, OptionError, PluginError, UnknownName, shown
 from genwright.hooks import API_VERSION, ENTRY_POINTS, PROJECT, Declaring, Observing
 from genwright.options import checked
@@ -77,6 +78,13 @@ class Registry:
         self.plugins = list(plugins)
         self.hooks = dict(hooks)
         self._specs = {(spec.kind, spec.name): spec for plugin in self.plugins for spec in plugin.specs}
+
+    @cached_property
+    def contents(self) -> Mapping[str, str]:
+        """The digest over the files of each distribution whose plugin was taken, where they are found."""
+        taken = {plugin.distribution for plugin in self.plugins if plugin.trouble is None}
+        found = {name: content_digest(name, *(("genwright",) if name == CORE else ())) for name in sorted(taken)}
+        return {name: digest for name, digest in found.items() if digest}
 
     def get(self, kind: str, name: str) -> Any:
         """Return the spec of this kind and name, as its own class. Raises UnknownName if there is none."""
