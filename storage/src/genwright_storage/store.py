@@ -35,6 +35,7 @@ from genwright_storage.errors import translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.notes import SigningKey
 from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
@@ -63,6 +64,16 @@ class SQLStore:
         assert self.database.blobs is not None
         self.blobs = blobs_at(blobs_url(url), self.database.blobs)
 
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs the ledger, or None if it is not on this machine."""
+        with self.database.reading() as connection:
+            origin = state(connection).origin
+            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.id.desc()).limit(1)
+            verifier = connection.execute(newest).scalar()
+        key = None if origin is None else self.ledger.ring.signing(origin)
+        return key if key is not None and str(key.verifier) == verifier else None
+
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
         started = opening(run)
@@ -73,7 +84,9 @@ class SQLStore:
             else:
                 check_same_run(rows.run_from(stored), started)
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
         with self.database.writing() as connection:
@@ -83,7 +96,7 @@ class SQLStore:
                 "state": state,
                 "error": error,
                 "notes": json.dumps(list(notes), ensure_ascii=False),
-                "finished_ns": None if state == "running" else time.time_ns(),
+                "finished_ns": None if state == "running" else time.time_ns() if at is None else at,
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
