@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from genwright.errors import GenwrightError
     from genwright.exports import export
     from genwright.recipe import Recipe, use
+    from genwright.searches import search
     from genwright.store import open_store
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "replay",
     "resume",
     "score",
+    "search",
     "stream",
     "train",
     "trajectory",
@@ -59,6 +61,7 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
     "open_store": "genwright.store",
+    "search": "genwright.searches",
     "use": "genwright.recipe",
 }
 
