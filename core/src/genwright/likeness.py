@@ -73,7 +73,8 @@ def value_of(like: Like, distance: float) -> float:
 
 def is_near(like: Like, found: Float64[ndarray, " N"]) -> Bool[ndarray, " N"]:
     """Return which distances are within the bound."""
-    return found <= (like.bound if like.measure == "hamming" else -like.bound)
+    near: Bool[ndarray, " N"] = found <= (like.bound if like.measure == "hamming" else -like.bound)
+    return near
 
 
 def covers(bits: bytes, others: UInt8[ndarray, "N W"]) -> Bool[ndarray, " N"]:
@@ -81,14 +82,21 @@ def covers(bits: bytes, others: UInt8[ndarray, "N W"]) -> Bool[ndarray, " N"]:
     wanted = np.frombuffer(bits, dtype=np.uint8)
     if wanted.shape != others.shape[1:]:
         return np.zeros(len(others), dtype=np.bool_)
-    return ((others & wanted) == wanted).all(axis=1)
+    wide = _wide(others)
+    covered: Bool[ndarray, " N"] = ((wide & _wide(wanted[None])) == _wide(wanted[None])).all(axis=1)
+    return covered
 
 
 def _ones(bits: UInt8[ndarray, "N W"]) -> Int64[ndarray, " N"]:
     """Return how many bits are set in each row."""
-    # Eight bytes at once, where the length allows.
-    wide = bits.view(np.uint64) if bits.shape[1] % 8 == 0 and bits.flags.c_contiguous else bits
-    return _count(wide).sum(axis=1, dtype=np.int64)
+    ones: Int64[ndarray, " N"] = _count(_wide(bits)).sum(axis=1, dtype=np.int64)
+    return ones
+
+
+def _wide(bits: UInt8[ndarray, "N W"]) -> Any:
+    """Return the same bits, eight bytes to a number where the length allows."""
+    width = bits.shape[1]
+    return np.ascontiguousarray(bits).view(np.uint64) if width and width % 8 == 0 else bits
 
 
 def _count(words: Any) -> Any:

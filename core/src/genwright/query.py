@@ -226,19 +226,19 @@ def _texts(parameters: str) -> Iterator[str]:
             yield str(value)
 
 
-def _is_within(value: object, asked: Bounds | float | str) -> bool:
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if isinstance(asked, tuple):
-        return number is not None and asked[0] <= number <= asked[1]
-    if isinstance(asked, str):
-        return value == asked or (number is not None and number == as_number(asked))
-    return number == asked
-
-
-def as_number(text: str) -> float | None:
-    """Return the number that a text is, or None."""
+def as_number(value: object) -> float | None:
+    """Return the number that a value is, or that a text says; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        number = float(text)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
     return None if math.isnan(number) else number
+
+
+def _is_within(value: object, asked: Bounds | float | str) -> bool:
+    number = None if isinstance(value, str) else as_number(value)
+    if isinstance(asked, tuple):
+        return number is not None and asked[0] <= number <= asked[1]
+    return value == asked or (number is not None and number == as_number(asked))

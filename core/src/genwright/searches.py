@@ -116,7 +116,9 @@ def _compared(measure: Measure, name: str | None) -> tuple[DomainSpec, str]:
     if name is not None:
         registry().get("domain", name)
         if name not in [spec.name for spec in specs]:
-            raise UsageError(f"{_WAYS[measure]} is asked of a domain whose items have it; {name} have not. Leave it out.")
+            raise UsageError(
+                f"{_WAYS[measure]} is asked of a domain whose items have it; {name} have not. Leave it out."
+            )
         specs = [spec for spec in specs if spec.name == name]
     if len(specs) != 1:
         found = "none is installed. Install one" if not specs else f"{', '.join(s.name for s in specs)} do. Name one"

@@ -46,7 +46,7 @@ critic:    network(x [B, *shape], condition) -> [B]
 Reads = Literal["next-token", "denoiser", "unmasker", "decoder"]
 Likelihood = Literal["exact", "bound", "none"]
 Measure = Literal["tanimoto", "hamming", "subset"]
-"""How fingerprints of a kind are compared: by shared bits among all, by bits that differ, or by having all of a part's."""
+"""How fingerprints are compared: by shared bits among all, by bits that differ, or by having all of a part's."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ __all__ = [
     "PAGE",
     "RUNS",
     "SAMPLES",
+    "absent",
     "checkpoint_of",
     "checkpoint_row",
     "counts",
@@ -158,6 +159,15 @@ def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> It
         return
     for start in range(0, len(indices), 500):
         yield from connection.execute(_THESE_STORED, {"run_id": run_id, "indices": indices[start : start + 500]})
+
+
+def absent(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[int]:
+    """Yield those of some indices that have no sample."""
+    for start in range(0, len(indices), 500):
+        part = indices[start : start + 500]
+        there = select(sample.c.idx).where(sample.c.run_id == run_id, sample.c.idx.in_(part))
+        present = set(connection.execute(there).scalars())
+        yield from (index for index in part if index not in present)
 
 
 def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple[list[int], int]:

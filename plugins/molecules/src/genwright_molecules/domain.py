@@ -99,7 +99,7 @@ class MoleculesDomain(Domain[str]):
         return Reference(items)
 
     def fingerprints(self, items: Sequence[str]) -> Mapping[str, Sequence[bytes | None]]:
-        """Return the Morgan fingerprints of radius 2 and those of patterns, of 2,048 bits each; None for invalid ones."""
+        """Return Morgan fingerprints of radius 2 and those of patterns, of 2,048 bits each; None for invalid ones."""
         from genwright_molecules.parallel import mapped
         from genwright_molecules.screening import screens
 

@@ -1,0 +1,105 @@
+"""The index of texts in SQLite: two tables of FTS5 that keep no text, only in which samples words and letters are.
+
+What a word is, `genwright.query.words` says, for all stores alike; FTS5 only looks it up. A part of a text is looked
+for by the letters in it, three at a time; a sample that has all of these is then read, to see whether they stand so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, column, select, table
+
+from genwright_storage.tables import sample
+
+__all__ = ["Entry", "add", "clear", "driver", "exists", "has_letters", "has_words", "remove", "trigrams"]
+
+Entry = tuple[int, str, str]
+"""The id of a sample, its words with spaces between them, and its texts in which parts are looked for."""
+
+# Nine letters more or less tell a text; what they let through is read.
+_MOST = 12
+
+# The hidden column of the table's own name is what MATCH is asked of.
+_words = table("word_index", column("rowid"), column("word_index"))
+_letters = table("letter_index", column("rowid"), column("letter_index"))
+
+_CREATE = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS word_index USING fts5"
+    "(words, tokenize='ascii', detail=none, columnsize=0, content='')",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS letter_index USING fts5"
+    "(letters, tokenize='trigram case_sensitive 1', detail=none, columnsize=0, content='')",
+)
+
+
+def exists(connection: Connection) -> bool:
+    """Whether there is an index."""
+    found = connection.exec_driver_sql(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('word_index', 'letter_index')"
+    )
+    return bool(found.scalar() == 2)
+
+
+def clear(connection: Connection) -> None:
+    """Make the index anew, with nothing in it."""
+    for statement in ("DROP TABLE IF EXISTS word_index", "DROP TABLE IF EXISTS letter_index", *_CREATE):
+        connection.exec_driver_sql(statement)
+
+
+def add(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Add samples that are not in the index."""
+    found = list(entries)
+    _run(connection, "INSERT INTO word_index (rowid, words) VALUES (?, ?)", [(id, words) for id, words, _ in found])
+    _run(connection, "INSERT INTO letter_index (rowid, letters) VALUES (?, ?)", [(id, text) for id, _, text in found])
+
+
+def remove(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Remove samples, given as they were added, so that nothing tells any more what was in them alone.
+
+    What is removed is only noted by FTS5, until its parts are merged into one; that takes a second or two a million
+    samples. The pages that then are free keep their bytes until the file is vacuumed or they are overwritten.
+    """
+    found = list(entries)
+    words = "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)"
+    letters = "INSERT INTO letter_index (letter_index, rowid, letters) VALUES ('delete', ?, ?)"
+    _run(connection, words, [(id, text) for id, text, _ in found])
+    _run(connection, letters, [(id, text) for id, _, text in found])
+    for name in ("word_index", "letter_index"):
+        connection.exec_driver_sql(f"INSERT INTO {name} ({name}) VALUES ('optimize')")
+
+
+def has_words(words: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a sample that is in the index has all of the words."""
+    return sample.c.id.in_(select(_words.c.rowid).where(_matching(_words.c.word_index, words)))
+
+
+def has_letters(text: str) -> ColumnElement[bool]:
+    """Whether a sample that is in the index has all of the letters of a text, three at a time."""
+    return sample.c.id.in_(select(_letters.c.rowid).where(_matching(_letters.c.letter_index, trigrams(text))))
+
+
+def driver(words: Sequence[str], text: str | None) -> tuple[FromClause, list[ColumnElement[bool]], ColumnElement[int]]:
+    """Return the table to go through, newest first, what to ask of it, and its column that is the id of a sample."""
+    if words:
+        rest = [] if text is None else [has_letters(text)]
+        return _words, [_matching(_words.c.word_index, words), *rest], _words.c.rowid
+    return _letters, [_matching(_letters.c.letter_index, trigrams(text or ""))], _letters.c.rowid
+
+
+def trigrams(text: str) -> list[str]:
+    """Return letters of a text, three at a time, by which it can be looked for; none for one that is too short."""
+    found = [text[place : place + 3] for place in range(len(text) - 2)]
+    usable = list(dict.fromkeys(letters for letters in found if "\0" not in letters))
+    return usable[:: -(-len(usable) // _MOST)] if usable else []
+
+
+def _matching(asked: ColumnElement[Any], terms: Sequence[str]) -> ColumnElement[bool]:
+    # In quotation marks nothing is an operator of FTS5; one inside is written twice.
+    terms = [term.replace('"', '""') for term in terms]
+    return asked.op("MATCH")(" AND ".join(f'"{term}"' for term in terms))
+
+
+def _run(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, rows)
