@@ -6,15 +6,13 @@ import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
 
 from genwright.query import Query
 from genwright.searches import containing, similar_to
 from genwright.store import Record, Score, Store
 from genwright.testing.stores import make_run
 from genwright_storage.search import fingerprints
-from genwright_storage.search.index import Index, fingerprint_kind, mark
+from genwright_storage.search.index import fingerprint_kind, mark
 from genwright_storage.store import SQLStore
 
 __all__ = ["alike", "make", "molecules", "questions"]

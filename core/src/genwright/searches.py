@@ -18,7 +18,7 @@ from genwright.store import Store, open_store
 if TYPE_CHECKING:
     from genwright.domain import Domain
 
-__all__ = ["containing", "near_picture", "search", "similar_to"]
+__all__ = ["asking", "containing", "near_picture", "search", "similar_to"]
 
 
 def search(
@@ -53,8 +53,7 @@ def search(
     """
     if limit is not None:
         check_counts(limit=limit)
-    like = _like(similar, at_least, near, within, domain)
-    query = Query(
+    query = asking(
         text=text,
         match=match,
         identity=identity,
@@ -63,13 +62,38 @@ def search(
         valid=valid,
         scores=scores or {},
         where=where or {},
-        like=like,
-        part=None if substructure is None else containing(substructure, domain=domain),
+        substructure=substructure,
+        similar=similar,
+        at_least=at_least,
+        near=near,
+        within=within,
         after=after,
     )
     opened = open_store(store)
     with nullcontext(opened) if opened is store else closing(opened) as known:
         return list(islice(known.search(query), limit))
+
+
+def asking(
+    *,
+    substructure: str | None = None,
+    similar: Any = None,
+    at_least: float = 0.6,
+    near: Any = None,
+    within: int = 8,
+    domain: str | None = None,
+    **given: Any,
+) -> Query:
+    """Return the query of what people write, as `search` takes it."""
+    if similar is not None and near is not None:
+        raise UsageError("a search is by similarity to an item or to a picture; got both. Leave one of them out.")
+    like = None
+    if similar is not None:
+        like = similar_to(similar, at_least=at_least, domain=domain)
+    elif near is not None:
+        like = near_picture(near, within=within, domain=domain)
+    part = None if substructure is None else containing(substructure, domain=domain)
+    return Query(domain=domain, like=like, part=part, **given)
 
 
 def similar_to(item: Any, *, at_least: float, domain: str | None = None) -> Like:
@@ -100,14 +124,6 @@ def containing(text: str, *, domain: str | None = None) -> Part:
     spec, _ = _compared("subset", domain)
     _domain(spec).pattern(text)
     return Part(domain=spec.name, text=text)
-
-
-def _like(similar: Any, at_least: float, near: Any, within: int, domain: str | None) -> Like | None:
-    if similar is not None and near is not None:
-        raise UsageError("a search is by similarity to an item or to a picture; got both. Leave one of them out.")
-    if similar is not None:
-        return similar_to(similar, at_least=at_least, domain=domain)
-    return None if near is None else near_picture(near, within=within, domain=domain)
 
 
 def _compared(measure: Measure, name: str | None) -> tuple[DomainSpec, str]:

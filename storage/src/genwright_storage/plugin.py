@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genwright.hooks import hookimpl
-from genwright.specs import StoreSpec
+from genwright.specs import CommandSpec, StoreSpec
 
 __all__ = ["register_stores"]
 

@@ -55,8 +55,8 @@ class _Answers:
         self._database, self._index, self._query = database, index, query
         self._after = query.place
         compared = query.like or query.part
-        self._of: Any = make(registry().get("domain", compared.domain), {}) if compared else None
-        self._pattern: Any = self._of.pattern(query.part.text) if query.part else None
+        self._of = _domain(compared.domain if compared else None)
+        self._pattern = self._of.pattern(query.part.text) if query.part else None
         self._has_text = query.match is not None or bool(fulltext.trigrams(query.text or ""))
         self._catch_up()
         with database.reading() as connection:
@@ -209,6 +209,11 @@ class _Answers:
         return connection.execute(asked).all()
 
 
+def _domain(name: str | None) -> Any:
+    """Return the domain of this name, or None for none. Raises UnknownName where it is not installed."""
+    return None if name is None else make(registry().get("domain", name), {})
+
+
 def _top(connection: Connection) -> tuple[int, int]:
     """Return the ids of the newest sample and the newest score."""
     newest = (select(func.coalesce(func.max(table.c.id), 0)) for table in (sample, score))
@@ -219,7 +224,7 @@ def _top(connection: Connection) -> tuple[int, int]:
 def _merged(
     connection: Connection, runs: Select[int], asked: Select[Any], above: int, below: int, count: int
 ) -> Sequence[Row]:
-    """Return the newest rows of some runs, from one to the next by their newest, until the rest are older than enough."""
+    """Return the newest rows of some runs, looking into one after another until the rest are older."""
     latest = select(func.max(sample.c.id)).where(sample.c.run_id == run.c.id, sample.c.id < below)
     newest = latest.correlate(run).scalar_subquery()
     ordered = select(run.c.id, newest.label("newest")).where(run.c.id.in_(runs)).order_by(newest.desc())

@@ -103,12 +103,12 @@ def forget(connection: Connection, samples: Sequence[int] = (), *, runs: Sequenc
 class Index:
     """What brings the index of a store up to date.
 
-    progress: called with how many rows were indexed since this was made
+    progress: called with `count`, how many rows were indexed since this was made
     """
 
     def __init__(self, database: Database, blobs: Blobs, *, progress: Progress | None = None) -> None:
         self._database, self._blobs = database, blobs
-        self._progress, self._count = progress or (lambda _: None), 0
+        self._progress, self.count = progress or (lambda _: None), 0
 
     def catch_up(self, *, text: bool = False, conditions: bool = False, domain: str | None = None) -> None:
         """Add new rows to parts of the index.
@@ -161,8 +161,8 @@ class Index:
                         part.clear(connection)
                     part.write(connection, entries)
                     mark(connection, part.kind, end)
-            self._count += len(found)
-            self._progress(self._count)
+            self.count += len(found)
+            self._progress(self.count)
 
 
 class _Part(Protocol):
