@@ -16,6 +16,7 @@ from typing import Any, final
 from sqlalchemy import Connection, insert, select
 
 from genwright.errors import Conflict, UnknownName
+from genwright.folders import blobs_url
 from genwright.query import Hit, Query
 from genwright.run import Run, State
 from genwright.store import (
@@ -32,12 +33,12 @@ from genwright.store import (
     split_id,
 )
 from genwright_storage import encoding, merkle, queries, rows, tables
-from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.errors import translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
 __all__ = ["SQLStore"]
@@ -62,7 +63,7 @@ class SQLStore:
         self.url = url
         self.database = Database(url, patience=patience, ring=ring, origin=origin)
         self.ledger = self.database.ledger
-        self.blobs = Blobs(Path(f"{self.database.path}.blobs"))
+        self.blobs = blobs_at(blobs_url(url), Path(f"{self.database.path}.blobs"))
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""

@@ -218,11 +218,15 @@ def _print_hits(found: Iterator[Hit], limit: int, as_json: bool, domain: str | N
     shown, last = islice(found, limit or None), None
     if as_json:
         for last in shown:
-            click.echo(json.dumps(to_json(last.record) | {"value": last.value, "cursor": last.cursor}, ensure_ascii=False))
+            click.echo(
+                json.dumps(to_json(last.record) | {"value": last.value, "cursor": last.cursor}, ensure_ascii=False)
+            )
     else:
         page = list(shown)
         is_valued = any(hit.value is not None for hit in page)
-        print_table(("sample", "item", "flaw", "value")[: 3 + is_valued], (_cells(hit)[: 3 + is_valued] for hit in page))
+        print_table(
+            ("sample", "item", "flaw", "value")[: 3 + is_valued], (_cells(hit)[: 3 + is_valued] for hit in page)
+        )
         last = page[-1] if page else None
     if last is not None and next(found, None) is not None:
         say(f"There are more than these {limit}; --limit 0 lists all, --after {last.cursor} the next.")

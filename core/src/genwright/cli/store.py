@@ -10,7 +10,7 @@ import click
 
 from genwright.cli.group import Group
 from genwright.cli.output import json_option, print_json
-from genwright.folders import store_file, store_url
+from genwright.folders import read_only, store_file, store_url
 from genwright.store import Store, open_store
 
 __all__ = ["opened", "store", "store_option"]
@@ -31,9 +31,8 @@ def opened(where: str | None, *, writing: bool = False, indexing: bool = False) 
     indexing: whether what is written is an index alone, of a store that is there
     """
     url = store_url() if where is None else where
-    if not (writing or (indexing and _is_there(url))) and url.startswith("sqlite:") and "?" not in url:
-        url = f"{url}?mode=ro"
-    with closing(open_store(url)) as store:
+    is_written = writing or (indexing and _is_there(url))
+    with closing(open_store(url if is_written else read_only(url))) as store:
         yield store
 
 

@@ -16,10 +16,9 @@ from genwright.query import Hit, Like, Place, Query, is_findable
 from genwright.registry import registry
 from genwright.store import Progress, Record
 from genwright_storage import queries
-from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.search import conditions, fingerprints, fulltext
-from genwright_storage.search.index import FOUND, TEXT, Index, fingerprint_kind, last_indexed, record_of
+from genwright_storage.search.index import FOUND, TEXT, Index, Payloads, fingerprint_kind, last_indexed, record_of
 from genwright_storage.tables import run, sample, score
 
 __all__ = ["answers"]
@@ -37,7 +36,7 @@ Source = Callable[[Connection, int, int, int], Sequence[Row]]
 """Gives the newest rows of `FOUND` between two ids, neither included: (connection, above, below, how many at most)."""
 
 
-def answers(database: Database, blobs: Blobs, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
+def answers(database: Database, blobs: Payloads, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
     """Yield the samples that fit a query, in the order that it says. See `genwright.store.Store.search`."""
     if not is_findable(query.text, query.identity, query.match, query.domain, *query.scores, *query.where):
         return iter(())

@@ -20,7 +20,6 @@ from genwright.query import as_number, searched_words
 from genwright.registry import registry
 from genwright.store import Progress, Record, is_text
 from genwright_storage import queries, rows
-from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.errors import translated
 from genwright_storage.search import fingerprints, fulltext
@@ -32,6 +31,7 @@ __all__ = [
     "TEXT",
     "Index",
     "Kind",
+    "Payloads",
     "condition_values",
     "fingerprint_kind",
     "forget",
@@ -99,6 +99,13 @@ def forget(connection: Connection, samples: Sequence[int] = (), *, runs: Sequenc
         fulltext.remove(connection, entries)
 
 
+class Payloads(Protocol):
+    """Where payloads are that are too large for a row."""
+
+    def get(self, digest: bytes) -> bytes:
+        """Return the bytes of a digest."""
+
+
 @final
 class Index:
     """What brings the index of a store up to date.
@@ -106,7 +113,7 @@ class Index:
     progress: called with `count`, how many rows were indexed since this was made
     """
 
-    def __init__(self, database: Database, blobs: Blobs, *, progress: Progress | None = None) -> None:
+    def __init__(self, database: Database, blobs: Payloads, *, progress: Progress | None = None) -> None:
         self._database, self._blobs = database, blobs
         self._progress, self.count = progress or (lambda _: None), 0
 

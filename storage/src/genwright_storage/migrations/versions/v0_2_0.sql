@@ -22,6 +22,8 @@ ALTER TABLE batch ADD COLUMN version INTEGER DEFAULT 1 NOT NULL;
 
 ALTER TABLE log_frontier ADD COLUMN note TEXT;
 
+ALTER TABLE log_tile ADD COLUMN root BLOB;
+
 CREATE TABLE fingerprint (
     kind TEXT NOT NULL,
     first_id INTEGER NOT NULL,
