@@ -39,6 +39,7 @@ SEARCHED = 1 << 16
 # A word is cut here; PostgreSQL keeps none of 2,047 bytes, and a character takes four of them at most.
 _LONGEST, _MOST = 500, 64
 _WORD = re.compile(r"[^\W_]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,11 @@ class Query:
                     f"the bounds of {name} are a number and one that is no lower; got {bounds[0]} and {bounds[1]}. "
                     f"Write the lower first: {name}=0.5..1."
                 )
+        if self.like is not None and self.part is not None and self.like.domain != self.part.domain:
+            raise UsageError(
+                f"samples are compared as items of one domain; got {self.like.domain} and {self.part.domain}. "
+                "Search for one of them."
+            )
         if self.match is not None and not 0 < len(self.words) <= _MOST:
             found = f"{len(self.words):,} words" if self.words else f"{shown(self.match)}, which has none"
             raise UsageError(
@@ -193,7 +199,7 @@ def searched_words(record: Record) -> list[str]:
 
 def is_findable(*texts: str | None) -> bool:
     """Whether texts can be in a store: one with a lone surrogate is in none, and cannot be asked for."""
-    return not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text or "")
+    return not any(_SURROGATE.search(text) for text in texts if text is not None)
 
 
 def _payload_text(record: Record) -> str:

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from sqlalchemy import Connection, Select, func, select, tuple_
 
+from genwright.domain import Pattern
 from genwright.errors import StorageFull, StoreLocked, StoreReadOnly
 from genwright.likeness import fingerprints_of, is_in, value_of
 from genwright.options import make
@@ -55,12 +56,15 @@ class _Answers:
         self._after = query.place
         compared = query.like or query.part
         self._of = _domain(compared.domain if compared else None)
-        self._pattern = self._of.pattern(query.part.text) if query.part else None
-        self._has_text = query.match is not None or bool(fulltext.trigrams(query.text or ""))
+        self._pattern: Pattern[Any] | None = self._of.pattern(query.part.text) if query.part else None
+        # Those of one identity are few, and soon looked through.
+        letters = fulltext.trigrams(query.text or "")
+        self._has_text = query.identity is None and (query.match is not None or bool(letters))
         self._catch_up()
         with database.reading() as connection:
             self._top = _top(connection) if self._after is None else self._after.top
             self._texts = last_indexed(connection, TEXT) if self._has_text else 0
+            self._letters = fulltext.rarest(connection, letters) if self._texts else []
             self._bits = last_indexed(connection, fingerprint_kind(compared.domain)) if compared else 0
             self._runs = conditions.runs_asked(connection, query, compared.domain if compared else None)
         self._asked = FOUND.where(sample.c.id <= self._top[0], *conditions.of_samples(query))
@@ -98,13 +102,13 @@ class _Answers:
 
     def _newest(self) -> Iterator[Found]:
         below = self._top[0] + 1 if self._after is None else int(-self._after.at[0])
-        if self._pattern is not None:
-            rest, edge = self._having_bits, self._bits
-        else:
-            rest, edge = self._having_letters, self._texts
+        edge = self._texts if self._pattern is None else self._bits
         yield from self._paged(self._in_order, edge, below)
-        if edge:
-            yield from rest(min(below, edge + 1))
+        below = min(below, edge + 1)
+        if edge and self._pattern is not None:
+            yield from self._having_bits(self._pattern, below)
+        elif edge:
+            yield from self._having_letters(below)
 
     def _paged(self, source: Source, above: int, below: int) -> Iterator[Found]:
         """Yield the rows that a source gives, page by page: an open cursor would hold a snapshot."""
@@ -136,19 +140,19 @@ class _Answers:
         yield from self._paged(self._of_words, above, below)
 
     def _of_words(self, connection: Connection, above: int, below: int, count: int) -> Sequence[Row]:
-        table, terms, id = fulltext.driver(self._query.words, self._query.text)
+        table, terms, id = fulltext.driver(self._query.words, self._letters)
         asked = self._asked.join(table, id == sample.c.id).where(*terms, id > above, id < below)
         if self._runs is not None:
             asked = asked.where(sample.c.run_id.in_(self._runs))
         return connection.execute(asked.order_by(id.desc()).limit(count)).all()
 
-    def _having_bits(self, below: int) -> Iterator[Found]:
+    def _having_bits(self, pattern: Pattern[Any], below: int) -> Iterator[Found]:
         """Yield what has all the bits of the pattern, which then has to be looked at."""
-        kind = f"{self._of.name}/{self._pattern.kind}"
+        kind = f"{self._of.name}/{pattern.kind}"
         while True:
             with self._database.reading() as connection:
                 page = next(fingerprints.pages(connection, kind, below=below), None)
-                rows = [] if page is None else self._rows(connection, fingerprints.covering(page, self._pattern.bits))
+                rows = [] if page is None else self._rows(connection, fingerprints.covering(page, pattern.bits))
             if page is None:
                 return
             yield from (((-row[-1],), row, None) for row in rows)
@@ -159,7 +163,9 @@ class _Answers:
         asked = self._asked.join(score, (score.c.run_id == sample.c.run_id) & (score.c.idx == sample.c.idx))
         asked = asked.add_columns(score.c.value, score.c.id)
         asked = asked.where(score.c.metric == metric, conditions.within(score.c.value, bounds))
-        asked = asked.where(score.c.id <= self._top[1], *conditions.narrowed(self._query, self._texts))
+        asked = asked.where(
+            score.c.id <= self._top[1], *conditions.narrowed(self._query.words, self._letters, self._texts)
+        )
         if self._runs is not None:
             asked = asked.where(sample.c.run_id.in_(self._runs))
         asked = asked.order_by(score.c.value.desc(), score.c.id.desc())

@@ -43,14 +43,13 @@ def scored(query: Query) -> ColumnElement[bool] | None:
     return next((_has_score(metric, bounds) for metric, bounds in query.scores.items()), None)
 
 
-def narrowed(query: Query, last: int) -> list[ColumnElement[bool]]:
-    """Return what the index of texts can tell beforehand of what is asked.
+def narrowed(words: Sequence[str], letters: Sequence[str], last: int) -> list[ColumnElement[bool]]:
+    """Return what the index of texts can tell beforehand of samples with all of the words and letters.
 
     last: up to which id samples are in it
     """
-    parts = [fulltext.has_words(query.words)] if query.match is not None else []
-    if query.text is not None and fulltext.trigrams(query.text):
-        parts.append(fulltext.has_letters(query.text))
+    parts = [fulltext.has_words(words)] if words else []
+    parts += [fulltext.has_letters(letters)] if letters else []
     return [or_(sample.c.id > last, part) for part in parts] if last else []
 
 
@@ -92,5 +91,6 @@ def _with_condition(name: str, asked: Bounds | float | str) -> Select[int]:
     known = select(run_condition.c.run_id).where(run_condition.c.name == name)
     if isinstance(asked, tuple):
         return known.where(within(run_condition.c.number, asked))
-    ways: Sequence[ColumnElement[bool]] = [run_condition.c.number == as_number(asked)]
-    return known.where(or_(*ways, run_condition.c.word == asked) if isinstance(asked, str) else ways[0])
+    number = as_number(asked)
+    ways = [] if number is None else [run_condition.c.number == number]
+    return known.where(or_(*ways, run_condition.c.word == str(asked)))

@@ -13,7 +13,10 @@ from genwright.likeness import covers, distances, fingerprint_matrix, is_near
 from genwright.query import Like
 from genwright_storage.tables import fingerprint
 
-__all__ = ["Page", "add", "clear", "covering", "nearest", "pages", "remove"]
+__all__ = ["PAGE", "Page", "add", "clear", "covering", "nearest", "pages", "remove"]
+
+PAGE = 1000
+"""The most samples whose fingerprints are in one row."""
 
 _ID = np.dtype("<i8")
 

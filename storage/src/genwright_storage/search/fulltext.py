@@ -13,13 +13,16 @@ from sqlalchemy import ColumnElement, Connection, FromClause, column, select, ta
 
 from genwright_storage.tables import sample
 
-__all__ = ["Entry", "add", "clear", "driver", "exists", "has_letters", "has_words", "remove", "trigrams"]
+__all__ = ["Entry", "add", "clear", "driver", "exists", "has_letters", "has_words", "rarest", "remove", "trigrams"]
 
 Entry = tuple[int, str, str]
 """The id of a sample, its words with spaces between them, and its texts in which parts are looked for."""
 
-# Nine letters more or less tell a text; what they let through is read.
-_MOST = 12
+# So many letters of a text are looked at, and so many of its threes are asked for together, the rarest of them: each
+# more costs a way through all samples that have it. What they let through is read.
+_LOOKED_AT, _MOST = 40, 5
+# How rare one is, the age of the hundredth newest sample that has it tells.
+_DEPTH = 100
 
 # The hidden column of the table's own name is what MATCH is asked of.
 _words = table("word_index", column("rowid"), column("word_index"))
@@ -74,24 +77,41 @@ def has_words(words: Sequence[str]) -> ColumnElement[bool]:
     return sample.c.id.in_(select(_words.c.rowid).where(_matching(_words.c.word_index, words)))
 
 
-def has_letters(text: str) -> ColumnElement[bool]:
-    """Whether a sample that is in the index has all of the letters of a text, three at a time."""
-    return sample.c.id.in_(select(_letters.c.rowid).where(_matching(_letters.c.letter_index, trigrams(text))))
+def has_letters(letters: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a sample that is in the index has all of the threes of letters."""
+    return sample.c.id.in_(select(_letters.c.rowid).where(_matching(_letters.c.letter_index, letters)))
 
 
-def driver(words: Sequence[str], text: str | None) -> tuple[FromClause, list[ColumnElement[bool]], ColumnElement[int]]:
+def driver(
+    words: Sequence[str], letters: Sequence[str]
+) -> tuple[FromClause, list[ColumnElement[bool]], ColumnElement[int]]:
     """Return the table to go through, newest first, what to ask of it, and its column that is the id of a sample."""
     if words:
-        rest = [] if text is None else [has_letters(text)]
-        return _words, [_matching(_words.c.word_index, words), *rest], _words.c.rowid
-    return _letters, [_matching(_letters.c.letter_index, trigrams(text or ""))], _letters.c.rowid
+        return (
+            _words,
+            [_matching(_words.c.word_index, words), *([has_letters(letters)] if letters else [])],
+            _words.c.rowid,
+        )
+    return _letters, [_matching(_letters.c.letter_index, letters)], _letters.c.rowid
 
 
 def trigrams(text: str) -> list[str]:
     """Return letters of a text, three at a time, by which it can be looked for; none for one that is too short."""
-    found = [text[place : place + 3] for place in range(len(text) - 2)]
-    usable = list(dict.fromkeys(letters for letters in found if "\0" not in letters))
-    return usable[:: -(-len(usable) // _MOST)] if usable else []
+    step = max(1, (len(text) - 2) // _LOOKED_AT)
+    found = (text[place : place + 3] for place in range(0, len(text) - 2, step))
+    return list(dict.fromkeys(letters for letters in found if "\0" not in letters))
+
+
+def rarest(connection: Connection, letters: Sequence[str]) -> list[str]:
+    """Return the rarest of some threes of letters, which is told by the newest samples."""
+    ages = {one: _age(connection, one) for one in letters} if len(letters) > _MOST else dict.fromkeys(letters, 0)
+    return sorted(letters, key=lambda one: ages[one])[:_MOST]
+
+
+def _age(connection: Connection, letters: str) -> int:
+    id = _letters.c.rowid
+    having = select(id).where(_matching(_letters.c.letter_index, [letters])).order_by(id.desc())
+    return connection.execute(having.offset(_DEPTH).limit(1)).scalar() or 0
 
 
 def _matching(asked: ColumnElement[Any], terms: Sequence[str]) -> ColumnElement[bool]:

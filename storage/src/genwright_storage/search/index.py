@@ -43,7 +43,7 @@ FOUND: Select[Any] = queries.SAMPLES.add_columns(sample.c.id).where(sample.c.era
 """Samples that were not erased, as `queries.SAMPLES` has them, with their ids last."""
 
 # A page of fingerprints is computed for a second or so, and may be spread over processes, before it is written.
-_PAGE, _COMPUTED = 1000, 4000
+_PAGE, _COMPUTED = 4000, 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,8 +249,8 @@ class _Fingerprints:
 
     def write(self, connection: Connection, entries: dict[str, list[tuple[int, bytes]]]) -> None:
         for kind, made in entries.items():
-            for start in range(0, len(made), _PAGE):
-                fingerprints.add(connection, kind, made[start : start + _PAGE])
+            for start in range(0, len(made), fingerprints.PAGE):
+                fingerprints.add(connection, kind, made[start : start + fingerprints.PAGE])
 
     def clear(self, connection: Connection) -> None:
         fingerprints.clear(connection, [f"{self._spec.name}/{kind}" for kind in self._spec.fingerprints])
