@@ -13,7 +13,10 @@ ENTRIES = [(id, f"common word{id} {'über' if id % 2 else 'x'}", f"CC{id:03d}(=O
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    with closing(SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)) as database, database.writing() as connection:
+    with (
+        closing(SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)) as database,
+        database.writing() as connection,
+    ):
         assert not exists(connection)
         clear(connection)
         add(connection, ENTRIES)
