@@ -14,6 +14,7 @@ from typing import Any, final
 from sqlalchemy import Connection, insert, select
 
 from genwright.errors import Conflict, UnknownName
+from genwright.folders import blobs_url
 from genwright.run import Run, State
 from genwright.store import (
     Finding,
@@ -29,9 +30,9 @@ from genwright.store import (
     split_id,
 )
 from genwright_storage import encoding, merkle, queries, rows, tables
-from genwright_storage.blobs import Blobs
 from genwright_storage.database import database_at
 from genwright_storage.errors import translated
+from genwright_storage.inline import payloads_at
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
@@ -59,8 +60,7 @@ class SQLStore:
         self.database = database_at(url, patience=patience, ring=ring, origin=origin)
         self.url = self.database.url
         self.ledger = self.database.ledger
-        assert self.database.blobs
-        self.blobs = Blobs(self.database.blobs)
+        self.blobs, self._inline = payloads_at(blobs_url(url), self.database.blobs)
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
@@ -108,7 +108,7 @@ class SQLStore:
         batch = one_batch(records)
         if not batch:
             return
-        new = rows.new_rows(batch)
+        new = rows.new_rows(batch, inline=self._inline)
         # Files before rows, so that no row ever names a file that is not there.
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
