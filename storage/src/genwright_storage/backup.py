@@ -27,7 +27,8 @@ def write_backup(store: SQLStore, file: Path) -> int:
 
     The payloads come after the rows, which name no later ones. The copy appears whole or not at all.
 
-    Raises UsageError for a store that is no file, DataError if the file exists, StoreError if the store cannot be read or the copy not be written.
+    Raises UsageError for a store that is no file, DataError if the file exists, StoreError if the store cannot be read
+    or the copy not be written.
     """
     database = store.database
     if not isinstance(database, SQLiteDatabase):

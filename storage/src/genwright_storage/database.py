@@ -93,6 +93,10 @@ def database_at(url: str, *, patience: float, ring: KeyRing | None = None, origi
 
     Raises UsageError for a URL that names no database, StoreError for one that cannot serve.
     """
+    if url.startswith("postgresql"):
+        from genwright_storage.postgresql import PostgreSQLDatabase
+
+        return PostgreSQLDatabase(url, patience=patience, ring=ring, origin=origin)
     from genwright_storage.sqlite import SQLiteDatabase
 
     return SQLiteDatabase(url, patience=patience, ring=ring, origin=origin)

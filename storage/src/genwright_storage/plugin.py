@@ -18,6 +18,12 @@ def register_stores() -> Iterable[StoreSpec]:
         target="genwright_storage.store:SQLStore",
         summary="one file, every row under a Merkle ledger",
     )
+    yield StoreSpec(
+        name="postgresql",
+        target="genwright_storage.store:SQLStore",
+        summary="a database of a team, the same under a signed ledger",
+        extra="genwright-storage[postgresql]",
+    )
 
 
 @hookimpl

@@ -118,8 +118,8 @@ def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
 
 
 def _is_findable(text: str) -> bool:
-    """Whether a text can be in a store: one with a lone surrogate is in none, and cannot be asked for."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    """Whether a text can be in a store: one with NUL or a lone surrogate is in none, and cannot be asked for."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:

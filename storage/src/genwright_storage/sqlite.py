@@ -20,7 +20,7 @@ from genwright_storage.database import Reading
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
-from genwright_storage.migrations import HEAD, REVISIONS
+from genwright_storage.migrations import HEAD, is_current
 from genwright_storage.rows import SampleRow
 from genwright_storage.tables import metadata
 
@@ -160,15 +160,8 @@ class SQLiteDatabase:
     def _check_revision(self) -> None:
         with self.reading() as connection:
             revision = _scalar(connection, "SELECT version_num FROM alembic_version")
-        if revision == HEAD:
+        if is_current(self.url, revision, is_writable=self.is_writable):
             return
-        if revision not in REVISIONS:
-            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest known here")
-        if not self.is_writable:
-            raise StoreReadOnly(
-                f"the store {self.url} of revision {revision} is to be brought to {HEAD}; it can only be read. "
-                f"Open it for writing once."
-            )
         from genwright_storage.migrations.upgrade import upgrade
 
         upgrade(self._writer, self.path, revision, then=lambda connection: self._migrated(connection, revision))

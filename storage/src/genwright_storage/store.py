@@ -31,7 +31,7 @@ from genwright.store import (
 )
 from genwright_storage import encoding, merkle, queries, rows, tables
 from genwright_storage.database import database_at
-from genwright_storage.errors import translated
+from genwright_storage.errors import repeated, translated
 from genwright_storage.inline import payloads_at
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
@@ -62,6 +62,7 @@ class SQLStore:
         self.ledger = self.database.ledger
         self.blobs, self._inline = payloads_at(blobs_url(url), self.database.blobs)
 
+    @repeated
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
         started = opening(run)
@@ -72,6 +73,7 @@ class SQLStore:
             else:
                 check_same_run(rows.run_from(stored), started)
 
+    @repeated
     def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
@@ -89,6 +91,7 @@ class SQLStore:
             seq = self.ledger.append(connection, "end", ended.uid, content)
             connection.execute(insert(tables.run_end), values | {"seq": seq})
 
+    @repeated
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Record a checkpoint, once; its files stay where they are."""
         digest, texts = checkpoint.digest, (checkpoint.name, checkpoint.domain, checkpoint.card)
@@ -103,6 +106,7 @@ class SQLStore:
                     f"The digest of a checkpoint is over its card and its files."
                 )
 
+    @repeated
     def put_samples(self, records: Sequence[Record]) -> None:
         """Record samples of one run, as one batch of the ledger."""
         batch = one_batch(records)
@@ -119,6 +123,7 @@ class SQLStore:
             if new:
                 self._insert_batch(connection, run_id, batch[0], new)
 
+    @repeated
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
         if not scores:

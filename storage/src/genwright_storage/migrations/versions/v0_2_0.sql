@@ -22,6 +22,8 @@ ALTER TABLE log_frontier ADD COLUMN note TEXT;
 
 ALTER TABLE log_tile ADD COLUMN root BLOB;
 
+ALTER TABLE log_frontier ADD COLUMN fence INTEGER;
+
 CREATE TABLE hold (
     id INTEGER NOT NULL,
     scope TEXT NOT NULL,
