@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from genwright_storage.keys import KeyRing
 from genwright_storage.notes import VerifierKey
@@ -73,6 +73,9 @@ class Database(Protocol):
 
         run, batch: their keys
         """
+
+    def tuples(self, connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of a statement as the driver makes them; SQLAlchemy's take a fifth of verifying."""
 
     def settle(self) -> None:
         """Bring what was written so far into the ledger, if it is not there yet and this process may."""

@@ -163,8 +163,8 @@ _SERVER_READ_ONLY = (
     "it can only be read",
     "Use a role that may write, leave out mode=ro, or name the server that is not a copy of another",
 )
-# What happens where two writers put the same: a key that is there now, a deadlock, a change that was not to be seen.
-_COLLISIONS = {"23505", "40P01", "40001"}
+# What happens where two writers put the same: a key or table that is there now, a deadlock.
+_COLLISIONS = {"23505", "40P01", "40001", "42P07"}
 _AUTHENTICATION = (
     Forbidden,
     "the server does not let this user in",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Select, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
@@ -91,6 +91,11 @@ class SQLiteDatabase:
     def insert_samples(self, connection: Connection, run: int, batch: int, rows: Sequence[SampleRow]) -> None:
         """Insert the samples of a batch."""
         connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run, batch, *row) for row in rows])
+
+    def tuples(self, connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of a statement as the driver makes them."""
+        cursor = connection.execute(statement, values).cursor
+        return list(cursor.fetchall()) if cursor else []
 
     def settle(self) -> None:
         """Do nothing: each entry of the ledger is written with what it is of."""
