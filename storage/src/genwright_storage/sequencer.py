@@ -123,8 +123,8 @@ class Sequencer:
 
     def _append(self, raw: Any, end: State, key: SigningKey, entries: Sequence[_Entry]) -> list[int]:
         """Add entries to the ledger, sign the head over them, and return their numbers."""
-        _check(end)
         ((fence,),) = raw.execute(_FENCE)
+        _check(end)
         edge, size, now = end.edge, end.edge.size, time.time_ns()
         numbers = list(range(size, size + len(entries)))
         leaves = [entry_leaf(entry.kind, entry.ref, entry.digest, entry.created_ns) for entry in entries]
