@@ -247,3 +247,12 @@ def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_a_store_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genwright_storage.sqlite.file_system", lambda path: "nfs4")
+    with pytest.raises(
+        StoreError, match=r"lies on a disk of this machine; .*/store is on nfs4, .*or a store in Postgre"
+    ):
+        SQLStore(f"sqlite:///{tmp_path / 'store'}")
+    assert os.listdir(tmp_path) == []

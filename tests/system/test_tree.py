@@ -22,8 +22,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 500, 40
 BANNED = {"util", "utils", "common", "base", "helper", "helpers", "misc", "tools", "manager", "handlers", "core"}
 
 LIGHT = (
-    "builtin datasets domain errors exports hooks memory metrics observers folders options recipe registry run samples "
-    "space specs"
+    "builtin datasets diagram distributions domain errors exports hooks lineages memory metrics observers folders "
+    "options recipe registry replays run samples space specs"
 )
 
 WITHOUT_A_TEST = {
@@ -36,11 +36,12 @@ WITHOUT_A_TEST = {
     "genwright/testing/stores.py": "is itself tests; tests/core/test_store.py runs them",
     "genwright_storage/migrations/versions/v0_1_0.py": "a migration; the tests of the migrations run it",
     "genwright_storage/migrations/versions/v0_2_0.py": "a migration; the tests of the migrations run it",
+    "genwright_storage/backup.py": "tests/storage/cli/test_store.py makes backups",
+    "genwright_storage/cli/opening.py": "tests/storage/cli/test_audit.py opens stores that serve and one that does not",
+    "genwright_storage/migrations/__init__.py": "tests/storage/test_sqlite.py and test_postgresql.py open each revision",
     "genwright_storage/migrations/statements.py": "tests/storage/test_sqlite.py migrates",
     "genwright_storage/database.py": "a protocol; tests/storage/test_sqlite.py and test_postgresql.py hold each to it",
     "genwright_storage/functions.py": "tests/storage/test_store.py and test_postgresql.py search and verify with each",
-    "genwright_storage/backup.py": "tests/storage/cli/test_store.py makes backups",
-    "genwright_storage/cli/opening.py": "tests/storage/cli/test_audit.py opens stores that serve and one that does not",
     "genwright_storage/heads.py": "tests/storage/test_ledger.py signs, replaces keys, forges and cuts",
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     )
     from genwright.errors import GenwrightError
     from genwright.exports import export
+    from genwright.imports import import_samples
+    from genwright.lineages import lineage
     from genwright.recipe import Recipe, use
     from genwright.store import open_store
 
@@ -43,7 +45,9 @@ __all__ = [
     "evaluate",
     "export",
     "generate",
+    "import_samples",
     "interpolate",
+    "lineage",
     "open_store",
     "replay",
     "resume",
@@ -58,6 +62,8 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
+    "import_samples": "genwright.imports",
+    "lineage": "genwright.lineages",
     "open_store": "genwright.store",
     "use": "genwright.recipe",
 }

@@ -68,6 +68,12 @@ class Database(Protocol):
     def snapshot(self) -> AbstractContextManager[Reading]:
         """Give what reads the store from its beginning to its end."""
 
+    def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
+        """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
+
+        run: its id
+        """
+
     def insert_samples(self, connection: Connection, run: int, batch: int, rows: Sequence[SampleRow]) -> None:
         """Insert the samples of a batch, in the fastest way that there is.
 

@@ -1,7 +1,7 @@
 """The roles of a store in PostgreSQL: groups of the server, each with the rights that its members need and no others.
 
 None of them may change or delete evidence, the sequencer apart from the number of an entry. What an admin erases is
-checked by the triggers of `guards`. The owner of the tables has all rights, and is for installing and migrating.
+checked by the triggers of `triggers`. The owner of the tables has all rights, and is for installing and migrating.
 """
 
 from __future__ import annotations

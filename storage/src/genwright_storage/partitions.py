@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from genwright_storage.guards import truncation_guard
+from genwright_storage.triggers import truncation_trigger
 
 __all__ = ["RUNS", "extend", "first_partitions"]
 
@@ -28,7 +28,7 @@ _NEWEST = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('public
 def first_partitions() -> Iterator[str]:
     """Yield the statements that make the first partition, and the default one."""
     yield "CREATE TABLE sample_rest PARTITION OF sample DEFAULT"
-    yield truncation_guard("sample_rest")
+    yield truncation_trigger("sample_rest")
     yield from _partition(1, 1 + RUNS)
 
 
@@ -50,4 +50,4 @@ def extend(connection: Connection) -> bool:
 
 def _partition(start: int, end: int) -> Iterator[str]:
     yield f"CREATE TABLE sample_until_{end} PARTITION OF sample FOR VALUES FROM ({start}) TO ({end})"
-    yield truncation_guard(f"sample_until_{end}")
+    yield truncation_trigger(f"sample_until_{end}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
@@ -15,12 +15,14 @@ from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
-from genwright_storage import encoding, queries
+from genwright_storage import encoding, merkle, queries
 from genwright_storage.database import Reading
 from genwright_storage.errors import foreign, read_only, translated
+from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
 from genwright_storage.migrations import HEAD, is_current
+from genwright_storage.mounts import file_system, is_remote
 from genwright_storage.rows import SampleRow
 from genwright_storage.tables import metadata
 
@@ -30,6 +32,8 @@ __all__ = ["APPLICATION", "SQLiteDatabase", "make_private"]
 APPLICATION = 0x476E7772
 FORMAT = 1
 
+_ANY_STORED = "SELECT 1 FROM sample WHERE run_id = ? AND idx BETWEEN ? AND ? LIMIT 1"
+_BATCH = "INSERT INTO batch (run_id, first_idx, last_idx, size, root, seq, version) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PRAGMAS = (
     # With synchronous=NORMAL a power cut loses acknowledged rows (147 of 200 simulated cuts); with FULL it lost none.
     "synchronous=FULL",
@@ -63,6 +67,7 @@ class SQLiteDatabase:
         self.ledger = Ledger(KeyRing() if ring is None else ring)
         self._origin = origin
         self._patience = patience
+        self._guard = Guard(self.path)
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         self._writer = self._engine.execution_options(genwright_writes=True)
         event.listen(self._engine, "begin", _begin)
@@ -78,15 +83,45 @@ class SQLiteDatabase:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends."""
-        if not self.is_writable:
-            raise read_only(self.url)  # SQLite itself notices at the first row
-        with translated(self.url), self._writer.begin() as connection:
+        with self._alone(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
         """Give what reads the store from its beginning to its end: piece by piece, so that the log can be emptied."""
         yield self.reading
+
+    def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
+        """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
+
+        All goes to the driver as it is: for one row a call, SQLAlchemy would take three times the processor time.
+        """
+        with self._alone(), closing(self._engine.raw_connection()) as pooled:
+            raw: Any = pooled.driver_connection
+            raw.execute("BEGIN IMMEDIATE")
+            try:
+                is_new = self._insert(raw, run, rows)
+                raw.execute("COMMIT" if is_new else "ROLLBACK")
+            except BaseException:
+                # Where no space is left, SQLite has rolled back by itself.
+                if raw.in_transaction:
+                    raw.execute("ROLLBACK")
+                raise
+        return is_new
+
+    def _insert(self, raw: Any, run: str, rows: Sequence[SampleRow]) -> bool:
+        key = raw.execute("SELECT id FROM run WHERE uid = ?", (run,)).fetchone()
+        if key is None:
+            return False
+        first, last = rows[0].idx, rows[-1].idx
+        if raw.execute(_ANY_STORED, (*key, first, last)).fetchone():
+            return False
+        root = merkle.root([row.leaf for row in rows])
+        content = encoding.batch_digest(run, first, last, len(rows), root)
+        seq = self.ledger.append_to(raw, "samples", f"{run}/{first}", content)
+        batch = raw.execute(_BATCH, (*key, first, last, len(rows), root, seq, encoding.VERSION)).lastrowid
+        raw.executemany(queries.INSERT_SAMPLES, [(*key, batch, *row) for row in rows])
+        return True
 
     def insert_samples(self, connection: Connection, run: int, batch: int, rows: Sequence[SampleRow]) -> None:
         """Insert the samples of a batch."""
@@ -106,9 +141,27 @@ class SQLiteDatabase:
         size = sum(path.stat().st_size for path in files if path.exists())
         return {"sqlite": sqlite3.sqlite_version, "bytes": size}
 
+    def copy(self, file: Path) -> None:
+        """Write the database as it is now to a file, which is not there yet."""
+        with translated(self.url), closing(self._open()) as source:
+            source.execute("VACUUM INTO ?", (str(file),))
+
     def close(self) -> None:
         """Let go of the file."""
-        self._engine.dispose()
+        # The last connection to be closed empties the log. Where others hold the file for long, that is left to them.
+        with (
+            suppress(sqlite3.OperationalError),
+            self._guard.held(self._patience) if self.is_writable else nullcontext(),
+        ):
+            self._engine.dispose()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Raise what is refused inside as a StoreError; keep other processes from writing where SQLite needs it."""
+        if not self.is_writable:
+            raise read_only(self.url)  # SQLite itself notices at the first row
+        with translated(self.url), self._guard.held(self._patience):
+            yield
 
     def _connect(self) -> sqlite3.Connection:
         connection = self._open()
@@ -128,6 +181,11 @@ class SQLiteDatabase:
 
     def _prepare(self) -> None:
         """Make sure that the file is ours and up to date. Nothing is changed in one that is not ours."""
+        if is_remote(kind := file_system(self.path)):
+            raise StoreError(
+                f"a store in SQLite lies on a disk of this machine; {self.path} is on {kind}, where its locks do not "
+                "hold. Name a file on a local disk, or a store in PostgreSQL: postgresql+psycopg://USER@HOST/NAME."
+            )
         if self.is_writable:
             make_private(self.path.parent)
         elif not self.path.exists():

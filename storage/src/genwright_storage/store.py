@@ -36,6 +36,7 @@ from genwright_storage.inline import payloads_at
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.notes import SigningKey
 from genwright_storage.verification import findings
 
 __all__ = ["SQLStore"]
@@ -62,6 +63,16 @@ class SQLStore:
         self.ledger = self.database.ledger
         self.blobs, self._inline = payloads_at(blobs_url(url), self.database.blobs)
 
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs the ledger, or None if it is not on this machine."""
+        with self.database.reading() as connection:
+            origin = state(connection).origin
+            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.id.desc()).limit(1)
+            verifier = connection.execute(newest).scalar()
+        key = None if origin is None else self.ledger.ring.signing(origin)
+        return key if key is not None and str(key.verifier) == verifier else None
+
     @repeated
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
@@ -74,7 +85,9 @@ class SQLStore:
                 check_same_run(rows.run_from(stored), started)
 
     @repeated
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
         with self.database.writing() as connection:
@@ -84,7 +97,7 @@ class SQLStore:
                 "state": state,
                 "error": error,
                 "notes": json.dumps(list(notes), ensure_ascii=False),
-                "finished_ns": None if state == "running" else time.time_ns(),
+                "finished_ns": None if state == "running" else time.time_ns() if at is None else at,
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
@@ -117,6 +130,8 @@ class SQLStore:
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
             self.blobs.put(large)
+        if self.database.insert_new(batch[0].run, new):
+            return
         with self.database.writing() as connection:
             run_id = queries.run_key(connection, batch[0].run)
             new = self._without_stored(connection, run_id, batch, new)
@@ -194,6 +209,12 @@ class SQLStore:
     ) -> Iterator[Finding]:
         """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
         return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
+
+    def evidence(self, id: str) -> Mapping[str, str | int]:
+        """Return where a sample is in the ledger, as plain facts."""
+        from genwright_storage.evidence import place
+
+        return place(self, id)
 
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""

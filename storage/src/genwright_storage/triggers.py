@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from genwright_storage.tables import ERASABLE, EVIDENCE, TARGETS, metadata
 
-__all__ = ["guards", "truncation_guard"]
+__all__ = ["triggers", "truncation_trigger"]
 
 # In no other than these schemas, so that nobody can put another table or operator in the place of one that is meant.
 _PINNED = "LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp"
@@ -20,7 +20,7 @@ _REFUSAL = (
 )
 
 
-def guards() -> Iterator[str]:
+def triggers() -> Iterator[str]:
     """Yield the statements that make the functions and triggers of all tables."""
     yield f"CREATE FUNCTION genwright_refuse() RETURNS trigger {_PINNED} AS $$ BEGIN {_REFUSAL}; END $$"
     evidence = sorted({*EVIDENCE, *ERASABLE})
@@ -31,15 +31,15 @@ def guards() -> Iterator[str]:
             yield f"CREATE FUNCTION genwright_change_{table}() RETURNS trigger {_PINNED} AS $$ {body} $$"
         yield _trigger(table, "UPDATE", f"genwright_change_{table}" if allowed else "genwright_refuse")
         yield _trigger(table, "DELETE", "genwright_refuse")
-        yield truncation_guard(table)
+        yield truncation_trigger(table)
     # The sequencer moves the edge of the ledger, and takes rows from the outbox.
     yield _trigger("log_frontier", "DELETE", "genwright_refuse")
-    yield truncation_guard("log_frontier")
+    yield truncation_trigger("log_frontier")
     yield _trigger("outbox", "UPDATE", "genwright_refuse")
-    yield truncation_guard("outbox")
+    yield truncation_trigger("outbox")
 
 
-def truncation_guard(table: str) -> str:
+def truncation_trigger(table: str) -> str:
     """Return the statement that makes the trigger against emptying a table; a partition does not inherit it."""
     return f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION genwright_refuse()"
 
