@@ -97,7 +97,7 @@ class TestSQLStore(StoreTests):
     def test_the_default_store_is_found_through_the_registry(self, tmp_path: Path) -> None:
         from genwright_storage import plugin
 
-        (spec,) = plugin.register_stores()
+        spec = next(iter(plugin.register_stores()))
         with closing(spec.load()(f"sqlite:///{tmp_path / 'x'}")) as store:
             assert isinstance(store, SQLStore)
 

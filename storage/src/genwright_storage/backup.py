@@ -31,7 +31,9 @@ def write_backup(store: SQLStore, file: Path) -> int:
     or the copy not be written.
     """
     if not isinstance(store.database, SQLiteDatabase):
-        raise UsageError(f"a store in SQLite is copied to a file; this one is {store.url}. Use pg_dump.")
+        raise UsageError(
+            f"a store in SQLite is copied to a file; this one is {store.url}. Copy a database with: pg_dump."
+        )
     if os.path.lexists(file):
         raise DataError(f"a backup is written to a new file; {file} is there. Name another.")
     part = file.with_name(f"{file.name}.part")

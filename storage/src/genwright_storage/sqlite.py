@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Select, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
@@ -21,7 +21,7 @@ from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
-from genwright_storage.migrations import HEAD, REVISIONS
+from genwright_storage.migrations import HEAD, is_current
 from genwright_storage.mounts import file_system, is_remote
 from genwright_storage.rows import SampleRow
 from genwright_storage.tables import metadata
@@ -127,6 +127,11 @@ class SQLiteDatabase:
         """Insert the samples of a batch."""
         connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run, batch, *row) for row in rows])
 
+    def tuples(self, connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of a statement as the driver makes them."""
+        cursor = connection.execute(statement, values).cursor
+        return list(cursor.fetchall()) if cursor else []
+
     def settle(self) -> None:
         """Do nothing: each entry of the ledger is written with what it is of."""
 
@@ -218,15 +223,8 @@ class SQLiteDatabase:
     def _check_revision(self) -> None:
         with self.reading() as connection:
             revision = _scalar(connection, "SELECT version_num FROM alembic_version")
-        if revision == HEAD:
+        if is_current(self.url, revision, is_writable=self.is_writable):
             return
-        if revision not in REVISIONS:
-            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest known here")
-        if not self.is_writable:
-            raise StoreReadOnly(
-                f"the store {self.url} of revision {revision} is to be brought to {HEAD}; it can only be read. "
-                f"Open it for writing once."
-            )
         from genwright_storage.migrations.upgrade import upgrade
 
         upgrade(self._writer, self.path, revision, then=lambda connection: self._migrated(connection, revision))

@@ -17,9 +17,9 @@ from genwright.memory import MemoryStore
 from genwright.query import Query
 from genwright.store import Record, Score, Store
 from genwright.testing.stores import make_record, make_run
-from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.search import answers
 from genwright_storage.search.index import TEXT, Index, last_indexed
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.store import SQLStore
 
 WORDS = ("benzene", "Ring", "über", "a", "b", "AND", "c1ccccc1", "42")

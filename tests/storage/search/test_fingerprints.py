@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from genwright.query import Like
-from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.search.fingerprints import Page, add, clear, covering, nearest, pages, remove
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.tables import fingerprint
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.search.fulltext import add, clear, driver, exists, rarest, remove, trigrams
+from genwright_storage.sqlite import SQLiteDatabase
 
 ENTRIES = [(id, f"common word{id} {'über' if id % 2 else 'x'}", f"CC{id:03d}(=O)") for id in range(1, 301)]
 

@@ -214,7 +214,8 @@ def test_nothing_of_what_is_forgotten_is_in_the_file(tmp_path: Path, installed: 
         forget(connection, [3001])
         connection.execute(
             text(
-                "INSERT INTO tombstone (kind, target, ref, leaf, reason, created_ns) VALUES ('sample', 3001, '', :leaf, '', 1)"
+                "INSERT INTO tombstone (kind, target, ref, leaf, reason, created_ns) "
+                "VALUES ('sample', 3001, '', :leaf, '', 1)"
             ),
             {"leaf": b"x" * 32},
         )
@@ -222,7 +223,7 @@ def test_nothing_of_what_is_forgotten_is_in_the_file(tmp_path: Path, installed: 
         connection.execute(text(f"UPDATE sample SET {erased} WHERE id = 3001"))
     assert [needle for needle in needles if needle in contents(path)] == []
     with closing(SQLStore(f"sqlite:///{path}")) as store:
-        assert [hit for hit in store.search(Query(match=SECRET))] == []
+        assert list(store.search(Query(match=SECRET))) == []
         assert len(list(store.search(Query(match="c d")))) == 50
 
 
