@@ -1,0 +1,32 @@
+"""Processes that begin at once: forked from one that has imported all they need."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+__all__ = ["KEYS", "context", "start"]
+
+KEYS = "GENWRIGHT_KEYS"
+
+
+def context() -> ForkServerContext:
+    """Return what makes pipes, events and values for these processes."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["tests.torture.preloaded"])
+    return found
+
+
+def start(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
+    """Run a function in a new process, which finds the keys of stores where this one does."""
+    process = context().Process(target=_begin, args=(os.environ[KEYS], target, *arguments), daemon=True)
+    process.start()
+    return process
+
+
+def _begin(keys: str, target: Callable[..., None], *arguments: Any) -> None:
+    os.environ[KEYS] = keys
+    target(*arguments)

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.torture import faults
+
+
+def test_no_call_that_fails_leaves_an_inconsistent_store(tmp_path: Path) -> None:
+    tally = faults.torture(20, 0, tmp_path)
+    assert tally.losses == {"lost": 0, "dangling": 0, "corrupt": 0, "halved": 0, "unexplained": 0}
+    assert tally.rounds >= 20
+    assert tally.acknowledged > 0
