@@ -12,9 +12,9 @@ from genwright.errors import StoreError, UnknownName
 from genwright.folders import store_file
 from genwright.run import Run
 from genwright.store import Store, open_store
-from tests.torture.workload import edges, record
+from tests.torture.workload import batches, edges, record
 
-__all__ = ["NOTHING", "aftermath", "losses", "no_losses"]
+__all__ = ["NOTHING", "aftermath", "continuation", "losses", "no_losses"]
 
 # Acknowledged of a run of which not even the start was.
 NOTHING = -1
@@ -40,6 +40,17 @@ def aftermath(url: str, acknowledged: Sequence[tuple[Run, int]]) -> Counter[str]
     if url.startswith("sqlite:") and not _is_sound(store_file(url)[0]):
         found.update(corrupt=1)
     return found
+
+
+def continuation(url: str, run: Run, count: int) -> Counter[str]:
+    """Write on where a fault has stopped a run, and return how many stores did not take it: none or one."""
+    try:
+        with closing(open_store(url)) as store:
+            store.put_run(run)
+            store.put_samples(next(batch for batch in batches(run) if batch[0].index >= count))
+    except StoreError:
+        return Counter(stuck=1)
+    return Counter(stuck=0)
 
 
 def losses(store: Store, runs: Iterable[tuple[Run, int]]) -> Counter[str]:

@@ -20,7 +20,7 @@ from typing import Any
 from genwright.errors import GenwrightError
 from genwright.run import Run
 from genwright.store import open_store
-from tests.torture.aftermath import NOTHING, aftermath, no_losses
+from tests.torture.aftermath import NOTHING, aftermath, continuation, no_losses
 from tests.torture.calls import need_strace, read_calls, traced
 from tests.torture.processes import context
 from tests.torture.tally import Tally
@@ -34,7 +34,6 @@ CALLS = (
 )
 ERRORS = ("EIO", "ENOSPC")
 _BATCHES, _TRIES = 6, 3
-_RAISED_ANOTHER = 3
 
 
 def torture(rounds: int, seed: int, folder: Path) -> Tally:
@@ -44,7 +43,7 @@ def torture(rounds: int, seed: int, folder: Path) -> Tally:
     made = _made(folder / "counted", run)
     points = [(name, number + 1, error) for name in CALLS for number in range(made[name]) for error in ERRORS]
     chosen = points[:: max(1, len(points) // rounds)]
-    total = Tally(rounds=0, acknowledged=0, losses=no_losses("unexplained"))
+    total = Tally(rounds=0, acknowledged=0, losses=no_losses("stuck", "unexplained"))
     for name, number, error in chosen:
         place = folder / f"{name}-{number}-{error}"
         total += _failed(place, run, ["-e", f"inject={name}:error={error}:when={number}"])
@@ -70,9 +69,10 @@ def _failed(place: Path, run: Run, injection: list[str]) -> Tally:
     with traced(options, _write, url, run, count.get_obj()) as process:
         process.join()
         unexplained = Counter(unexplained=int(process.exitcode != 0))
-    losses = no_losses("unexplained")
+    losses = no_losses("stuck", "unexplained")
     losses.update(aftermath(url, [(run, count.value)]))
     losses.update(unexplained)
+    losses.update(continuation(url, run, count.value))
     return Tally(rounds=1, acknowledged=max(count.value, 0), losses=losses)
 
 

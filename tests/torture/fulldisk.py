@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import random
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 from genwright.errors import StorageFull
 from genwright.run import Run
 from genwright.store import open_store
-from tests.torture.aftermath import NOTHING, aftermath, losses, no_losses
+from tests.torture.aftermath import NOTHING, aftermath, continuation, losses, no_losses
 from tests.torture.tally import Tally
 from tests.torture.workload import batches, seeded_run
 
@@ -30,7 +28,7 @@ _FREED = 4 * 2**20
 
 def torture(rounds: int, seed: int, folder: Path) -> Tally:
     """Fill disks of one step, two steps and so on."""
-    chance, total = random.Random(seed), Tally(rounds=0, acknowledged=0, losses=no_losses("unexplained"))
+    chance, total = random.Random(seed), Tally(rounds=0, acknowledged=0, losses=no_losses("stuck", "unexplained"))
     for step in range(1, rounds + 1):
         # Each is mounted at a place of its own: SQLite knows files by their number, which repeat on new disks.
         with _disk(folder / f"disk-{step}", step * STEP) as disk:
@@ -39,7 +37,7 @@ def torture(rounds: int, seed: int, folder: Path) -> Tally:
 
 
 def _filled(disk: Path, size: int, run: Run) -> Tally:
-    url, count, found = f"sqlite:///{disk / 'store'}", NOTHING, no_losses("unexplained")
+    url, count, found = f"sqlite:///{disk / 'store'}", NOTHING, no_losses("stuck", "unexplained")
     try:
         with closing(open_store(url)) as store:
             try:
@@ -58,18 +56,8 @@ def _filled(disk: Path, size: int, run: Run) -> Tally:
         print(f"{type(error).__name__} on a disk of {size}: {error}")
     _mount(disk, size + _FREED, "remount")
     found.update(aftermath(url, [(run, count)]))
-    found.update(_goes_on(url, run, count))
+    found.update(continuation(url, run, count))
     return Tally(rounds=1, acknowledged=max(count, 0), losses=found)
-
-
-def _goes_on(url: str, run: Run, count: int) -> Counter[str]:
-    """Write what was refused, now that there is space, and return what is lost then."""
-    with closing(open_store(url)) as store:
-        store.put_run(run)
-        following = itertools.dropwhile(lambda batch: batch[0].index < count, batches(run))
-        batch = next(following)
-        store.put_samples(batch)
-    return aftermath(url, [(run, batch[-1].index + 1)])
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ each folder, any part is there in any order. The store is opened on what is left
 
 It shows that nothing acknowledged depends on what was not synced, of rows and of files beside the database. It does not
 show that a disk syncs what it says it has, nor what happens when it damages what it was not writing; and it takes
-renaming as atomic, as all common file systems have it.
+renaming as atomic, as all common file systems have it. The folder that the store is made in was there before.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from typing import Any
 
 from genwright.run import Run
 from genwright.store import open_store
-from tests.torture.aftermath import NOTHING, aftermath, no_losses
+from tests.torture.aftermath import NOTHING, aftermath, continuation, no_losses
 from tests.torture.calls import Call, need_strace, read_calls, traced
 from tests.torture.disk import WATCHED, Disk
+from tests.torture.processes import KEYS, keys_in
 from tests.torture.tally import Tally
 from tests.torture.workload import batches, seeded_run
 
@@ -46,7 +47,7 @@ def torture(
     ignored:     the name of a call that the disk does nothing at
     """
     need_strace()
-    chance, total = random.Random(seed), Tally(rounds=0, acknowledged=0, losses=no_losses())
+    chance, total = random.Random(seed), Tally(rounds=0, acknowledged=0, losses=no_losses("stuck"))
     for first in range(0, rounds, _ROUNDS_A_RECORDING):
         place, run = folder / f"cuts-{first}", seeded_run(chance)
         place.mkdir()
@@ -69,7 +70,7 @@ def _recorded(place: Path, run: Run, synchronous: str | None, checkpoint: int) -
 
 
 def _cut(recording: list[Call], run: Run, place: Path, chance: random.Random, rounds: int) -> Tally:
-    disk, count, losses, total = Disk(place / "live"), NOTHING, no_losses(), 0
+    disk, count, losses, total = Disk(place / "live"), NOTHING, no_losses("stuck"), 0
     changing = sum(map(Disk(place / "live").apply, recording))
     cuts = sorted((chance.randrange(changing) for _ in range(rounds)), reverse=True)
     seen = 0
@@ -91,10 +92,14 @@ def _left(disk: Disk, run: Run, count: int, place: Path, chance: random.Random) 
     place.mkdir()
     for name, data in disk.after_a_cut(chance):
         if data is None:
-            (place / name).mkdir()
+            (place / name).mkdir(mode=0o700)
         else:
+            (place / name).touch(mode=0o600)  # a key that others may read is refused
             (place / name).write_bytes(data)
-    found = aftermath(f"sqlite:///{place / 'store'}", [(run, count)])
+    with keys_in(place / "keys"):
+        url = f"sqlite:///{place / 'store'}"
+        found = aftermath(url, [(run, count)])
+        found.update({} if found["corrupt"] else continuation(url, run, count))
     shutil.rmtree(place)
     return found
 
@@ -102,6 +107,8 @@ def _left(disk: Disk, run: Run, count: int, place: Path, chance: random.Random) 
 def _write(path: Path, run: Run, synchronous: str | None, checkpoint: int) -> None:
     """Write a run to a store that is opened now and then, and say so to no one."""
     sqlite3.connect = functools.partial(sqlite3.connect, factory=_set_to(synchronous, checkpoint))  # type: ignore[misc]
+    # The key that signs lies on the same disk, and must be there for what it has signed.
+    os.environ[KEYS] = str(path.parent / "keys")
     nowhere, url = os.open(os.devnull, os.O_WRONLY), f"sqlite:///{path}"
     with closing(open_store(url)) as store:
         store.put_run(run)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from typing import Any
 
-__all__ = ["KEYS", "context", "start"]
+__all__ = ["KEYS", "context", "keys_in", "start"]
 
 KEYS = "GENWRIGHT_KEYS"
 
@@ -18,6 +20,20 @@ def context() -> ForkServerContext:
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["tests.torture.preloaded"])
     return found
+
+
+@contextmanager
+def keys_in(folder: Path) -> Iterator[None]:
+    """Have the keys of stores found in another folder, in this process and in those it starts."""
+    before = os.environ.get(KEYS)
+    os.environ[KEYS] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[KEYS]
+        else:
+            os.environ[KEYS] = before
 
 
 def start(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:

@@ -12,24 +12,28 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 from genwright.run import Run
-from genwright.store import Finding, Store, open_store
+from genwright.store import Finding, open_store
 from tests.torture.tally import Tally
 from tests.torture.workload import LARGE, record, seeded_run
 
-__all__ = ["NO_EVIDENCE", "Sound", "make_sound", "rolled_back", "torture"]
+__all__ = ["NO_EVIDENCE", "WAYS_BACK", "Sound", "make_sound", "rolled_back", "torture"]
 
 # Which key a row has is no evidence, as the documentation says; nor is what nothing writes yet.
 NO_EVIDENCE = {"id", "erased_seq"}
+# A row put into another batch lies apart from both, and its neighbours are taken for gone with it.
+_TELLS_OF_OTHERS = {"batch_id"}
+WAYS_BACK = ("an old copy put back", "the tail cut with all that belongs to it")
 _BATCH = 10
 _LOSSES = ("undetected", "misnamed", "false alarms")
-_Touched = Mapping[int, int]
+# By which names each sample touched may be found, and an index in the batch that it was or is in.
+_Touched = Sequence[tuple[Sequence[str], int]]
 _Act = Callable[["Sound", sqlite3.Connection, Sequence[int], random.Random], _Touched]
 
 
@@ -38,13 +42,13 @@ _Act = Callable[["Sound", sqlite3.Connection, Sequence[int], random.Random], _To
 class Sound:
     """A store with nothing wrong, and what it was when half of it was written.
 
-    note: its last head, as a witness keeps it; None while stores sign none
+    note: its last head, as a witness keeps it
     """
 
     path: Path
     run: Run
     rows: int
-    note: str | None
+    note: str
 
     def copy(self, name: str) -> Path:
         """Return where the database is kept as it was: "last" or "half"."""
@@ -60,12 +64,12 @@ def torture(rounds: int, seed: int, folder: Path) -> Tally:
     """Tamper with so many samples in every way; a round is one way, done to all of them."""
     chance = random.Random(seed)
     sound = make_sound(folder / "tampered", rounds, seeded_run(chance))
-    total = _judged(_found(sound), sound, {})
+    total = _judged(_found(sound), sound, [])
     for column in _columns(sound):
-        total += tampered(sound, _changing(column), chance)
+        total += tampered(sound, _changing(column), chance, alone=column not in _TELLS_OF_OTHERS)
     for act in (_swap, _remove, _add, _flip_file, _shorten_file, _remove_file):
         total += tampered(sound, act, chance)
-    for way in ("an old copy put back", "the tail cut with all that belongs to it"):
+    for way in WAYS_BACK:
         total += rolled_back(sound, way)
     return total
 
@@ -81,60 +85,68 @@ def make_sound(folder: Path, batches: int, run: Run) -> Sound:
                 _copy(path, folder / "half")
             store.put_samples([record(run, index) for index in range(first, first + _BATCH)])
         store.finish_run(run.id, "finished")
-        note = _witnessed(store)
     _copy(path, folder / "last")
-    return Sound(path, run, rows, note)
+    return Sound(path, run, rows, _witnessed(path))
 
 
-def tampered(sound: Sound, act: _Act, chance: random.Random) -> Tally:
-    """Do something to one sample of each batch, see what is found, and undo it."""
+def tampered(sound: Sound, act: _Act, chance: random.Random, *, alone: bool = True) -> Tally:
+    """Do something to one sample of each batch, see what is found, and undo it.
+
+    alone: whether nothing else may be found
+    """
     chosen = [first + chance.randrange(_BATCH) for first in range(0, sound.rows, _BATCH)]
     with _unguarded(sound) as connection, _files_kept(sound):
         with connection:
             touched = act(sound, connection, chosen, chance)
         found = _found(sound)
-    return _judged(found, sound, touched)
+    return _judged(found, sound, touched, alone=alone)
 
 
 def rolled_back(sound: Sound, way: str) -> Tally:
-    """Take half of the store away so that the rest is sound, and say whether that was found."""
-    if way == "an old copy put back":
+    """Take half of the store away so that the rest is sound, and look for it with and without a noted head."""
+    if way == WAYS_BACK[0]:
         _put_back(sound, "half")
     else:
         _cut(sound)
-    alone, witnessed = _found(sound), _found(sound, sound.note) if sound.note else []
+    alone, witnessed = _found(sound), _found(sound, sound.note)
     _put_back(sound, "last")
-    undetected = int(sound.note is not None and not witnessed)
-    against = "against a noted head" if witnessed else "without a noted head"
-    remark = f"{way}: {'found' if alone or witnessed else 'not found'} {against}"
-    return Tally(rounds=1, acknowledged=0, losses={"undetected": undetected}, remarks=(remark,))
+    remark = f"{way}: {_said(witnessed)} against a noted head, {_said(alone)} without one"
+    losses = {"undetected": int(not witnessed), "misnamed": 0, "false alarms": 0}
+    return Tally(rounds=1, acknowledged=0, losses=losses, remarks=(remark,))
 
 
-def _witnessed(store: Store) -> str | None:
-    """Return the head of a store as a witness would note it, or None while stores give none."""
-    note: str | None = store.info()["head"].get("note")
-    return note
+def _said(found: Sequence[Finding]) -> str:
+    return "found" if found else "not found"
 
 
-def _found(sound: Sound, note: str | None = None) -> list[Finding]:
-    since: dict[str, Any] = {} if note is None else {"since": note}
+def _witnessed(path: Path) -> str:
+    """Return the head of a store, as one who may read it can note it elsewhere."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((note,),) = connection.execute("SELECT note FROM log_frontier")
+    return str(note)
+
+
+def _found(sound: Sound, *heads: str) -> list[Finding]:
     with closing(open_store(f"sqlite:///{sound.path}")) as store:
-        return list(store.verify(**since))
+        return list(store.verify(heads=heads))
 
 
-def _judged(found: Sequence[Finding], sound: Sound, touched: Mapping[int, int]) -> Tally:
-    """Return how many samples that were touched are not found or not named, and how much else is.
-
-    touched: the index by which each is named now, and one that its batch still holds
-    """
-    named, uid = Counter(finding.where for finding in found), sound.run.id
-    batches = {index: _batch_of(uid, place) for index, place in touched.items()}
-    told = {where for where in batches.values() if named.pop(where, 0)}
-    owned = {t for t in touched if sum(named.pop(f"{kind}{uid}/{t}", 0) for kind in ("sample ", "payload of sample "))}
-    unnamed = touched.keys() - owned
-    undetected = sum(batches[index] not in told for index in unnamed)
-    losses = dict(zip(_LOSSES, (undetected, len(unnamed) - undetected, sum(named.values())), strict=True))
+def _judged(found: Sequence[Finding], sound: Sound, touched: _Touched, *, alone: bool = True) -> Tally:
+    """Return how many samples that were touched are not found or not named, and how much else is found."""
+    named = Counter(finding.where.removeprefix("payload of ") for finding in found)
+    batches = [_batch_of(sound.run.id, place) for _, place in touched]
+    told = {batch for batch in batches if batch in named}
+    own = [any(f"sample {name}" in named for name in names) for names, _ in touched]
+    for name in told.union(f"sample {name}" for names, _ in touched for name in names):
+        named.pop(name, None)
+    undetected = sum(not (is_named or batch in told) for is_named, batch in zip(own, batches, strict=True))
+    others = sum(named.values()) if alone else 0
+    losses = dict(zip(_LOSSES, (undetected, own.count(False) - undetected, others), strict=True))
     return Tally(rounds=1, acknowledged=len(touched) or sound.rows, losses=losses)
+
+
+def _names(sound: Sound, index: int) -> list[str]:
+    return [f"{sound.run.id}/{index}"]
 
 
 def _batch_of(uid: str, index: int) -> str:
@@ -207,14 +219,12 @@ def _changing(column: str) -> _Act:
 
     def change(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
         (kind,) = connection.execute("SELECT type FROM pragma_table_info('sample') WHERE name = ?", (column,)).fetchone()
-        touched = {}
+        touched = []
         for index in chosen:
-            # A salt salts a prompt and parameters, which every other sample has.
-            index |= column == "salt"
             (value,) = connection.execute(f"SELECT {column} FROM sample WHERE idx = ?", (index,)).fetchone()
             other = sound.rows + index if column == "idx" else _another(value, kind, chance)
             connection.execute(f"UPDATE sample SET {column} = ? WHERE idx = ?", (other, index))
-            touched[other if column == "idx" else index] = index
+            touched.append((_names(sound, other if column == "idx" else index), index))
         return touched
 
     return change
@@ -242,12 +252,12 @@ def _swap(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], c
     for one, other in pairs:
         for old, new in ((one, -1), (other, one), (-1, other)):
             connection.execute("UPDATE sample SET idx = ? WHERE idx = ?", (new, old))
-    return {index: index for pair in pairs for index in pair}
+    return [(_names(sound, index), index) for pair in pairs for index in pair]
 
 
 def _remove(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
     connection.executemany("DELETE FROM sample WHERE idx = ?", [(index,) for index in chosen])
-    return {index: index for index in chosen}
+    return [(_names(sound, index), index) for index in chosen]
 
 
 def _add(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
@@ -255,23 +265,24 @@ def _add(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], ch
     names = [row[1] for row in connection.execute("PRAGMA table_info(sample)") if row[1] not in ("id", "idx")]
     columns = ", ".join(names)
     statement = f"INSERT INTO sample (idx, {columns}) SELECT ?, {columns} FROM sample WHERE idx = ?"
-    connection.executemany(statement, [(sound.rows + index, index) for index in chosen])
-    return {sound.rows + index: index for index in chosen}
+    rows = [connection.execute(statement, (sound.rows + index, index)).lastrowid for index in chosen]
+    names = [[f"at row {row}", *_names(sound, sound.rows + index)] for row, index in zip(rows, chosen, strict=True)]
+    return list(zip(names, chosen, strict=True))
 
 
 def _flip_file(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
     for path in (files := sound.files()):
         path.write_bytes(_flipped(path.read_bytes(), chance.randrange(LARGE), chance))
-    return {index: index for index in files.values()}
+    return [(_names(sound, index), index) for index in files.values()]
 
 
 def _shorten_file(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
     for path in (files := sound.files()):
         path.write_bytes(path.read_bytes()[: chance.randrange(LARGE)])
-    return {index: index for index in files.values()}
+    return [(_names(sound, index), index) for index in files.values()]
 
 
 def _remove_file(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
     for path in (files := sound.files()):
         path.unlink()
-    return {index: index for index in files.values()}
+    return [(_names(sound, index), index) for index in files.values()]

@@ -6,7 +6,7 @@ from tests.torture import faults
 
 
 def test_no_call_that_fails_leaves_an_inconsistent_store(tmp_path: Path) -> None:
-    tally = faults.torture(20, 0, tmp_path)
-    assert tally.losses == {"lost": 0, "dangling": 0, "corrupt": 0, "halved": 0, "unexplained": 0}
-    assert tally.rounds >= 20
+    tally = faults.torture(12, 0, tmp_path)
+    assert tally.losses == {"lost": 0, "dangling": 0, "corrupt": 0, "halved": 0, "stuck": 0, "unexplained": 0}
+    assert tally.rounds >= 12
     assert tally.acknowledged > 0

@@ -7,7 +7,7 @@ from tests.torture import powercuts
 
 def test_a_power_cut_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
     tally = powercuts.torture(60, 0, tmp_path)
-    assert tally.losses == {"lost": 0, "dangling": 0, "corrupt": 0, "halved": 0}
+    assert tally.losses == {"lost": 0, "dangling": 0, "corrupt": 0, "halved": 0, "stuck": 0}
     assert tally.acknowledged > 0
 
 
