@@ -1,1 +1,1 @@
-"""What a store must survive, done to it many times: each file is a kind of fault, used by the tests and `make torture`."""
+"""What a store must survive, done to it many times. Each file is a kind of fault, for the tests and `make torture`."""

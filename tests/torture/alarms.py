@@ -27,7 +27,9 @@ def torture(rounds: int, seed: int, folder: Path) -> Tally:
     run, url = seeded_run(random.Random(seed), planned=rounds), f"sqlite:///{folder / 'large'}"
     small, _ = _verified(url, run, 0, max(rounds // 100, 1))
     large, findings = _verified(url, run, max(rounds // 100, 1), rounds)
-    remark = f"the peak of memory was {large / 1024:.0f} MiB for {rounds:,} rows, {small / 1024:.0f} MiB for a hundredth"
+    remark = (
+        f"the peak of memory was {large / 1024:.0f} MiB for {rounds:,} rows, {small / 1024:.0f} MiB for a hundredth"
+    )
     losses = {"false alarms": findings, "grown": int(large > small + _MARGIN)}
     return Tally(rounds=rounds, acknowledged=rounds, losses=losses, remarks=(remark,))
 

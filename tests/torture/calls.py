@@ -47,7 +47,9 @@ class Call:
     @property
     def numbers(self) -> list[int]:
         """The arguments that are plain numbers."""
-        return [int(one) for one in re.split(r", ", re.sub(r'"[^"]*"', "", self.arguments)) if one.lstrip("-").isdigit()]
+        return [
+            int(one) for one in re.split(r", ", re.sub(r'"[^"]*"', "", self.arguments)) if one.lstrip("-").isdigit()
+        ]
 
 
 def need_strace() -> None:

@@ -6,7 +6,6 @@ its payload at whatever instruction it ends. It cannot show that what is acknowl
 
 from __future__ import annotations
 
-import contextlib
 import random
 import shutil
 from contextlib import closing
@@ -16,7 +15,7 @@ from pathlib import Path
 from genwright.run import Run
 from genwright.store import open_store
 from tests.torture.aftermath import NOTHING, aftermath, no_losses
-from tests.torture.processes import context, start
+from tests.torture.processes import context, last_said, start
 from tests.torture.tally import Tally
 from tests.torture.workload import batches, seeded_run
 
@@ -36,29 +35,30 @@ def torture(rounds: int, seed: int, folder: Path) -> Tally:
         acknowledged: list[tuple[Run, int]] = []
         for _ in range(min(_ROUNDS_A_STORE, rounds - first)):
             url, run = f"sqlite:///{place / 'store'}", seeded_run(chance)
-            count = _killed(url, run, chance.uniform(0, _LONGEST))
+            count = _killed(url, run, chance.uniform(0, _LONGEST), has_begun=chance.random() < 0.5)
             acknowledged.append((run, count))
             total += Tally(rounds=1, acknowledged=max(count, 0), losses=aftermath(url, acknowledged))
         shutil.rmtree(place)
     return total
 
 
-def _killed(url: str, run: Run, seconds: float) -> int:
-    """Return how many samples were acknowledged by a writer that lived for so long."""
+def _killed(url: str, run: Run, seconds: float, *, has_begun: bool) -> int:
+    """Return how many samples were acknowledged by a writer that lived for so long.
+
+    has_begun: whether that counts from when its run is there, and not from when it opens the store
+    """
     receiver, sender = context().Pipe(duplex=False)
     writer = start(_write, url, run, sender)
     sender.close()
     receiver.recv()
+    if has_begun:
+        receiver.recv()
     writer.join(seconds)
     assert writer.exitcode is None, f"the writer should write until it is killed; it ended with {writer.exitcode}"
     writer.kill()
     writer.join()
     writer.close()
-    count = NOTHING
-    with contextlib.suppress(EOFError):
-        while True:
-            count = receiver.recv()
-    return count
+    return last_said(receiver, 0 if has_begun else NOTHING)
 
 
 def _write(url: str, run: Run, sender: Connection) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KEYS", "context", "keys_in", "start"]
+__all__ = ["KEYS", "context", "keys_in", "last_said", "start"]
 
 KEYS = "GENWRIGHT_KEYS"
 
@@ -41,6 +42,15 @@ def start(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
     process = context().Process(target=_begin, args=(os.environ[KEYS], target, *arguments), daemon=True)
     process.start()
     return process
+
+
+def last_said(receiver: Connection, default: int) -> int:
+    """Return the last number that a process that has ended said through a pipe, or another if it said none."""
+    last = default
+    with suppress(EOFError):
+        while True:
+            last = receiver.recv()
+    return last
 
 
 def _begin(keys: str, target: Callable[..., None], *arguments: Any) -> None:

@@ -218,7 +218,9 @@ def _changing(column: str) -> _Act:
     """Return what gives samples another value in a column."""
 
     def change(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
-        (kind,) = connection.execute("SELECT type FROM pragma_table_info('sample') WHERE name = ?", (column,)).fetchone()
+        (kind,) = connection.execute(
+            "SELECT type FROM pragma_table_info('sample') WHERE name = ?", (column,)
+        ).fetchone()
         touched = []
         for index in chosen:
             (value,) = connection.execute(f"SELECT {column} FROM sample WHERE idx = ?", (index,)).fetchone()
@@ -276,13 +278,17 @@ def _flip_file(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[in
     return [(_names(sound, index), index) for index in files.values()]
 
 
-def _shorten_file(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
+def _shorten_file(
+    sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random
+) -> _Touched:
     for path in (files := sound.files()):
         path.write_bytes(path.read_bytes()[: chance.randrange(LARGE)])
     return [(_names(sound, index), index) for index in files.values()]
 
 
-def _remove_file(sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random) -> _Touched:
+def _remove_file(
+    sound: Sound, connection: sqlite3.Connection, chosen: Sequence[int], chance: random.Random
+) -> _Touched:
     for path in (files := sound.files()):
         path.unlink()
     return [(_names(sound, index), index) for index in files.values()]

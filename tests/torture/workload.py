@@ -1,4 +1,4 @@
-"""What is written under every fault, known beforehand to the last byte, so that what is left can be compared with it."""
+"""What is written under every fault, known beforehand to the last byte and compared with what is left."""
 
 from __future__ import annotations
 
