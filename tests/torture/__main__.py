@@ -20,7 +20,7 @@ from typing import final
 import pytest
 
 from tests.torture import alarms, faults, fulldisk, kills, postgresql, powercuts, readers, tampering, writers
-from tests.torture.processes import KEYS
+from tests.torture.processes import KEYS, memory
 from tests.torture.tally import Tally
 
 __all__ = ["FAULTS", "Fault", "main"]
@@ -105,10 +105,11 @@ def _at(fault: Fault, url: str | None) -> Fault:
 
 
 def _heading(seed: int) -> Iterator[str]:
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    python, packages = platform.python_version(), f"SQLite {sqlite3.sqlite_version}, SQLAlchemy {version('SQLAlchemy')}"
     yield "# What stores survive\n"
-    yield f"`make torture`, {time.strftime('%Y-%m-%d')}. Python {platform.python_version()},"
-    yield f"SQLite {sqlite3.sqlite_version}, SQLAlchemy {version('SQLAlchemy')}, {platform.system()} {platform.release()} {platform.machine()},"
-    yield f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before. Seed {seed}.\n"
+    yield f"`make torture`, {time.strftime('%Y-%m-%d')}, seed {seed}. Python {python}, {packages}."
+    yield f"{system}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before.\n"
     yield "| fault | rounds | samples | found | seconds |"
     yield "|---|---:|---:|---|---:|"
 
@@ -128,8 +129,7 @@ def _done(fault: Fault, rounds: int, seed: int) -> tuple[str, bool]:
 
 @contextmanager
 def _folder(*, in_memory: bool) -> Iterator[Path]:
-    memory = "/dev/shm" if in_memory and os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="torture-", dir=memory) as folder:
+    with tempfile.TemporaryDirectory(prefix="torture-", dir=memory() if in_memory else None) as folder:
         os.environ[KEYS] = f"{folder}/keys"
         yield Path(folder)
 

@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KEYS", "context", "keys_in", "last_said", "start"]
+__all__ = ["KEYS", "context", "keys_in", "last_said", "memory", "start"]
 
 KEYS = "GENWRIGHT_KEYS"
 
@@ -21,6 +21,11 @@ def context() -> ForkServerContext:
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["tests.torture.preloaded"])
     return found
+
+
+def memory() -> str | None:
+    """Return where files lie in memory, or None where they cannot."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @contextmanager
