@@ -14,7 +14,7 @@ from genwright.run import Run
 from genwright.store import Store, open_store
 from tests.torture.workload import batches, edges, record
 
-__all__ = ["NOTHING", "aftermath", "continuation", "losses", "no_losses"]
+__all__ = ["NOTHING", "aftermath", "losses", "no_losses"]
 
 # Acknowledged of a run of which not even the start was.
 NOTHING = -1
@@ -25,16 +25,19 @@ def no_losses(*more: str) -> Counter[str]:
     return Counter(dict.fromkeys(("lost", "dangling", "corrupt", "halved", *more), 0))
 
 
-def aftermath(url: str, acknowledged: Sequence[tuple[Run, int]]) -> Counter[str]:
+def aftermath(url: str, acknowledged: Sequence[tuple[Run, int]], *, onward: bool = False) -> Counter[str]:
     """Open a store anew and return what was lost of it.
 
     acknowledged: how many samples of each run were, or `NOTHING`
+    onward:       whether to write on in each run then, and count those that are stuck
     result:       samples lost or other than they were put, payloads dangling, stores corrupt, batches halved
     """
     found = no_losses()
     try:
         with closing(open_store(url)) as store:
             found.update(losses(store, acknowledged))
+            if onward:
+                found.update(stuck=sum(_is_stuck(store, run, count) for run, count in acknowledged))
     except StoreError:
         found.update(corrupt=1, lost=sum(max(count, 0) for _, count in acknowledged))
     if url.startswith("sqlite:") and not _is_sound(store_file(url)[0]):
@@ -42,15 +45,14 @@ def aftermath(url: str, acknowledged: Sequence[tuple[Run, int]]) -> Counter[str]
     return found
 
 
-def continuation(url: str, run: Run, count: int) -> Counter[str]:
-    """Write on where a fault has stopped a run, and return how many stores did not take it: none or one."""
+def _is_stuck(store: Store, run: Run, count: int) -> bool:
+    """Write on where a fault has stopped a run, and say whether the store did not take it."""
     try:
-        with closing(open_store(url)) as store:
-            store.put_run(run)
-            store.put_samples(next(batch for batch in batches(run) if batch[0].index >= count))
+        store.put_run(run)
+        store.put_samples(next(batch for batch in batches(run) if batch[0].index >= count))
     except StoreError:
-        return Counter(stuck=1)
-    return Counter(stuck=0)
+        return True
+    return False
 
 
 def losses(store: Store, runs: Iterable[tuple[Run, int]]) -> Counter[str]:

@@ -20,7 +20,7 @@ from typing import Any
 from genwright.errors import GenwrightError
 from genwright.run import Run
 from genwright.store import open_store
-from tests.torture.aftermath import NOTHING, aftermath, continuation, no_losses
+from tests.torture.aftermath import NOTHING, aftermath, no_losses
 from tests.torture.calls import need_strace, read_calls, traced
 from tests.torture.processes import context
 from tests.torture.tally import Tally
@@ -70,9 +70,8 @@ def _failed(place: Path, run: Run, injection: list[str]) -> Tally:
         process.join()
         unexplained = Counter(unexplained=int(process.exitcode != 0))
     losses = no_losses("stuck", "unexplained")
-    losses.update(aftermath(url, [(run, count.value)]))
+    losses.update(aftermath(url, [(run, count.value)], onward=True))
     losses.update(unexplained)
-    losses.update(continuation(url, run, count.value))
     return Tally(rounds=1, acknowledged=max(count.value, 0), losses=losses)
 
 

@@ -15,7 +15,7 @@ import pytest
 from genwright.errors import StorageFull
 from genwright.run import Run
 from genwright.store import open_store
-from tests.torture.aftermath import NOTHING, aftermath, continuation, losses, no_losses
+from tests.torture.aftermath import NOTHING, aftermath, losses, no_losses
 from tests.torture.tally import Tally
 from tests.torture.workload import batches, seeded_run
 
@@ -55,8 +55,7 @@ def _filled(disk: Path, size: int, run: Run) -> Tally:
         found.update(unexplained=1)
         print(f"{type(error).__name__} on a disk of {size}: {error}")
     _mount(disk, size + _FREED, "remount")
-    found.update(aftermath(url, [(run, count)]))
-    found.update(continuation(url, run, count))
+    found.update(aftermath(url, [(run, count)], onward=True))
     return Tally(rounds=1, acknowledged=max(count, 0), losses=found)
 
 

@@ -12,21 +12,22 @@ renaming as atomic, as all common file systems have it. The folder that the stor
 
 from __future__ import annotations
 
-import functools
 import os
 import random
 import shutil
 import sqlite3
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from genwright.run import Run
 from genwright.store import open_store
-from tests.torture.aftermath import NOTHING, aftermath, continuation, no_losses
+from tests.torture.aftermath import NOTHING, aftermath, no_losses
 from tests.torture.calls import Call, need_strace, read_calls, traced
 from tests.torture.disk import WATCHED, Disk
-from tests.torture.processes import KEYS, keys_in
+from tests.torture.processes import KEYS, context, keys_in
 from tests.torture.tally import Tally
 from tests.torture.workload import batches, seeded_run
 
@@ -47,16 +48,26 @@ def torture(
     ignored:     the name of a call that the disk does nothing at
     """
     need_strace()
-    chance, total = random.Random(seed), Tally(rounds=0, acknowledged=0, losses=no_losses("stuck"))
-    for first in range(0, rounds, _ROUNDS_A_RECORDING):
-        place, run = folder / f"cuts-{first}", seeded_run(chance)
-        place.mkdir()
+    parts = [min(_ROUNDS_A_RECORDING, rounds - first) for first in range(0, rounds, _ROUNDS_A_RECORDING)]
+    places = [folder / f"cuts-{number}" for number in range(len(parts))]
+    seeds = [f"{seed} {number}" for number in range(len(parts))]
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context()) as pool:
+        each = pool.map if len(parts) > 1 else map
+        tallies = each(partial(_part, synchronous, ignored), places, parts, seeds)
+        return sum(tallies, Tally(rounds=0, acknowledged=0, losses=no_losses("stuck")))
+
+
+def _part(synchronous: str | None, ignored: str | None, place: Path, rounds: int, seed: str) -> Tally:
+    """Record one ingest and cut the power so many times in it."""
+    chance = random.Random(seed)
+    run = seeded_run(chance)
+    place.mkdir()
+    with keys_in(place / "keys"):
         # A log that is put back into the database often, and one that is not: both happen to stores.
         calls = _recorded(place, run, synchronous, checkpoint=chance.choice([16, 1000]))
-        recording = [call for call in calls if call.name != ignored]
-        total += _cut(recording, run, place, chance, min(_ROUNDS_A_RECORDING, rounds - first))
-        shutil.rmtree(place)
-    return total
+        tally = _cut([call for call in calls if call.name != ignored], run, place, chance, rounds)
+    shutil.rmtree(place)
+    return tally
 
 
 def _recorded(place: Path, run: Run, synchronous: str | None, checkpoint: int) -> list[Call]:
@@ -97,16 +108,14 @@ def _left(disk: Disk, run: Run, count: int, place: Path, chance: random.Random) 
             (place / name).touch(mode=0o600)  # a key that others may read is refused
             (place / name).write_bytes(data)
     with keys_in(place / "keys"):
-        url = f"sqlite:///{place / 'store'}"
-        found = aftermath(url, [(run, count)])
-        found.update({} if found["corrupt"] else continuation(url, run, count))
+        found = aftermath(f"sqlite:///{place / 'store'}", [(run, count)], onward=True)
     shutil.rmtree(place)
     return found
 
 
 def _write(path: Path, run: Run, synchronous: str | None, checkpoint: int) -> None:
     """Write a run to a store that is opened now and then, and say so to no one."""
-    sqlite3.connect = functools.partial(sqlite3.connect, factory=_set_to(synchronous, checkpoint))  # type: ignore[misc]
+    sqlite3.connect = partial(sqlite3.connect, factory=_set_to(synchronous, checkpoint))  # type: ignore[misc]
     # The key that signs lies on the same disk, and must be there for what it has signed.
     os.environ[KEYS] = str(path.parent / "keys")
     nowhere, url = os.open(os.devnull, os.O_WRONLY), f"sqlite:///{path}"
