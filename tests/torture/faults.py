@@ -13,6 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def _write(url: str, run: Run, count: Any) -> None:
         _tried(lambda: store.put_run(run))
         count.value = 0
         for batch, _ in zip(batches(run), range(_BATCHES), strict=False):
-            _tried(lambda batch=batch: store.put_samples(batch))
+            _tried(partial(store.put_samples, batch))
             count.value = batch[-1].index + 1
         _tried(lambda: store.finish_run(run.id, "finished"))
 

@@ -115,7 +115,8 @@ def _left(disk: Disk, run: Run, count: int, place: Path, chance: random.Random) 
 
 def _write(path: Path, run: Run, synchronous: str | None, checkpoint: int) -> None:
     """Write a run to a store that is opened now and then, and say so to no one."""
-    sqlite3.connect = partial(sqlite3.connect, factory=_set_to(synchronous, checkpoint))  # type: ignore[misc]
+    connect = partial(sqlite3.connect, factory=_set_to(synchronous, checkpoint))
+    sqlite3.connect = connect  # type: ignore[assignment]
     # The key that signs lies on the same disk, and must be there for what it has signed.
     os.environ[KEYS] = str(path.parent / "keys")
     nowhere, url = os.open(os.devnull, os.O_WRONLY), f"sqlite:///{path}"
