@@ -17,7 +17,7 @@ def test_a_server_shut_down_while_it_is_written_to_loses_nothing_acknowledged(se
 
 def test_writers_that_are_killed_and_begun_anew_write_each_sample_once(postgresql: str, tmp_path: Path) -> None:
     need_store(postgresql)
-    assert writers.torture(20, 0, tmp_path, url=postgresql).is_clean
+    assert writers.torture(20, 0, tmp_path, url=postgresql, writers=8).is_clean
 
 
 def test_a_reader_sees_all_that_was_acknowledged(postgresql: str, tmp_path: Path) -> None:

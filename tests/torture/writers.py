@@ -28,28 +28,30 @@ WRITERS, _PAUSE = 32, 0.2
 _LOCKED = 3
 
 
-def torture(rounds: int, seed: int, folder: Path, *, url: str | None = None) -> Tally:
+def torture(rounds: int, seed: int, folder: Path, *, url: str | None = None, writers: int = WRITERS) -> Tally:
     """Have each of the writers write so many samples.
 
     url: of the store; None for a new one in the folder
     """
     url, chance = url or f"sqlite:///{folder / 'writers'}", random.Random(seed)
-    run = seeded_run(chance, planned=WRITERS * rounds)
+    run = seeded_run(chance, planned=writers * rounds)
     with closing(open_store(url)) as store:
         store.put_run(run)
-        kills, waits = _finish(url, run, rounds, chance)
+        kills, waits = _finish(url, run, rounds, chance, writers)
         losses = _lost(store, run)
-    remark = f"{WRITERS} writers, {kills} of them killed, {waits} ended for want of patience"
+    remark = f"{writers} writers, {kills} of them killed, {waits} ended for want of patience"
     return Tally(rounds=rounds, acknowledged=run.planned, losses=losses, remarks=(remark,))
 
 
-def _finish(url: str, run: Run, rounds: int, chance: random.Random) -> tuple[int, int]:
+def _finish(url: str, run: Run, rounds: int, chance: random.Random, writers: int) -> tuple[int, int]:
     """Keep the writers going until each has ended well; return how many were killed, and how many waited too long."""
-    shares = {number: _begin(url, run, number, rounds, chance) for number in range(WRITERS)}
+    shares = {number: _begin(url, run, number, rounds, chance) for number in range(writers)}
     kills = waits = 0
     while shares:
         time.sleep(_PAUSE)
-        chance.choice(list(shares.values())).kill()
+        # One that has ended well may be chosen, or the last would not live long enough to begin.
+        if chosen := shares.get(chance.randrange(writers)):
+            chosen.kill()
         for number, writer in list(shares.items()):
             if writer.exitcode is None:
                 continue
