@@ -212,17 +212,13 @@ def test_nothing_of_what_is_forgotten_is_in_the_file(tmp_path: Path, installed: 
     assert [needle for needle in needles if needle not in contents(path)] == []
     with closing(SQLStore(f"sqlite:///{path}")) as store, store.database.writing() as connection:
         forget(connection, [3001])
-        connection.execute(
-            text(
-                "INSERT INTO tombstone (kind, target, ref, leaf, reason, created_ns) VALUES ('sample', 3001, '', :leaf, '', 1)"
-            ),
-            {"leaf": b"x" * 32},
-        )
+        columns, values = "kind, target, ref, leaf, reason, created_ns", "'sample', 3001, '', zeroblob(32), '', 1"
+        connection.execute(text(f"INSERT INTO tombstone ({columns}) VALUES ({values})"))
         erased = "payload = NULL, canonical = NULL, identity = NULL, prompt = '', salt = NULL, erased_seq = 1"
         connection.execute(text(f"UPDATE sample SET {erased} WHERE id = 3001"))
     assert [needle for needle in needles if needle in contents(path)] == []
     with closing(SQLStore(f"sqlite:///{path}")) as store:
-        assert [hit for hit in store.search(Query(match=SECRET))] == []
+        assert list(store.search(Query(match=SECRET))) == []
         assert len(list(store.search(Query(match="c d")))) == 50
 
 
