@@ -129,7 +129,7 @@ def test_without_plugins_texts_are_searched_and_structures_say_what_is_missing(
     bare = discover(only=["storage"])
     for module in ("genwright.searches", "genwright_storage.search.index", "genwright_storage.search.answers"):
         monkeypatch.setattr(f"{module}.registry", lambda: bare)
-    assert [one["item"] for one in search("c1cccc", "--match", "OC1CCCCC1C")[1]] == [SMILES[10]]
+    assert [one["item"] for one in search("c1cccc", "--match", "OC1CCCCC1C")[1]] == [SMILES[10], SMILES[2]]
     assert len(search("--where", "logP=2..3")[1]) == 20
     assert main(["samples", "search", "--similar", "CCO", "--store", url]) == 2
     assert "Install one, such as genwright-molecules." in capsys.readouterr().err
