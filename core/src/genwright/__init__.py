@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     )
     from genwright.errors import GenwrightError
     from genwright.exports import export
+    from genwright.imports import import_samples
+    from genwright.lineages import lineage
     from genwright.recipe import Recipe, use
     from genwright.searches import search
     from genwright.store import open_store
@@ -44,7 +46,9 @@ __all__ = [
     "evaluate",
     "export",
     "generate",
+    "import_samples",
     "interpolate",
+    "lineage",
     "open_store",
     "replay",
     "resume",
@@ -60,6 +64,8 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
+    "import_samples": "genwright.imports",
+    "lineage": "genwright.lineages",
     "open_store": "genwright.store",
     "search": "genwright.searches",
     "use": "genwright.recipe",

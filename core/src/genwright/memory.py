@@ -56,10 +56,13 @@ class MemoryStore:
         self._runs[run.id], self._samples[run.id], self._scores[run.id] = run, {}, []
         self._ledger[f"run {run.id}"] = _digest(run)
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
-        finished = None if state == "running" else time.time_ns()
+        now = time.time_ns() if at is None else at
+        finished = None if state == "running" else now
         ended = replace(self.run(run), state=state, error=error, notes=tuple(notes), finished=finished)
         self._runs[ended.id] = ended
         self._ledger[f"run {ended.id}"] = _digest(ended)

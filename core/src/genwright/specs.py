@@ -18,6 +18,7 @@ __all__ = [
     "DomainSpec",
     "EncoderSpec",
     "EngineSpec",
+    "ExporterSpec",
     "FamilySpec",
     "Likelihood",
     "Measure",
@@ -216,6 +217,17 @@ class StoreSpec(Spec):
     """A store, by URL scheme; `name` is the scheme."""
 
     kind = "store"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterSpec(Spec):
+    """A format of recorded samples of any domain.
+
+    endings: of the names of files in it, such as ".csv" and ".csv.gz"; none for one that is only asked for by name
+    """
+
+    kind = "exporter"
+    endings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false
 from genwright.errors import UnknownName
 from genwright.query import is_findable
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
+from genwright_storage.functions import contains
 from genwright_storage.rows import SampleRow, checkpoint_from
 from genwright_storage.tables import batch, checkpoint, checkpoint_file, environment, run, run_end, sample, score
 
@@ -129,8 +130,8 @@ def filters(*, text: str | None, identity: str | None, valid: bool | None) -> li
         conditions.append(sample.c.flaw.is_(None) if valid else sample.c.flaw.is_not(None))
     if text is not None:
         is_text = or_(*(sample.c.media_type.startswith(kind) for kind in TEXTUAL))
-        in_payload = and_(is_text, func.instr(sample.c.payload, text.encode()) > 0)
-        conditions.append(or_(func.instr(sample.c.canonical, text) > 0, in_payload))
+        in_payload = and_(is_text, contains(sample.c.payload, text.encode()))
+        conditions.append(or_(contains(sample.c.canonical, text), in_payload))
     return conditions
 
 

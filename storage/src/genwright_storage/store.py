@@ -6,11 +6,9 @@ import itertools
 import json
 import math
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, final
 
 from sqlalchemy import Connection, insert, select
@@ -33,11 +31,12 @@ from genwright.store import (
     split_id,
 )
 from genwright_storage import encoding, merkle, queries, rows, tables
-from genwright_storage.database import Database
+from genwright_storage.database import database_at
 from genwright_storage.errors import translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.notes import SigningKey
 from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
@@ -60,10 +59,21 @@ class SQLStore:
     def __init__(
         self, url: str, *, patience: float = 30.0, ring: KeyRing | None = None, origin: str | None = None
     ) -> None:
-        self.url = url
-        self.database = Database(url, patience=patience, ring=ring, origin=origin)
+        self.database = database_at(url, patience=patience, ring=ring, origin=origin)
+        self.url = self.database.url
         self.ledger = self.database.ledger
-        self.blobs = blobs_at(blobs_url(url), Path(f"{self.database.path}.blobs"))
+        assert self.database.blobs is not None
+        self.blobs = blobs_at(blobs_url(url), self.database.blobs)
+
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs the ledger, or None if it is not on this machine."""
+        with self.database.reading() as connection:
+            origin = state(connection).origin
+            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.id.desc()).limit(1)
+            verifier = connection.execute(newest).scalar()
+        key = None if origin is None else self.ledger.ring.signing(origin)
+        return key if key is not None and str(key.verifier) == verifier else None
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
@@ -75,7 +85,9 @@ class SQLStore:
             else:
                 check_same_run(rows.run_from(stored), started)
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
         with self.database.writing() as connection:
@@ -85,7 +97,7 @@ class SQLStore:
                 "state": state,
                 "error": error,
                 "notes": json.dumps(list(notes), ensure_ascii=False),
-                "finished_ns": None if state == "running" else time.time_ns(),
+                "finished_ns": None if state == "running" else time.time_ns() if at is None else at,
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
@@ -116,6 +128,8 @@ class SQLStore:
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
             self.blobs.put(large)
+        if self.database.insert_new(batch[0].run, new):
+            return
         with self.database.writing() as connection:
             run_id = queries.run_key(connection, batch[0].run)
             new = self._without_stored(connection, run_id, batch, new)
@@ -200,17 +214,24 @@ class SQLStore:
         """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
         return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
+    def evidence(self, id: str) -> Mapping[str, str | int]:
+        """Return where a sample is in the ledger, as plain facts."""
+        from genwright_storage.evidence import place
+
+        return place(self, id)
+
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""
+        self.database.settle()
         with self.database.reading() as connection:
             counts, end = queries.counts(connection), state(connection)
-        files = [Path(f"{self.database.path}{ending}") for ending in ("", "-wal")]
+            facts = dict(self.database.facts(connection))
         return {
             "url": self.url,
             "format": HEAD,
-            "sqlite": sqlite3.sqlite_version,
             **counts,
-            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self.blobs.size(),
+            **facts,
+            "bytes": facts["bytes"] + self.blobs.size(),
             "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin},
         }
 
@@ -315,7 +336,7 @@ class SQLStore:
             "seq": self.ledger.append(connection, "samples", f"{record.run}/{first}", content),
         }
         key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
-        connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
+        self.database.insert_samples(connection, run_id, key, new)
 
 
 def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:

@@ -17,9 +17,9 @@ from genwright.memory import MemoryStore
 from genwright.query import Query
 from genwright.store import Record, Score, Store
 from genwright.testing.stores import make_record, make_run
-from genwright_storage.database import Database
 from genwright_storage.search import answers
 from genwright_storage.search.index import TEXT, Index, last_indexed
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.store import SQLStore
 
 WORDS = ("benzene", "Ring", "über", "a", "b", "AND", "c1ccccc1", "42")
@@ -201,9 +201,9 @@ def test_a_search_holds_no_snapshot_while_it_is_read(tmp_path: Path) -> None:
         fill(store)
         hits = store.search(Query())
         next(hits)
-        with closing(Database(store.url, patience=1)) as other, other.writing() as connection:
+        with closing(SQLiteDatabase(store.url, patience=1)) as other, other.writing() as connection:
             connection.exec_driver_sql("DELETE FROM search_state")
-        with closing(Database(store.url, patience=1)) as other, other.reading() as connection:
+        with closing(SQLiteDatabase(store.url, patience=1)) as other, other.reading() as connection:
             connection.exec_driver_sql("COMMIT")
             busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
             connection.exec_driver_sql("BEGIN")

@@ -7,14 +7,17 @@ import pytest
 from sqlalchemy import Connection, select
 
 from genwright.query import Like
-from genwright_storage.database import Database
 from genwright_storage.search.fingerprints import Page, add, clear, covering, nearest, pages, remove
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.tables import fingerprint
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    with closing(Database(f"sqlite:///{tmp_path / 'store'}", patience=1)) as database, database.writing() as connection:
+    with (
+        closing(SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)) as database,
+        database.writing() as connection,
+    ):
         add(connection, "toy/a", [(id, bytes([id, 7])) for id in (3, 4, 9)])
         add(connection, "toy/a", [(id, bytes([id, 7])) for id in (12, 13)])
         add(connection, "toy/b", [(3, b"xyz")])

@@ -5,15 +5,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from genwright_storage.database import Database
 from genwright_storage.search.fulltext import add, clear, driver, exists, rarest, remove, trigrams
+from genwright_storage.sqlite import SQLiteDatabase
 
 ENTRIES = [(id, f"common word{id} {'über' if id % 2 else 'x'}", f"CC{id:03d}(=O)") for id in range(1, 301)]
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    with closing(Database(f"sqlite:///{tmp_path / 'store'}", patience=1)) as database, database.writing() as connection:
+    with (
+        closing(SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)) as database,
+        database.writing() as connection,
+    ):
         assert not exists(connection)
         clear(connection)
         add(connection, ENTRIES)

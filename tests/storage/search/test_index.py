@@ -228,3 +228,12 @@ def contents(path: Path) -> bytes:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
+
+
+def test_large_payloads_make_smaller_pages(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BYTES", 6)
+    done: list[int] = []
+    Index(store.database, store.blobs, progress=done.append).catch_up(text=True)
+    assert done == [2, 4, 6, 8, 10]
+    Index(store.database, store.blobs, progress=done.append).catch_up(domain="rounds")
+    assert done[5:] == [2, 4, 5]

@@ -1,4 +1,4 @@
-"""`genwright samples`: list, show, search and export what was generated."""
+"""`genwright samples`: list, show, search, export and import what was generated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from genwright.cli.output import cut, json_option, print_json, print_table, say
 from genwright.cli.parameters import PAIR, bounds_of, limit_option, values
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError, shown
-from genwright.exports import TABLES, Export, export, origins, write_table
+from genwright.exports import TABLES, Export, export, exporter_of, origins, write_table
+from genwright.imports import import_samples
+from genwright.options import given_to, parse
 from genwright.query import Hit
 from genwright.registry import registry
 from genwright.searches import asking
@@ -50,7 +52,7 @@ def _filters(command: Command) -> Command:
 
 @click.group(cls=Group)
 def samples() -> None:
-    """List, show, search and export recorded samples."""
+    """List, show, search, export and import recorded samples."""
 
 
 @samples.command("list")
@@ -112,21 +114,34 @@ def search(
 @click.option("--text", help="Only those that hold this in their canonical spelling or their own.")
 @_filters
 @click.option("--limit", type=click.IntRange(1, sys.maxsize), help="How many at most; all if not given.")
-@click.option("--format", "format", metavar="ENDING", help="What FILE would end in, where it is -; .jsonl by default.")
+@click.option(
+    "--format", "format", metavar="NAME", help="A format where FILE does not say it; where FILE is -, also an ending."
+)
+@click.option("-o", "options", type=PAIR, multiple=True, metavar="NAME=VALUE", help="An option of the format.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @store_option
-def export_samples(file: Path, format: str | None, force: bool, where: str | None, **filters: Any) -> int:
+def export_samples(
+    file: Path,
+    format: str | None,
+    options: tuple[tuple[str, str], ...],
+    force: bool,
+    where: str | None,
+    **filters: Any,
+) -> int:
     """Write samples to FILE, each with its run, index, seed and model; - is standard output.
 
-    FILE ends in .csv or .jsonl, each also with .gz or .xz, or in what its domain writes, such as .smi or .sdf for
-    molecules. It is written whole or not at all.
+    FILE ends in .csv, .jsonl or .parquet, in what another format that is installed ends in, or in what its domain
+    writes, such as .smi or .sdf for molecules. It is written whole or not at all.
     """
     to_stdout = str(file) == "-"
-    if format is not None and not to_stdout:
-        raise UsageError(f"the format of a file is what its name ends in; got {file} and --format. Leave one out.")
-    ending = _ending("jsonl" if format is None else format)
+    name, ending = _format(format) if to_stdout else (format, "")
+    spec = exporter_of(f"samples{ending}" if to_stdout else file.name, name)
+    given = (
+        {} if spec is None else parse(f"exporter {spec.name!r}", spec.load(), dict(options), given=given_to(spec.kind))
+    )
+    chosen = filters | {"format": name, "options": given or dict(options)}
     with opened(where) as store:
-        done = _print_export(store, ending, filters) if to_stdout else export(file, store=store, force=force, **filters)
+        done = _print_export(store, ending, chosen) if to_stdout else export(file, store=store, force=force, **chosen)
     if not done.samples:
         return _nothing(filters["domain"])
     hint = "" if done.has_origins else " They come without their origins; .csv and .jsonl tell them."
@@ -134,27 +149,56 @@ def export_samples(file: Path, format: str | None, force: bool, where: str | Non
     return 0
 
 
-def _ending(format: str) -> str:
-    """Return the ending of a file of this format. Raises UsageError for what could lead to another place."""
+def _format(format: str | None) -> tuple[str | None, str]:
+    """Return the name of the format that is asked for standard output, None where it is one of a domain, and an ending.
+
+    Raises UsageError for an ending that could lead to another place.
+    """
+    if format is None or format in TABLES:
+        return None, format or ".jsonl"
+    named = [spec for spec in registry().specs("exporter") if spec.name == format]
+    if named:
+        return format, next(iter(named[0].endings), "")
     if not re.fullmatch(r"\.?[A-Za-z0-9]+(\.gz|\.xz)?", format):
         raise UsageError(
             f"a format is letters and digits, with .gz or .xz behind them or not; got {shown(format)}. "
             "Write what a file of it ends in, such as csv or smi.gz."
         )
-    return f".{format.removeprefix('.')}"
+    return None, f".{format.removeprefix('.')}"
 
 
-def _print_export(store: Store, ending: str, filters: Mapping[str, Any]) -> Export:
+def _print_export(store: Store, ending: str, chosen: Mapping[str, Any]) -> Export:
     """Write samples to standard output: tables as they are read, other formats, which need a file, by way of one."""
-    if ending in TABLES:
-        return write_table(origins(store, **filters), sys.stdout, ending)
+    if ending in TABLES and not chosen["options"]:
+        filters = {name: value for name, value in chosen.items() if name not in ("format", "options")}
+        return write_table(origins(store, **filters), sys.stdout, ending, store)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"samples{ending}")
-        done = export(path, store=store, **filters)
+        done = export(path, store=store, **chosen)
+        if path.is_dir():
+            raise UsageError(f"samples in the format {chosen['format']!r} are a folder; got -. Name a folder.")
         if path.is_file():
             with path.open("rb") as stream:
                 shutil.copyfileobj(stream, sys.stdout.buffer)
     return done
+
+
+@samples.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@store_option
+@json_option
+def import_from_file(file: Path, where: str | None, as_json: bool) -> None:
+    """Put the samples of FILE into the store, with their runs, as they were in the store that they were exported from.
+
+    FILE ends in .jsonl, .jsonl.gz, .jsonl.xz or .parquet. All of it is checked before anything is put. Samples that the
+    store has already are passed over; other ones under the same id are refused.
+    """
+    with opened(where, writing=True) as store:
+        done = import_samples(file, store=store)
+    if as_json:
+        print_json(done._asdict())
+        return
+    say(f"{done.new:,} samples imported, {done.known:,} were there already; runs: {done.runs:,}.")
 
 
 @samples.command()

@@ -116,6 +116,10 @@ class StoreTests(SearchTests):
         notes = ("observer x was detached",)
         assert ended == replace(run, state="failed", error="no space", notes=notes, finished=ended.finished)
 
+    def test_a_run_that_ended_elsewhere_keeps_the_time_of_its_end(self, store: Store, run: Run) -> None:
+        store.finish_run(run.id, "finished", at=run.started + 5)
+        assert store.run(run.id) == replace(run, state="finished", finished=run.started + 5)
+
     def test_a_resumed_run_is_running_and_ends_again(self, store: Store, run: Run) -> None:
         store.finish_run(run.id, "interrupted", error="SIGINT")
         store.finish_run(run.id, "running")
