@@ -76,3 +76,17 @@ def test_what_is_no_item_has_no_fingerprint() -> None:
     assert item_of(Lettered(), b"\xff") is None
     assert not is_in(Lettered(), lambda item: True, b"\xff")
     assert is_in(Lettered(), lambda item: item == "ab", b"ab")
+
+
+def test_large_payloads_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genwright.likeness._TOGETHER", 4)
+    together: list[int] = []
+
+    class Counting(Lettered):
+        def fingerprints(self, items: list[str]) -> dict[str, list[bytes | None]]:  # type: ignore[override]
+            together.append(len(items))
+            return super().fingerprints(items)
+
+    found = fingerprints_of(Counting(), [b"ab", b"abc", b"abcdabcd", b"a", b"\xff", b"ab", b"d"])
+    assert found == {"letters": [b"\2", b"\3", b"\x08", b"\1", None, b"\2", None]}
+    assert together == [1, 1, 1, 2, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from genwright.errors import GenwrightError, PluginError
 from genwright.query import Like
 
 __all__ = ["covers", "distances", "fingerprint_matrix", "fingerprints_of", "is_in", "is_near", "item_of", "value_of"]
+
+_TOGETHER = 1 << 20
 
 
 def fingerprint_matrix(fingerprints: list[bytes]) -> UInt8[ndarray, "N W"]:
@@ -38,13 +40,24 @@ def item_of(domain: Domain[Any], payload: bytes) -> Any | None:
 
 def fingerprints_of(domain: Domain[Any], payloads: Sequence[bytes]) -> Mapping[str, Sequence[bytes | None]]:
     """Return the fingerprints of each payload, of each kind of a domain; None where it is no item or has none."""
-    items = [item_of(domain, payload) for payload in payloads]
-    given = domain.fingerprints([item for item in items if item is not None])
     found: dict[str, list[bytes | None]] = {}
-    for kind, fingerprints in given.items():
-        rest = iter(fingerprints)
-        found[kind] = [None if item is None else next(rest) for item in items]
+    for group in _groups(payloads):
+        items = [item_of(domain, payload) for payload in group]
+        for kind, fingerprints in domain.fingerprints([item for item in items if item is not None]).items():
+            rest = iter(fingerprints)
+            found.setdefault(kind, []).extend(None if item is None else next(rest) for item in items)
     return found
+
+
+def _groups(payloads: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield payloads, so many at once as may be read together: an image takes a hundred times the bytes of its file."""
+    start, total = 0, 0
+    for place, payload in enumerate(payloads):
+        total += len(payload)
+        if total > _TOGETHER and place > start:
+            yield payloads[start:place]
+            start, total = place, len(payload)
+    yield payloads[start:]
 
 
 def is_in(domain: Domain[Any], test: Callable[[Any], bool], payload: bytes) -> bool:

@@ -212,13 +212,8 @@ def test_nothing_of_what_is_forgotten_is_in_the_file(tmp_path: Path, installed: 
     assert [needle for needle in needles if needle not in contents(path)] == []
     with closing(SQLStore(f"sqlite:///{path}")) as store, store.database.writing() as connection:
         forget(connection, [3001])
-        connection.execute(
-            text(
-                "INSERT INTO tombstone (kind, target, ref, leaf, reason, created_ns) "
-                "VALUES ('sample', 3001, '', :leaf, '', 1)"
-            ),
-            {"leaf": b"x" * 32},
-        )
+        columns, values = "kind, target, ref, leaf, reason, created_ns", "'sample', 3001, '', zeroblob(32), '', 1"
+        connection.execute(text(f"INSERT INTO tombstone ({columns}) VALUES ({values})"))
         erased = "payload = NULL, canonical = NULL, identity = NULL, prompt = '', salt = NULL, erased_seq = 1"
         connection.execute(text(f"UPDATE sample SET {erased} WHERE id = 3001"))
     assert [needle for needle in needles if needle in contents(path)] == []
@@ -233,3 +228,12 @@ def contents(path: Path) -> bytes:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
+
+
+def test_large_payloads_make_smaller_pages(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BYTES", 6)
+    done: list[int] = []
+    Index(store.database, store.blobs, progress=done.append).catch_up(text=True)
+    assert done == [2, 4, 6, 8, 10]
+    Index(store.database, store.blobs, progress=done.append).catch_up(domain="rounds")
+    assert done[5:] == [2, 4, 5]

@@ -34,8 +34,8 @@ def screens(smiles: str) -> tuple[bytes, bytes] | None:
 def pattern(text: str) -> Pattern[str]:
     """Return the substructure that a text describes.
 
-    text: SMILES if it has no brackets and RDKit reads it as such, so that rings may be written with double bonds or as
-          aromatic; else SMARTS, in which "[OH]" is an oxygen with one hydrogen
+    text: SMILES if it has neither brackets nor "*" and RDKit reads it as such, so that rings may be written with double
+          bonds or as aromatic; else SMARTS, in which "[OH]" is an oxygen with one hydrogen
 
     Raises UsageError for what is neither.
     """
@@ -58,7 +58,7 @@ def pattern(text: str) -> Pattern[str]:
 def _query(text: str) -> Chem.Mol | None:
     if not text or len(text) > _LONGEST or not text.isascii() or not text.isprintable() or " " in text:
         return None
-    molecule = None if "[" in text else parse(text)
+    molecule = None if "[" in text or "*" in text else parse(text)
     return Chem.MolFromSmarts(text) if molecule is None else molecule
 
 

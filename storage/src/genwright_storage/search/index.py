@@ -42,8 +42,9 @@ __all__ = [
 FOUND: Select[Any] = queries.SAMPLES.add_columns(sample.c.id).where(sample.c.erased_seq.is_(None))
 """Samples that were not erased, as `queries.SAMPLES` has them, with their ids last."""
 
-# A page of fingerprints is computed for a second or so, and may be spread over processes, before it is written.
-_PAGE, _COMPUTED = 4000, 4000
+# So many rows are added at once, or fewer whose payloads have so many bytes. Computing the fingerprints of a page takes
+# some seconds, and may be spread over processes, which take half a second to start.
+_PAGE, _COMPUTED, _BYTES = 4000, 16_000, 1 << 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +198,9 @@ class _Texts:
     kind = TEXT
 
     def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
-        return _page(connection, FOUND.where(sample.c.id > last), sample.c.id, _PAGE)
+        return _page(
+            connection, FOUND.where(sample.c.id > last), sample.c.id, _PAGE, lambda row: len(row.payload or b"")
+        )
 
     def prepared(self, found: Sequence[Any]) -> list[fulltext.Entry]:
         return [_entry(row) for row in found]
@@ -214,7 +217,8 @@ class _Conditions:
     kind = CONDITIONS
 
     def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
-        return _page(connection, select(run.c.config, run.c.id).where(run.c.id > last), run.c.id, _PAGE)
+        asked = select(run.c.config, run.c.id).where(run.c.id > last)
+        return _page(connection, asked, run.c.id, _PAGE, lambda row: len(row.config))
 
     def prepared(self, found: Sequence[Any]) -> list[dict[str, Any]]:
         asked = [(id, condition_values(config)) for config, id in found]
@@ -236,8 +240,14 @@ class _Fingerprints:
 
     def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
         asked = FOUND.where(run.c.domain == self._spec.name, sample.c.id > last)
-        found, end = _page(connection, asked, sample.c.id, _COMPUTED)
-        return [(row.id, self._payload(row)) for row in found], end
+        payloads: dict[int, bytes] = {}
+
+        def weight(row: Any) -> int:
+            payloads[row.id] = self._payload(row)
+            return len(payloads[row.id])
+
+        _, end = _page(connection, asked, sample.c.id, _COMPUTED, weight)
+        return list(payloads.items()), end
 
     def prepared(self, found: Sequence[Any]) -> dict[str, list[tuple[int, bytes]]]:
         computed = fingerprints_of(make(self._spec, {}), [payload for _, payload in found])
@@ -271,11 +281,16 @@ def _entry(row: Any) -> fulltext.Entry:
     return row.id, " ".join(searched_words(record)), "\n".join(texts).replace("\0", " ")
 
 
-def _page(connection: Connection, asked: Select[Any], id: Column[Any], size: int) -> tuple[Sequence[Any], int]:
+def _page(
+    connection: Connection, asked: Select[Any], id: Column[Any], size: int, weight: Callable[[Any], int]
+) -> tuple[Sequence[Any], int]:
     """Return the first rows, by id, and up to which id that is all there is."""
-    found = connection.execute(asked.order_by(id).limit(size)).all()
-    if len(found) == size:
-        return found, found[-1].id
+    found, total = [], 0
+    for row in connection.execute(asked.order_by(id).limit(size).execution_options(yield_per=100)):
+        found.append(row)
+        total += weight(row)
+        if len(found) == size or total > _BYTES:
+            return found, row.id
     newest: int = connection.execute(select(func.coalesce(func.max(id), 0))).scalar_one()
     return found, newest
 
