@@ -58,6 +58,14 @@ class Blobs:
         """Return the bytes of a digest. Raises OSError if they are not there."""
         return self.path(digest).read_bytes()
 
+    def remove(self, digest: bytes) -> None:
+        """Remove the bytes of a digest, durably, and what a killed writer left of them; nothing if they are gone."""
+        path = self.path(digest)
+        for part in (path, *path.parent.glob(f"{path.name}.*.part")):
+            part.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _flush(path.parent)
+
     def trouble(self, digest: bytes) -> str | None:
         """Return what is wrong with the file of a digest, or None."""
         try:

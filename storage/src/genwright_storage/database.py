@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -20,6 +20,7 @@ from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
 from genwright_storage.migrations import HEAD, REVISIONS
+from genwright_storage.roles import Gate, Role
 from genwright_storage.tables import metadata
 
 __all__ = ["APPLICATION", "Database", "make_private"]
@@ -58,6 +59,7 @@ class Database:
         self.path, self.is_writable = _place(url)
         self.url = url
         self.ledger = Ledger(KeyRing() if ring is None else ring)
+        self.gate = Gate()
         self._origin = origin
         self._patience = patience
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
@@ -68,21 +70,56 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees the store as it is now, and no later write."""
-        with translated(self.url), self._engine.begin() as connection:
+        """Give a connection that sees the store as it is now, and no later write. Raises Forbidden without a role."""
+        with self.seeing() as connection:
+            self.gate.require(connection, "viewer")
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends."""
+    def writing(self, role: Role | None = "admin") -> Iterator[Connection]:
+        """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends.
+
+        role: that whoever acts must have; None for what the store does of itself
+
+        Raises Forbidden if they do not have it.
+        """
         if not self.is_writable:
             raise read_only(self.url)  # SQLite itself notices at the first row
         with translated(self.url), self._writer.begin() as connection:
+            if role is not None:
+                self.gate.require(connection, role)
             yield connection
+
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
+        with self.writing("admin") as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("PRAGMA secure_delete=OFF").close()
+
+    def rewrite(self, first: Sequence[str] = ()) -> bool:
+        """Write the file anew without traces of what was removed, and empty the log; whether no reader kept it from it.
+
+        first: statements to run before, such as those that have an index forget
+        """
+        with translated(self.url), closing(self._connect()) as connection:
+            for statement in (*first, "VACUUM"):
+                connection.execute(statement)
+            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
 
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+    @contextmanager
+    def seeing(self) -> Iterator[Connection]:
+        """Give a connection as `reading` does, to whoever it may be: for what the store does of itself."""
+        with translated(self.url), self._engine.begin() as connection:
+            yield connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = self._open()
@@ -127,7 +164,7 @@ class Database:
         return True
 
     def _create(self) -> None:
-        with self.writing() as connection:
+        with self.writing(None) as connection:
             if _scalar(connection, "SELECT count(*) FROM sqlite_master"):
                 return  # another process made it in the meantime
             metadata.create_all(connection, checkfirst=False)
@@ -137,7 +174,7 @@ class Database:
             self.ledger.begin(connection, self._origin or new_origin())
 
     def _check_revision(self) -> None:
-        with self.reading() as connection:
+        with self.seeing() as connection:
             revision = _scalar(connection, "SELECT version_num FROM alembic_version")
         if revision == HEAD:
             return

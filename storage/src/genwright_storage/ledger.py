@@ -95,10 +95,14 @@ class Ledger:
         self._add_key(connection, new, reason, proof=proof)
         return new.verifier
 
+    def signer(self, connection: Connection) -> SigningKey:
+        """Return the key of the store. Raises KeyMissing if it is not on this machine."""
+        return self._signer(connection.connection.driver_connection, state(connection))
+
     def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
         """Add an entry and return its number.
 
-        kind:    "samples", "run", "end", "checkpoint", "scores", or what later parts of the store add
+        kind:    "samples", "run", "end", "checkpoint", "scores", or what other parts of the store add
         ref:     the id of what was put
         content: the digest of what was put
 

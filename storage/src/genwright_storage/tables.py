@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["ERASABLE", "EVIDENCE", "alembic_version", "metadata"]
+__all__ = ["ERASABLE", "EVIDENCE", "TERMS", "alembic_version", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -90,6 +90,19 @@ def _one_of(name: str, *values: str, key: bool = False) -> list[SchemaItem]:
     return [_key(name) if key else _some(name), CheckConstraint(f"{name} IN ({words})", name=name)]
 
 
+def _term() -> list[SchemaItem]:
+    """Return the columns of what holds from one entry of the ledger to another: who placed it, and who ended it."""
+    return [
+        _to("placed_by", "actor.id", optional=True),
+        _some("placed_ns", Number),
+        *_entry(),
+        _to("ended_by", "actor.id", optional=True),
+        _maybe("ended_reason"),
+        _maybe("ended_ns", Number),
+        _to("ended_seq", "log_entry.seq", optional=True),
+    ]
+
+
 actor = _table(
     "actor",
     _id(),
@@ -108,10 +121,7 @@ role_grant = _table(
     _to("actor_id", "actor.id"),
     *_one_of("role", "viewer", "generator", "reviewer", "auditor", "admin"),
     _some("scope"),
-    _to("granted_by", "actor.id", optional=True),
-    _some("granted_ns", Number),
-    _maybe("revoked_ns", Number),
-    *_entry(),
+    *_term(),
     Index(None, "actor_id"),
 )
 
@@ -338,7 +348,7 @@ score = _table(
 
 tombstone = _table(
     "tombstone",
-    *_one_of("kind", "sample", "run", key=True),
+    *_one_of("kind", "sample", "run", "end", "score", "review", key=True),
     _key("target", Number),
     _some("ref"),
     *_hash("leaf"),
@@ -349,28 +359,12 @@ tombstone = _table(
     *_entry(),
 )
 
-retention = _table(
-    "retention",
-    _id(),
-    _some("scope"),
-    _some("keep_ns", Number),
-    _some("reason"),
-    _to("actor_id", "actor.id", optional=True),
-    _some("created_ns", Number),
-    _maybe("ended_ns", Number),
-    *_entry(),
-)
+# What an erasure has still to do: a file to remove, or where there is none, the database to be written anew.
+erasure_due = _table("erasure_due", _id(), _maybe("digest", Bytes))
 
-hold = _table(
-    "hold",
-    _id(),
-    _some("scope"),
-    _some("reason"),
-    _to("actor_id", "actor.id", optional=True),
-    _some("placed_ns", Number),
-    _maybe("released_ns", Number),
-    *_entry(),
-)
+retention = _table("retention", _id(), _some("scope"), _some("keep_ns", Number), _some("reason"), *_term())
+
+hold = _table("hold", _id(), _some("scope"), _some("reason"), *_term())
 
 review = _table(
     "review",
@@ -398,16 +392,25 @@ alembic_version.primary_key.name = "alembic_version_pkc"
 
 EVIDENCE = (
     *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note", "note_witness"),
-    *("review", "run_input", "sample_artifact", "sample_parent", "score", "signing_key", "tombstone"),
+    *("run_input", "sample_artifact", "sample_parent", "signing_key", "tombstone"),
 )
 
-# What an erasure may change, under a tombstone that holds the digest that the ledger has: all but these.
+# What an erasure leaves as it is; all else it may change, under a tombstone of the row.
 ERASABLE = {
-    "run": ("id", "uid", "kind", "environment_id", "model", "checkpoint", "parent", "planned", "started_ns", "seq"),
+    "run": (
+        *("id", "uid", "kind", "environment_id", "actor_id", "model", "checkpoint"),
+        *("parent", "planned", "started_ns", "seq"),
+    ),
     "run_end": ("id", "run_id", "state", "finished_ns", "seq"),
     "sample": ("id", "run_id", "idx", "batch_id", "leaf"),
+    "score": ("id", "run_id", "seq"),
+    "review": ("id", "run_id", "idx", "actor_id", "accepted", "verifier", "created_ns", "seq"),
 }
-_TARGETS = {"run": ("run", "id"), "run_end": ("run", "run_id"), "sample": ("sample", "id")}
+_KINDS = {"run_end": "end"}
+
+# What is ended once and otherwise never changed.
+TERMS = ("hold", "retention", "role_grant")
+_ENDS = ("ended_by", "ended_reason", "ended_ns", "ended_seq")
 
 
 def _guard(table: str, verb: str, when: str = "") -> DDL:
@@ -419,9 +422,15 @@ def _guard(table: str, verb: str, when: str = "") -> DDL:
 
 
 def _unless_erased(table: str) -> str:
-    kind, column = _TARGETS[table]
+    kind = _KINDS.get(table, table)
     same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in ERASABLE[table])
-    return f"NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = '{kind}' AND target = OLD.{column}) AND {same})"
+    return f"NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = '{kind}' AND target = OLD.id) AND {same})"
+
+
+def _unless_ended(table: str) -> str:
+    names = [column.name for column in metadata.tables[table].columns if column.name not in _ENDS]
+    same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in names)
+    return f"NOT (OLD.ended_ns IS NULL AND {same})"
 
 
 for _statement in (
@@ -429,5 +438,7 @@ for _statement in (
     _guard("log_frontier", "DELETE"),
     *(_guard(name, "DELETE") for name in ERASABLE),
     *(_guard(name, "UPDATE", _unless_erased(name)) for name in ERASABLE),
+    *(_guard(name, "DELETE") for name in TERMS),
+    *(_guard(name, "UPDATE", _unless_ended(name)) for name in TERMS),
 ):
     event.listen(metadata, "after_create", _statement.execute_if(dialect="sqlite"))
