@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import UsageError
-from genwright.folders import cache_folder, data_folder, store_file, store_url
+from genwright.folders import blobs_url, cache_folder, data_folder, read_only, store_file, store_url
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,7 @@ def test_the_default_store_is_in_the_data_folder_whatever_its_name(
         ("sqlite:////tmp/a.db", ("/tmp/a.db", False)),
         ("sqlite:////tmp/a.db?mode=ro", ("/tmp/a.db", True)),
         ("sqlite:////tmp/a%20b#c.db", ("/tmp/a b#c.db", False)),
+        ("sqlite:////tmp/a.db?blobs=s3://b&mode=ro", ("/tmp/a.db", True)),
     ],
 )
 def test_a_url_of_sqlite_names_a_file(url: str, file: tuple[str, bool]) -> None:
@@ -65,11 +66,28 @@ def test_a_url_of_sqlite_names_a_file(url: str, file: tuple[str, bool]) -> None:
         ),
         ("sqlite:store", r"is sqlite:///path; got 'sqlite:store'. Write three slashes."),
         ("sqlite://tmp/a.db", r"is sqlite:///path; got 'sqlite://tmp/a.db'. Write three slashes."),
-        ("sqlite:///a.db?mode=foo", r"is only read with \?mode=ro; got \?mode=foo. Write that, or nothing."),
-        ("sqlite:///a.db?cache=shared", r"is only read with \?mode=ro; got \?cache=shared."),
+        ("sqlite:///a.db?mode=foo", r"is only read with \?mode=ro, and .* \?blobs=URL; got \?mode=foo. Write these"),
+        ("sqlite:///a.db?cache=shared", r"is only read with \?mode=ro, .*; got \?cache=shared."),
+        ("sqlite:///a.db?x", r"is only read with \?mode=ro, .*; got \?x."),
     ],
 )
 def test_a_url_that_asks_for_something_else_is_refused(url: str, message: str) -> None:
     """The part after two slashes was once taken for a host, and the rest for the file."""
     with pytest.raises(UsageError, match=message):
         store_file(url)
+
+
+def test_large_payloads_are_where_the_url_or_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GENWRIGHT_BLOBS", raising=False)
+    assert blobs_url("sqlite:///a.db") is None
+    assert blobs_url("sqlite:///a.db?blobs=s3%3A%2F%2Fbucket%2Fa%20b&mode=ro") == "s3://bucket/a b"
+    monkeypatch.setenv("GENWRIGHT_BLOBS", "s3://team")
+    assert blobs_url("sqlite:///a.db") == "s3://team"
+    assert blobs_url("sqlite:///a.db?blobs=/elsewhere") == "/elsewhere"
+
+
+def test_a_store_is_only_read_by_its_url() -> None:
+    assert read_only("sqlite:///a.db") == "sqlite:///a.db?mode=ro"
+    assert read_only("sqlite:///a.db?blobs=x") == "sqlite:///a.db?blobs=x&mode=ro"
+    assert read_only("sqlite:///a.db?mode=ro") == "sqlite:///a.db?mode=ro"
+    assert read_only("memory:") == "memory:"

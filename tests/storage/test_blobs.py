@@ -38,9 +38,42 @@ def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
 def test_bytes_that_are_there_are_not_written_again(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path / "blobs")
     blobs.put({digest(b"x"): b"x"})
-    before = blobs.path(digest(b"x")).stat()
+    before = blobs.path(digest(b"x")).stat().st_ino
     blobs.put({digest(b"x"): b"x"})
-    assert blobs.path(digest(b"x")).stat() == before
+    assert blobs.path(digest(b"x")).stat().st_ino == before
+
+
+def test_bytes_that_are_put_again_count_as_new(tmp_path: Path) -> None:
+    """They could else be collected before the row that names them is written."""
+    blobs = Blobs(tmp_path / "blobs")
+    blobs.put({digest(b"x"): b"x"})
+    os.utime(blobs.path(digest(b"x")), (0, 0))
+    assert [found.age > 1e9 for found in blobs.found()] == [True]
+    blobs.put({digest(b"x"): b"x"})
+    assert [found.age < 60 for found in blobs.found()] == [True]
+
+
+def test_files_are_found_with_what_was_left_unfinished(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    blobs.put({digest(b"x"): b"x"})
+    path = blobs.path(digest(b"x"))
+    path.with_name(f"{path.name}.5f.part").write_bytes(b"unfinished")
+    (path.parent / ("z" * 62)).write_bytes(b"")
+    found = {file.name: (file.digest, file.size) for file in blobs.found()}
+    assert set(found.values()) == {(digest(b"x"), 1), (None, 10), (None, 0)}
+    for name in found:
+        blobs.remove(name)
+        blobs.remove(name)
+    assert list(blobs.found()) == []
+
+
+def test_a_file_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Blobs(tmp_path / "blobs")
+    store.put({digest(b"x"): b"x"})
+    monkeypatch.setattr(blobs, "LARGEST", 1000)
+    store.path(digest(b"x")).write_bytes(b"x" * 1001)
+    with pytest.raises(OSError, match="it has more than 1,000 bytes"):
+        store.get(digest(b"x"))
 
 
 def test_a_file_cut_short_is_written_again(tmp_path: Path) -> None:
@@ -77,7 +110,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
     def refuse(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("genwright_storage.blobs._flush", refuse)
+    monkeypatch.setattr("genwright_storage.blobs.flush", refuse)
     with pytest.raises(error, match=message), translated("sqlite:///x"):
         blobs.put({digest(b"x"): b"x"})
     assert not blobs.path(digest(b"x")).exists()
@@ -87,13 +120,13 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
 def test_folders_reach_the_disk_with_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power cut would else leave a row whose file has no name."""
     flushed: list[Path] = []
-    flush = blobs._flush
+    flush = blobs.flush
 
     def record(path: Path) -> None:
         flushed.append(path)
         flush(path)
 
-    monkeypatch.setattr(blobs, "_flush", record)
+    monkeypatch.setattr(blobs, "flush", record)
     store = Blobs(tmp_path / "store.blobs")
     store.put({digest(b"data"): b"data"})
     assert {store.path(digest(b"data")).parent, store.folder, tmp_path} <= set(flushed)

@@ -65,7 +65,7 @@ def test_commands_that_pages_name_exist(page: Path) -> None:
 
     context = click.Context(commands)
     text = page.read_text(encoding="utf-8")
-    for name, inner in re.findall(r"(?:^|`)genwright ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE):
+    for name, inner in re.findall(r"(?:^|`)genwright ([a-z]+)(?: ([a-z-]+))?", text, re.MULTILINE):
         command = commands.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group) and inner:

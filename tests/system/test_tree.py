@@ -37,6 +37,8 @@ WITHOUT_A_TEST = {
     "genwright_storage/migrations/versions/v0_1_0.py": "a migration; the tests of the migrations run it",
     "genwright_storage/migrations/versions/v0_2_0.py": "a migration; the tests of the migrations run it",
     "genwright_storage/migrations/statements.py": "tests/storage/test_database.py migrates",
+    "genwright_storage/backup.py": "tests/storage/cli/test_store.py makes backups",
+    "genwright_storage/cli/opening.py": "tests/storage/cli/test_audit.py opens stores that serve and one that does not",
     "genwright_storage/heads.py": "tests/storage/test_ledger.py signs, replaces keys, forges and cuts",
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import platformdirs
 
 from genwright.errors import UsageError
 
-__all__ = ["cache_folder", "data_folder", "store_file", "store_url"]
+__all__ = ["blobs_url", "cache_folder", "data_folder", "read_only", "store_file", "store_url"]
 
 
 def data_folder() -> Path:
@@ -31,7 +31,7 @@ def store_url() -> str:
 def store_file(url: str) -> tuple[Path, bool]:
     """Return the file that the URL of an SQLite store names, and whether it is only to be read.
 
-    Raises UsageError for a URL that names no file, or asks for more.
+    Raises UsageError for a URL that names no file, or asks for more than "mode=ro" and "blobs=".
     """
     place, _, query = url.partition("?")
     path = unquote(place.removeprefix("sqlite:///"))
@@ -39,6 +39,23 @@ def store_file(url: str) -> tuple[Path, bool]:
         raise UsageError(f"a store in SQLite is a file, sqlite:///path; got {url!r}. In memory it is memory:.")
     if not place.startswith("sqlite:///"):
         raise UsageError(f"a store in SQLite is sqlite:///path; got {url!r}. Write three slashes.")
-    if query not in ("", "mode=ro"):
-        raise UsageError(f"a store in SQLite is only read with ?mode=ro; got ?{query}. Write that, or nothing.")
-    return Path(path).expanduser().absolute(), query == "mode=ro"
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    if asked.get("mode", "ro") != "ro" or asked.keys() - {"mode", "blobs"} or (query and not asked):
+        raise UsageError(
+            f"a store in SQLite is only read with ?mode=ro, and has its large payloads at ?blobs=URL; got ?{query}. "
+            "Write these, or nothing."
+        )
+    return Path(path).expanduser().absolute(), "mode" in asked
+
+
+def blobs_url(url: str) -> str | None:
+    """Return where a store has its large payloads: what its URL says, else $GENWRIGHT_BLOBS; None for beside it."""
+    _, _, query = url.partition("?")
+    return dict(parse_qsl(query)).get("blobs") or os.environ.get("GENWRIGHT_BLOBS") or None
+
+
+def read_only(url: str) -> str:
+    """Return the URL by which a store is only read; that of a store that is no file is as it is."""
+    if not url.startswith("sqlite:") or "mode=" in url.partition("?")[2]:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}mode=ro"

@@ -162,7 +162,7 @@ class Store(Protocol):
     ) -> Iterator[Finding]:
         """Check every row against the ledger; yield what is wrong.
 
-        heads:    signed heads of the ledger that were noted elsewhere; it must have grown from each of them
+        heads:    texts of signed heads that were noted elsewhere; the ledger must have grown from each of them
         keys:     the public keys to trust; none for those known here
         progress: called now and then with how many samples were checked so far
 

@@ -115,6 +115,11 @@ class Database:
         """Let go of the file."""
         self._engine.dispose()
 
+    def require(self, role: Role) -> None:
+        """Raise Forbidden if whoever acts has no role that serves."""
+        with self.seeing() as connection:
+            self.gate.require(connection, role)
+
     @contextmanager
     def seeing(self) -> Iterator[Connection]:
         """Give a connection as `reading` does, to whoever it may be: for what the store does of itself."""

@@ -116,7 +116,7 @@ def _remove_files(store: SQLStore, connection: Connection) -> int:
     for row in found:
         named = (sample.c.digest == row.digest, sample.c.payload.is_(None), sample.c.erased_seq.is_(None))
         if connection.execute(select(sample.c.id).where(*named).limit(1)).first() is None:
-            store.blobs.remove(row.digest)
+            store.blobs.erase(row.digest)
     connection.execute(delete(erasure_due).where(erasure_due.c.id.in_([row.id for row in found])))
     return len(found)
 

@@ -32,7 +32,8 @@ _STATE = "SELECT size, hashes, note FROM log_frontier"
 _VERIFIER = "SELECT verifier FROM signing_key ORDER BY id DESC LIMIT 1"
 _ENTRY = "INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf) VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE = "UPDATE log_frontier SET size = ?, hashes = ?, note = ?"
-_LAST_KEPT = "SELECT coalesce(max(created_ns), 0) FROM note"
+_LAST_KEPT = "SELECT created_ns FROM note ORDER BY size DESC LIMIT 1"
+_TILE = "INSERT INTO log_tile (level, idx, hashes, root) VALUES (?, ?, ?, ?)"
 _KEEP = "INSERT OR IGNORE INTO note (size, root, body, created_ns) VALUES (?, ?, ?, ?)"
 
 _SECOND = 1_000_000_000
@@ -128,8 +129,8 @@ class Ledger:
 
     def _keep(self, raw: Any, size: int, root: bytes, note: str, now: int) -> None:
         """Keep a head for good, unless one was kept within the last second."""
-        ((last,),) = raw.execute(_LAST_KEPT)
-        if not last <= now < last + _SECOND:
+        last = raw.execute(_LAST_KEPT).fetchone()
+        if last is None or not last[0] <= now < last[0] + _SECOND:
             raw.execute(_KEEP, (size, root, note, now))
 
     def _signer(self, raw: Any, end: State) -> SigningKey:
@@ -187,9 +188,10 @@ def _add_tiles(raw: Any, index: int) -> None:
     hashes: Sequence[bytes] = [leaf for (leaf,) in leaves]
     level = 0
     while True:
-        raw.execute("INSERT INTO log_tile (level, idx, hashes) VALUES (?, ?, ?)", (level, index, b"".join(hashes)))
+        raw.execute(_TILE, (level, index, b"".join(hashes), merkle.root(hashes)))
         if (index + 1) % TILE:
             return
-        below = "SELECT hashes FROM log_tile WHERE level = ? AND idx > ? ORDER BY idx"
-        hashes = [merkle.root(split(tile)) for (tile,) in raw.execute(below, (level, index - TILE))]
+        below = "SELECT root, hashes FROM log_tile WHERE level = ? AND idx > ? ORDER BY idx"
+        rows = raw.execute(below, (level, index - TILE))
+        hashes = [root or merkle.root(split(tile)) for root, tile in rows]
         level, index = level + 1, index // TILE

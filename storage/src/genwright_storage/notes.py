@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -93,7 +94,7 @@ class VerifierKey:
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{to_base64(bytes([self.algorithm]) + self.public)}"
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """Four bytes by which a signature names its key."""
         return hashlib.sha256(self.name.encode() + bytes([0x0A, self.algorithm]) + self.public).digest()[:4]
@@ -142,7 +143,7 @@ class SigningKey:
         """Return the private key in PKCS #8, not encrypted."""
         return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    @property
+    @cached_property
     def verifier(self) -> VerifierKey:
         """The public key of a log."""
         return VerifierKey(name=self.name, public=self._public)

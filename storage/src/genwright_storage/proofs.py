@@ -72,10 +72,20 @@ class SampleFields:
     @property
     def leaf(self) -> bytes:
         """The hash of the leaf."""
-        texts = (self.flaw, self.canonical, self.identity, self.reviews)
-        found = [None if text is None else text.encode() for text in texts]
-        origin = (self.run.encode(), self.index, encoding.signed(self.seed), self.media_type.encode(), self.payload)
-        return encoding.sample_leaf(*origin, *found, self.parameters, self.prompt, self.blind)
+        return encoding.sample_leaf(
+            self.run.encode(),
+            self.index,
+            encoding.signed(self.seed),
+            self.media_type.encode(),
+            self.payload,
+            _bytes(self.flaw),
+            _bytes(self.canonical),
+            _bytes(self.identity),
+            _bytes(self.reviews),
+            self.parameters,
+            self.prompt,
+            self.blind,
+        )
 
 
 @final
@@ -258,6 +268,10 @@ def _value(kind: str, found: Any) -> Any:
     if wanted == "tuple[bytes, ...]":
         return tuple(map(bytes.fromhex, found))
     return bytes.fromhex(found) if wanted == "bytes" else found
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
 def _check_numbers(*numbers: int, below: int = 1 << 63) -> None:

@@ -17,6 +17,7 @@ from typing import Any, final
 from sqlalchemy import Connection, insert, select
 
 from genwright.errors import Conflict, Forbidden, StorageFull, StoreError, StoreLocked, UnknownName
+from genwright.folders import blobs_url
 from genwright.run import Run, State
 from genwright.store import (
     Finding,
@@ -32,12 +33,12 @@ from genwright.store import (
     split_id,
 )
 from genwright_storage import actors, encoding, erasure, merkle, queries, rows, tables, tombstones
-from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.errors import translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
 __all__ = ["SQLStore"]
@@ -62,7 +63,7 @@ class SQLStore:
         self.url = url
         self.database = Database(url, patience=patience, ring=ring, origin=origin)
         self.ledger = self.database.ledger
-        self.blobs = Blobs(Path(f"{self.database.path}.blobs"))
+        self.blobs = blobs_at(blobs_url(url), Path(f"{self.database.path}.blobs"))
         if self.database.is_writable:
             self._complete()
 
@@ -123,9 +124,10 @@ class SQLStore:
             run_id, is_erased = queries.run_key(connection, batch[0].run)
             if is_erased:
                 _check_living(connection, queries.run_row(connection, batch[0].run))
-            # Again, while nobody else writes: the same file of a sample that was erased may have gone in between.
-            with translated(self.url):
-                self.blobs.put(large)
+            if large and tombstones.are_there(connection):
+                # Again, while nobody else writes: a file may have gone with a sample that was erased in between.
+                with translated(self.url):
+                    self.blobs.put({digest: data for digest, data in large.items() if not self.blobs.has(digest)})
             new = self._without_stored(connection, run_id, batch, new)
             if new:
                 self._insert_batch(connection, run_id, batch[0], new)
@@ -235,10 +237,9 @@ class SQLStore:
                 erasure.complete(self)
 
     def _check_auditor(self) -> None:
-        # Who may verify is asked of a store that may be damaged, which is then for its findings to say.
+        # Asked of a store that may be damaged, which is then for its findings to say.
         try:
-            with self.database.seeing() as connection:
-                self.database.gate.require(connection, "auditor")
+            self.database.require("auditor")
         except Forbidden:
             raise
         except StoreError:

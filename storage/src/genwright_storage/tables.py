@@ -158,7 +158,8 @@ log_entry = _table(
     Index(None, "kind", "seq"),
 )
 
-log_tile = _table("log_tile", _key("level", Number), _key("idx", Number), _some("hashes", Bytes))
+# With the root over them, which is a hash of the tile above; None where a release before v0.2.0 made it.
+log_tile = _table("log_tile", _key("level", Number), _key("idx", Number), _some("hashes", Bytes), _maybe("root", Bytes))
 
 log_frontier = _table(
     "log_frontier",

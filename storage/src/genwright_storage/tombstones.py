@@ -17,6 +17,7 @@ from genwright_storage.tables import actor, sample, tombstone
 
 __all__ = [
     "BLANKS",
+    "are_there",
     "content",
     "erased",
     "erasures",
@@ -116,6 +117,11 @@ def erased(connection: Connection, kind: str, target: Any, what: str) -> Erased 
         f"{what} was asked for; it was erased on {date} by {row.actor}: {row.reason}. "
         f"Its hash in the ledger is all that remains of it; draw into a new run."
     )
+
+
+def are_there(connection: Connection) -> bool:
+    """Whether anything was ever erased."""
+    return connection.execute(select(tombstone.c.target).limit(1)).first() is not None
 
 
 def of_samples(connection: Connection, first: int, last: int) -> dict[int, Any]:

@@ -18,6 +18,7 @@ from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database
 from genwright_storage.encoding import batch_digest, blind, commitment, entry_leaf, sample_leaf
 from genwright_storage.heads import Claims, Trust
+from genwright_storage.remote_blobs import RemoteBlobs
 from genwright_storage.tables import (
     actor,
     batch,
@@ -34,6 +35,7 @@ from genwright_storage.tables import (
     signing_key,
     tombstone,
 )
+from genwright_storage.witness import notes_in
 
 __all__ = ["findings"]
 
@@ -76,12 +78,17 @@ _BLANK = tuple(b"" if value == "" else value for value in tombstones.BLANKS["sam
 
 
 def findings(
-    database: Database, blobs: Blobs, progress: Progress, *, heads: Sequence[str] = (), keys: Sequence[str] = ()
+    database: Database,
+    blobs: Blobs | RemoteBlobs,
+    progress: Progress,
+    *,
+    heads: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Yield what is wrong in a store, as it is when this begins; what is written meanwhile is left for the next time.
 
     progress: called now and then with how many samples were checked so far
-    heads:    signed heads of the ledger that were noted elsewhere
+    heads:    signed heads of the ledger that were noted elsewhere, one or more in each text
     keys:     the public keys to trust; none for those in the ring
     """
     try:
@@ -103,7 +110,7 @@ def _log(connection: Connection, database: Database, heads: Sequence[str], keys:
     """Check each entry, that none is missing, and the heads, root and tiles over them."""
     edge, due, end = merkle.Frontier(), 0, _end(connection)
     trust = Trust(connection, end.origin or "unnamed", database.ledger.ring, keys)
-    claims = Claims(connection, end, trust, heads)
+    claims = Claims(connection, end, trust, [note for text in heads for note in notes_in(text)])
     for entry in connection.execute(select(log_entry).order_by(log_entry.c.seq)):
         if entry.seq != due:
             yield Finding(where=f"ledger, entries {due} to {entry.seq - 1}", trouble="they are gone")
@@ -143,14 +150,16 @@ def _tiles(connection: Connection, size: int) -> Iterator[Finding]:
     leaves = connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars()
     level, hashes = 0, iter(leaves)
     while size >= ledger.TILE:
-        query = select(log_tile.c.idx, log_tile.c.hashes).where(log_tile.c.level == level)
-        stored = {row.idx: row.hashes for row in connection.execute(query)}
+        query = select(log_tile).where(log_tile.c.level == level)
+        stored = {row.idx: (row.hashes, row.root) for row in connection.execute(query)}
         above: list[bytes] = []
         for index in range(size // ledger.TILE):
             tile = list(islice(hashes, ledger.TILE))
-            if stored.pop(index, None) != b"".join(tile):
+            root = merkle.root(tile)
+            kept, kept_root = stored.pop(index, (None, None))
+            if kept != b"".join(tile) or kept_root not in (root, None):
                 yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
-            above.append(merkle.root(tile))
+            above.append(root)
         level, size, hashes = level + 1, size // ledger.TILE, iter(above)
 
 
@@ -253,7 +262,7 @@ def _due(connection: Connection) -> Iterator[Finding]:
 class _Samples:
     """Checks samples in the order in which they were put, batch by batch."""
 
-    def __init__(self, database: Database, blobs: Blobs, last_sample: int, last_batch: int) -> None:
+    def __init__(self, database: Database, blobs: Blobs | RemoteBlobs, last_sample: int, last_batch: int) -> None:
         self._database, self._blobs = database, blobs
         self._last_sample, self._last_batch = last_sample, last_batch
         self._loaded = 0

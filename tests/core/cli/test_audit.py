@@ -71,8 +71,11 @@ def test_a_store_too_damaged_to_describe_itself_is_still_verified(
         connection.execute("DELETE FROM log_frontier")
     assert main(["audit", "verify", "--store", f"sqlite:///{tmp_path / 'store'}"]) == 1
     captured = capsys.readouterr()
-    assert captured.out == "ledger, the right edge of its tree: it is gone or was changed\n"
-    assert captured.err.endswith(": 1 finding.\n")
+    assert captured.out.splitlines() == [
+        "the head of the ledger: it is not signed",
+        "ledger, the right edge of its tree: it is gone or was changed",
+    ]
+    assert captured.err.endswith(": 2 findings.\n")
 
 
 def test_a_run_is_replayed_to_the_same_samples(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ import genwright as gw
 from genwright.cli.group import Group
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
-from genwright.errors import StoreError, UsageError
+from genwright.errors import DataError, StoreError, UsageError
 from genwright.registry import registry
 from genwright.store import Store
 
@@ -32,15 +33,25 @@ def audit() -> None:
 
 
 @audit.command()
+@click.option("--since", multiple=True, type=click.Path(path_type=Path), help="A file or folder of noted signed heads.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY", help="A public key to trust, in place of those known here."
+)
 @store_option
 @json_option
-def verify(where: str | None, as_json: bool) -> int:
-    """Check every row and file against the ledger, and name what is wrong; with --json, one object a line."""
+def verify(since: Sequence[Path], keys: Sequence[str], where: str | None, as_json: bool) -> int:
+    """Check every row and file against the ledger, and name what is wrong; with --json, one object a line.
+
+    The ledger is checked against its signed head, and with --since against heads that `genwright audit witness` noted
+    elsewhere: only these show that its end was cut off, that an old copy was put back, or that all was made anew.
+    """
     with opened(where) as store:
         info, count = _facts(store), 0
+        heads = [text for place in since for text in _noted(place)]
         # None: only on a terminal.
         with tqdm(total=info.get("samples"), unit=" samples", unit_scale=True, disable=None) as bar:
-            for finding in store.verify(progress=lambda checked: bar.update(checked - bar.n)):
+            found = store.verify(heads=heads, keys=keys, progress=lambda checked: bar.update(checked - bar.n))
+            for finding in found:
                 count += 1
                 bar.clear()
                 click.echo(json.dumps(asdict(finding)) if as_json else f"{finding.where}: {finding.trouble}")
@@ -48,11 +59,13 @@ def verify(where: str | None, as_json: bool) -> int:
         say(f"Verified {store.url}: {count:,} {'finding' if count == 1 else 'findings'}.")
         return 1
     head = info["head"]
-    if not head["size"]:
+    if not any(info[name] for name in ("runs", "checkpoints")):
         say(f"There is nothing to verify in {store.url}.")
         return 1
     say(f"Verified {store.url}: {info['samples']:,} samples are as they were put.")
     say(f"The ledger has {head['size']:,} entries and the root {head['root']}.")
+    if heads:
+        say(f"It has grown from the {'head' if len(heads) == 1 else 'heads'} noted in {', '.join(map(str, since))}.")
     return 0
 
 
@@ -84,6 +97,18 @@ def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json
         others = "".join(f", {n:,} {outcome}" for outcome, n in sorted(outcomes.items()) if outcome != "identical")
         click.echo(f"{outcomes['identical']:,} of {total:,} identical{others}")
     return 0 if total and outcomes["identical"] == total else 1
+
+
+def _noted(place: Path) -> list[str]:
+    """Return the texts of the heads that were noted in a file or folder."""
+    files = sorted(place.glob("*.heads")) if place.is_dir() else [place]
+    try:
+        found = [file.read_bytes().decode() for file in files]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{place} should hold signed heads; it cannot be read: {error}. Name another.") from error
+    if not found:
+        raise DataError(f"{place} should hold signed heads, in files that end in .heads; it has none. Name another.")
+    return found
 
 
 def _facts(store: Store) -> Mapping[str, Any]:

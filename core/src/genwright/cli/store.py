@@ -10,7 +10,7 @@ import click
 
 from genwright.cli.group import Group
 from genwright.cli.output import json_option, print_json
-from genwright.folders import store_file, store_url
+from genwright.folders import read_only, store_file, store_url
 from genwright.store import Store, open_store
 
 __all__ = ["opened", "store", "store_option"]
@@ -28,9 +28,7 @@ def store_option(command: Command) -> Command:
 def opened(where: str | None, *, writing: bool = False) -> Iterator[Store]:
     """Open the store at a URL, or the default store, and close it at the end. It is made only where it is written."""
     url = store_url() if where is None else where
-    if not writing and url.startswith("sqlite:") and "?" not in url:
-        url = f"{url}?mode=ro"
-    with closing(open_store(url)) as store:
+    with closing(open_store(url if writing else read_only(url))) as store:
         yield store
 
 

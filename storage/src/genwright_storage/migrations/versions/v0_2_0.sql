@@ -27,6 +27,8 @@ CREATE TABLE erasure_due (
 )
  STRICT;
 
+ALTER TABLE log_tile ADD COLUMN root BLOB;
+
 CREATE TABLE hold (
     id INTEGER NOT NULL,
     scope TEXT NOT NULL,

@@ -1,0 +1,105 @@
+"""`genwright store init` and what goes with it: making a store, its keys, its backup, and files that nothing names."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+from sqlalchemy import select
+
+from genwright.cli.output import say
+from genwright.cli.store import store_option
+from genwright.errors import UsageError
+from genwright.folders import store_url
+from genwright_storage.backup import write_backup
+from genwright_storage.cli.opening import opened_sql
+from genwright_storage.collection import GRACE, orphans
+from genwright_storage.ledger import state
+from genwright_storage.store import SQLStore
+from genwright_storage.tables import signing_key
+
+__all__ = ["backup", "gc", "init", "keys", "rotate_key"]
+
+
+@click.command()
+@click.option("--origin", metavar="NAME", help="The name of the ledger, such as example.org/store; random if none.")
+@store_option
+def init(origin: str | None, where: str | None) -> None:
+    """Make a store, and the key that signs its ledger; print the public key.
+
+    A store is made by itself when something is first recorded. Do it by hand to name the ledger. The private key is
+    kept in the folder of keys, $GENWRIGHT_KEYS or one in your configuration, never beside the store.
+    """
+    url = store_url() if where is None else where
+    with closing(SQLStore(url, origin=origin)) as store:
+        with store.database.reading() as connection:
+            found = state(connection).origin
+        if origin not in (None, found):
+            raise UsageError(
+                f"a store is made with the name {origin}; {url} is there, named {found}. Name another place."
+            )
+        say(f"The ledger of {url} is {found}. It is signed by this key, which others need to check it:")
+        _print_keys(store)
+
+
+@click.command()
+@store_option
+def keys(where: str | None) -> None:
+    """Print the public keys that sign the ledger, the newest last, one a line."""
+    with opened_sql(where) as store:
+        _print_keys(store)
+
+
+@click.command("rotate-key")
+@click.option("--reason", required=True, help="Why; it is written in the ledger.")
+@store_option
+def rotate_key(reason: str, where: str | None) -> None:
+    """Let a new key sign the ledger from now on; print it. The key so far signs it, where it is on this machine."""
+    with opened_sql(where, writing=True) as store, store.database.writing() as connection:
+        new = store.ledger.rotate(connection, reason)
+    say("The ledger is signed by a new key from now on. Tell it to who checks the ledger:")
+    click.echo(str(new))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@store_option
+def backup(file: Path, where: str | None) -> None:
+    """Write a copy of the store, as it is now, to FILE, with its large payloads beside it; it is a store of its own.
+
+    The key is not in it. Verify the copy with: genwright audit verify --store sqlite:///FILE.
+    """
+    with opened_sql(where) as store:
+        size = write_backup(store, file)
+    say(f"Wrote {file}, {size / 1e6:,.1f} MB.")
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option(
+    "--older-than",
+    "grace",
+    type=click.IntRange(0),
+    default=int(GRACE),
+    show_default=True,
+    metavar="SECONDS",
+    help="Let newer files be: their rows may not be written yet.",
+)
+@store_option
+def gc(dry_run: bool, grace: int, where: str | None) -> None:
+    """Remove files of large payloads that no sample names, left behind by writers that died."""
+    count = size = 0
+    with opened_sql(where, writing=not dry_run) as store:
+        store.database.require("viewer" if dry_run else "admin")
+        for file in orphans(store, grace=grace):
+            count, size = count + 1, size + file.size
+            if not dry_run:
+                store.blobs.remove(file.name)
+    say(f"{'Would remove' if dry_run else 'Removed'} {count:,} files, {size / 1e6:,.1f} MB.")
+
+
+def _print_keys(store: SQLStore) -> None:
+    with store.database.reading() as connection:
+        for verifier in connection.execute(select(signing_key.c.verifier).order_by(signing_key.c.id)).scalars():
+            click.echo(verifier)

@@ -1,0 +1,118 @@
+"""Evidence of single samples: what leads from a sample to the signed head of the ledger, read in O(log n)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from genwright.errors import StoreError, UnknownName
+from genwright.store import split_id
+from genwright_storage import encoding, merkle, queries, tombstones
+from genwright_storage.ledger import split, state
+from genwright_storage.proofs import LEAVES, BatchPlace, EntryPlace, Proof, SampleFields
+from genwright_storage.tables import batch, log_entry, log_tile, run, sample
+
+if TYPE_CHECKING:
+    from genwright_storage.store import SQLStore
+
+__all__ = ["consistency", "prove", "subtrees"]
+
+
+def prove(store: SQLStore, id: str) -> Proof:
+    """Return the proof that a sample is under the head of the ledger.
+
+    id: its run and its index, "run/index"
+
+    Raises UnknownName for a sample that is not there, Erased for one that was erased, StoreError for one whose evidence
+    is damaged.
+    """
+    prefix, index = split_id(id)
+    with store.database.reading() as connection:
+        key = queries.run_row(connection, prefix).id
+        chosen = select(sample, run.c.uid).join(run, run.c.id == sample.c.run_id)
+        row = connection.execute(chosen.where(sample.c.run_id == key, sample.c.idx == index)).first()
+        if row is None:
+            raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
+        if gone := tombstones.erased(connection, "sample", row.id, f"a proof of sample {row.uid}/{index}"):
+            raise gone
+        return _proof(connection, row)
+
+
+def consistency(connection: Connection, old: int) -> list[bytes]:
+    """Return the hashes which show that the ledger grew from its first `old` entries."""
+    return merkle.consistency_from(subtrees(connection), old, state(connection).edge.size)
+
+
+def subtrees(connection: Connection) -> merkle.Reader:
+    """Return what reads the roots of the ledger's subtrees, from full tiles and, at the edge, from what is below."""
+
+    def tile(level: int, index: int, width: int) -> Sequence[bytes]:
+        first = index * merkle.TILE
+        place = log_tile.c.level == level, log_tile.c.idx == index
+        if full := connection.execute(select(log_tile.c.hashes).where(*place)).scalar():
+            return split(full)
+        if level == 0:
+            leaves = select(log_entry.c.leaf).where(log_entry.c.seq >= first).order_by(log_entry.c.seq).limit(width)
+            return connection.execute(leaves).scalars().all()
+        below = select(log_tile.c.root, log_tile.c.hashes).where(log_tile.c.level == level - 1, log_tile.c.idx >= first)
+        rows = connection.execute(below.order_by(log_tile.c.idx).limit(width))
+        return [root or merkle.root(split(hashes)) for root, hashes in rows]
+
+    return merkle.tiles_reader(tile)
+
+
+def _proof(connection: Connection, row: Any) -> Proof:
+    where = f"sample {row.uid}/{row.idx}"
+    place = connection.execute(select(batch).where(batch.c.id == row.batch_id)).first()
+    entry = connection.execute(select(log_entry).where(log_entry.c.seq == place.seq)).first() if place else None
+    end = state(connection)
+    if place is None or entry is None or end.note is None:
+        raise StoreError(
+            f"a proof of {where} needs its batch, that batch's entry in the ledger, and a signed head; one is not "
+            "there. Name what is wrong with: genwright audit verify."
+        )
+    outer = merkle.inclusion_from(subtrees(connection), entry.seq, end.edge.size)
+    return Proof(
+        sample=_fields(row, place.version),
+        batch=_place(connection, row, place),
+        entry=EntryPlace(
+            kind=entry.kind, ref=entry.ref, created_ns=entry.created_ns, index=entry.seq, hashes=tuple(outer)
+        ),
+        note=end.note,
+    )
+
+
+def _fields(row: Any, version: int) -> SampleFields:
+    salt = row.salt or b""
+    return SampleFields(
+        version=LEAVES[version - 1],
+        run=row.uid,
+        index=row.idx,
+        seed=encoding.unsigned(row.seed),
+        media_type=row.media_type,
+        payload=row.digest,
+        flaw=row.flaw,
+        canonical=row.canonical,
+        identity=row.identity,
+        reviews=row.reviews,
+        parameters=encoding.commitment(salt, b"parameters", row.parameters.encode()),
+        prompt=encoding.commitment(salt, b"prompt", row.prompt.encode()),
+        blind=encoding.blind(salt) if version > 1 else None,
+    )
+
+
+def _place(connection: Connection, row: Any, place: Any) -> BatchPlace:
+    span = sample.c.run_id == row.run_id, sample.c.idx.between(place.first_idx, place.last_idx)
+    rows = select(sample.c.idx, sample.c.leaf).where(*span, sample.c.batch_id == row.batch_id).order_by(sample.c.idx)
+    found = connection.execute(rows).all()
+    leaves, position = [leaf for _, leaf in found], [index for index, _ in found].index(row.idx)
+    return BatchPlace(
+        first=place.first_idx,
+        last=place.last_idx,
+        count=place.size,
+        root=place.root,
+        position=position,
+        hashes=tuple(merkle.inclusion_proof(leaves, position)),
+    )

@@ -1,0 +1,106 @@
+import os
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from genwright.cli import main
+from genwright.testing.stores import make_record, make_run
+from genwright_storage.blobs import Blobs
+from genwright_storage.keys import KeyRing
+from genwright_storage.store import SQLStore
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("GENWRIGHT_KEYS", str(tmp_path / "keys"))
+    return f"sqlite:///{tmp_path / 'store'}"
+
+
+def test_a_store_is_made_with_a_name_and_prints_its_key(url: str, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["store", "init", "--origin", "example.org/log", "--store", url]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{KeyRing().trusted('example.org/log')[0]}\n"
+    assert f"The ledger of {url} is example.org/log." in captured.err
+    assert main(["store", "init", "--store", url]) == 0
+    assert main(["store", "init", "--origin", "other", "--store", url]) == 2
+    assert "is made with the name other; " in capsys.readouterr().err
+    assert (tmp_path / "store").is_file()
+
+
+def test_a_key_is_replaced_and_the_old_one_vouches_for_it(url: str, capsys: Capture) -> None:
+    assert main(["store", "init", "--store", url]) == 0
+    first = capsys.readouterr().out
+    assert main(["store", "rotate-key", "--reason", "a year has passed", "--store", url]) == 0
+    second = capsys.readouterr().out
+    assert main(["store", "keys", "--store", url]) == 0
+    assert capsys.readouterr().out == first + second
+    with closing(SQLStore(url)) as store:
+        store.put_run(make_run())
+    assert main(["audit", "verify", "--key", first.strip(), "--store", url]) == 0
+
+
+def test_a_backup_is_a_store_that_verifies(url: str, tmp_path: Path, capsys: Capture) -> None:
+    with closing(SQLStore(url)) as store:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, payload=b"x" * 100_000), make_record(run, 1)])
+    copy = tmp_path / "copies" / "copy"
+    copy.parent.mkdir()
+    assert main(["store", "backup", str(copy), "--store", url]) == 0
+    assert main(["audit", "verify", "--store", f"sqlite:///{copy}"]) == 0
+    with closing(SQLStore(f"sqlite:///{copy}")) as store:
+        assert [len(record.payload) for record in store.samples()] == [100_000, 3]
+    assert sorted(os.listdir(copy.parent)) == ["copy", "copy.blobs"]
+    capsys.readouterr()
+    assert main(["store", "backup", str(copy), "--store", url]) == 1
+    assert "a backup is written to a new file; " in capsys.readouterr().err
+
+
+def test_a_backup_that_cannot_be_made_whole_is_not_there(url: str, tmp_path: Path, capsys: Capture) -> None:
+    with closing(SQLStore(url)) as store:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, payload=b"x" * 100_000)])
+        assert isinstance(store.blobs, Blobs)
+        for file in store.blobs.found():
+            store.blobs.remove(file.name)
+    assert main(["store", "backup", str(tmp_path / "copy"), "--store", url]) == 1
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_files_that_no_sample_names_are_removed(url: str, capsys: Capture) -> None:
+    with closing(SQLStore(url)) as store:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, payload=b"x" * 100_000)])
+        store.blobs.put({b"5" * 32: b"y" * 2_000_000})
+    assert main(["store", "gc", "--store", url]) == 0
+    assert "Removed 0 files" in capsys.readouterr().err
+    assert main(["store", "gc", "--older-than", "0", "--dry-run", "--store", url]) == 0
+    assert "Would remove 1 files, 2.0 MB." in capsys.readouterr().err
+    assert main(["store", "gc", "--older-than", "0", "--store", url]) == 0
+    assert "Removed 1 files, 2.0 MB." in capsys.readouterr().err
+    with closing(SQLStore(url)) as store:
+        assert list(store.verify()) == []
+        assert [file.size for file in store.blobs.found()] == [100_000]
+
+
+def test_a_key_that_is_lost_is_told_with_what_to_do(
+    url: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["store", "init", "--store", url]) == 0
+    monkeypatch.setenv("GENWRIGHT_KEYS", str(tmp_path / "lost"))
+    with closing(SQLStore(url)) as store, pytest.raises(Exception, match="genwright store rotate-key"):
+        store.put_run(make_run())
+    capsys.readouterr()
+    assert main(["store", "rotate-key", "--reason", "the disk broke", "--store", url]) == 0
+    assert re.fullmatch(r"genwright/\w{16}\+\w{8}\+\S+\n", capsys.readouterr().out)
+    with closing(SQLStore(url)) as store:
+        store.put_run(make_run())
+    with closing(sqlite3.connect(tmp_path / "store")) as connection:
+        assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
