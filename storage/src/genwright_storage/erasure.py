@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, update
 
 from genwright.errors import UnknownName
 from genwright.store import check_plain, split_id
@@ -206,23 +206,19 @@ class Eraser:
         return {"kind": kind, "target": target, "ref": ref, "leaf": leaf, **self._said, **self._actor}
 
     def _start(self, key: int) -> dict[str, Any]:
-        query = select(run, environment.c.digest.label("environment"), *_ACTOR_AND_ENTRY).join(environment)
-        (row,) = self._with_remains(query.outerjoin(actor, actor.c.id == run.c.actor_id), run, run.c.id == key)
-        return self._stone("run", key, row["uid"], tombstones.remains("run", row, row["committed"]))
+        (row,) = self._rows(_STARTS.where(run.c.id == key))
+        return self._stone("run", key, row["uid"], tombstones.remains("run", row, row["committed"] or b""))
 
     def _ends(self, found: Any) -> Iterator[dict[str, Any]]:
-        query = select(run_end, run.c.uid, log_entry.c.digest.label("committed")).join(run)
-        for row in self._with_remains(query, run_end, run.c.id == found.id):
-            yield self._stone("end", row["id"], found.uid, tombstones.remains("end", row, row["committed"]))
+        for row in self._rows(_ENDS.where(run.c.id == found.id)):
+            yield self._stone("end", row["id"], found.uid, tombstones.remains("end", row, row["committed"] or b""))
 
     def _reviews(self, found: Any, indices: Sequence[int]) -> Iterator[dict[str, Any]]:
-        query = select(review, run.c.uid, *_ACTOR_AND_ENTRY).join(run).join(actor, actor.c.id == review.c.actor_id)
-        for row in self._with_remains(query, review, run.c.id == found.id, review.c.idx.in_(indices)):
-            leaf = tombstones.remains("review", row, row["committed"])
+        for row in self._rows(_REVIEWS.where(run.c.id == found.id, review.c.idx.in_(indices))):
+            leaf = tombstones.remains("review", row, row["committed"] or b"")
             yield self._stone("review", row["id"], f"{found.uid}/{row['idx']}", leaf)
 
-    def _with_remains(self, query: Any, table: Table, *which: ColumnElement[bool]) -> list[Mapping[str, Any]]:
-        query = query.outerjoin(log_entry, log_entry.c.seq == table.c.seq).where(*which).order_by(table.c.id)
+    def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         return [row._asdict() for row in self._connection.execute(query)]
 
     def _scores(self, key: int, *which: ColumnElement[bool]) -> Sequence[Any]:
@@ -230,7 +226,20 @@ class Eraser:
         return [row for row in self._connection.execute(query) if row.stone is None]
 
 
-_ACTOR_AND_ENTRY = (actor.c.subject.label("actor"), log_entry.c.digest.label("committed"))
+_ACTOR, _COMMITTED = actor.c.subject.label("actor"), log_entry.c.digest.label("committed")
+_STARTS = select(run, environment.c.digest.label("environment"), _ACTOR, _COMMITTED).select_from(
+    run.join(environment)
+    .outerjoin(actor, actor.c.id == run.c.actor_id)
+    .outerjoin(log_entry, log_entry.c.seq == run.c.seq)
+)
+_ENDS = select(run_end, run.c.uid, _COMMITTED).select_from(
+    run_end.join(run, run.c.id == run_end.c.run_id).outerjoin(log_entry, log_entry.c.seq == run_end.c.seq)
+)
+_REVIEWS = select(review, run.c.uid, _ACTOR, _COMMITTED).select_from(
+    review.join(run, run.c.id == review.c.run_id)
+    .join(actor, actor.c.id == review.c.actor_id)
+    .outerjoin(log_entry, log_entry.c.seq == review.c.seq)
+)
 _TABLES: Mapping[str, Table] = {"sample": sample, "run": run, "end": run_end, "score": score, "review": review}
 
 

@@ -31,7 +31,7 @@ SERVES: Mapping[Role, frozenset[Role]] = {
 }
 """Which roles let somebody do what asks for one: all may view, and an admin may do everything."""
 
-GRANTS = Term(table=role_grant, placed="role", ended="revocation", fields=("holder", "role", "scope"), ref="role")
+GRANTS = Term(table=role_grant, placed="grant", ended="revocation", fields=("holder", "role", "scope"), ref="role")
 
 # Given to the driver as it is: it runs for every call, and tells whether what is remembered is still so.
 _STAMP = "SELECT count(*), count(ended_ns) FROM role_grant"

@@ -17,7 +17,7 @@ import genwright as gw
 from genwright.cli.group import Group
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
-from genwright.errors import DataError, StoreError, UsageError
+from genwright.errors import DataError, Erased, StoreError, UsageError
 from genwright.registry import registry
 from genwright.store import Store
 
@@ -120,11 +120,16 @@ def _facts(store: Store) -> Mapping[str, Any]:
 
 
 def _replayed(ids: Sequence[str], store: Store) -> Generator[Verdict, None, None]:
-    from genwright.verdict import replayed
+    from genwright.verdict import Verdict, replayed
 
+    records = []
+    for id in ids:
+        try:
+            records.append(store.sample(id))
+        except Erased as error:
+            yield Verdict(sample=id, outcome="not repeatable", reason=str(error))
     # By run, so that each model is loaded once and each run has one replay.
-    records = sorted((store.sample(id) for id in ids), key=lambda record: record.run)
-    yield from replayed(store, registry(), records)
+    yield from replayed(store, registry(), sorted(records, key=lambda record: record.run))
 
 
 def _replayed_run(id: str, store: Store) -> Generator[Verdict, None, None]:
