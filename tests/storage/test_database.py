@@ -246,3 +246,22 @@ def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_what_an_erasure_removes_is_overwritten(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=1)
+    with database.erasing() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
+    with database.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 0
+
+
+def test_a_file_is_written_anew_unless_somebody_reads(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
+    with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM run").fetchone()
+        assert not database.rewrite()
+    assert database.rewrite(["ANALYZE"])
+    assert (tmp_path / "store-wal").stat().st_size == 0
+    assert "table sqlite_stat1" in schema(tmp_path / "store")

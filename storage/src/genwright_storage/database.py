@@ -108,8 +108,8 @@ class Database:
         with translated(self.url), closing(self._connect()) as connection:
             for statement in (*first, "VACUUM"):
                 connection.execute(statement)
-            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not is_busy
+            emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return bool(emptied == (0, 0, 0))
 
     def close(self) -> None:
         """Let go of the file."""

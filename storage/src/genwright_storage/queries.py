@@ -210,6 +210,7 @@ def counts(connection: Connection) -> dict[str, int]:
     found = {
         name: connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in named.items()
     }
-    gone = select(func.count()).select_from(tombstone).where(tombstone.c.kind == "sample")
-    erased = connection.execute(gone).scalar_one()
-    return found | {"samples": found["samples"] - erased, "erased": erased}
+    gone = select(tombstone.c.kind, func.count().label("number")).group_by(tombstone.c.kind)
+    erased = {row.kind: row.number for row in connection.execute(gone)}
+    found |= {f"{kind}s": found[f"{kind}s"] - erased.get(kind, 0) for kind in ("sample", "score")}
+    return found | {"erased": erased.get("sample", 0)}

@@ -71,6 +71,7 @@ def apply(store: SQLStore, *, is_dry: bool = False) -> Iterator[Applied]:
 
     is_dry: nothing is erased; the same numbers say what would be
     """
+    store.database.require("viewer" if is_dry else "admin")
     with store.database.reading() as connection:
         rules = RULES.rows(connection, active=True)
     for rule in rules:

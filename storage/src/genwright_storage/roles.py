@@ -69,7 +69,7 @@ def grant(store: SQLStore, subject: str, role: Role) -> None:
         if not roles and role != "admin":
             raise UsageError(
                 f"the first role makes an admin, who grants the others; got {role} for {shown(subject)}. "
-                f"First: genwright store roles grant SUBJECT admin, where {actors.current().subject} is you."
+                f"For yourself that is: genwright store roles grant {actors.current().subject} admin."
             )
         if role not in roles.get(subject, set()):
             values = {"actor_id": actors.actor_key(connection, named), "role": role, "scope": "all"}
