@@ -17,7 +17,7 @@ from genwright_storage.database import APPLICATION, Database
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.migrations.upgrade import backup, script, upgrade
 from genwright_storage.store import SQLStore
-from genwright_storage.tables import EVIDENCE, metadata
+from genwright_storage.tables import ERASABLE, EVIDENCE, TERMS, metadata
 
 SOMETHING = {"INTEGER": 77, "REAL": 1.0, "TEXT": "5f" * 16, "BLOB": b"5f" * 16}
 RELEASED = Path(__file__).parent / "released"
@@ -63,7 +63,7 @@ def test_every_table_is_strict_and_every_constraint_named(tmp_path: Path) -> Non
     assert nameless == []
 
 
-@pytest.mark.parametrize("table", [*EVIDENCE, "sample"])
+@pytest.mark.parametrize("table", [*EVIDENCE, *ERASABLE, *TERMS])
 def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> None:
     Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     with closing(sqlite3.connect(tmp_path / "store")) as connection:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAY", "RULES", "SHORT", "Applied", "apply", "end", "listed", "retain"]
 
-RULES = Term(table=retention, placed="retention", ended="retention end", fields=("scope", "keep_ns", "reason"))
+RULES = Term(table=retention, placed="retention", ended="retention-end", fields=("scope", "keep_ns", "reason"))
 
 DAY = 24 * 60 * 60 * 1_000_000_000
 

@@ -26,7 +26,19 @@ from genwright_storage.terms import given_reason
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
 
-__all__ = ["MEANING", "Given", "findings", "key_name", "of", "put", "reviewer_key", "standing", "things"]
+__all__ = [
+    "MEANING",
+    "Given",
+    "content",
+    "findings",
+    "key_name",
+    "message",
+    "of",
+    "put",
+    "reviewer_key",
+    "standing",
+    "things",
+]
 
 MEANING = "review"
 """What a signature means where nothing else is said; others are "approval", "responsibility" or "authorship"."""
@@ -120,7 +132,7 @@ def things(connection: Connection) -> Iterator[tuple[str, bytes, Any]]:
     """Yield each review with what the ledger should commit to for it."""
     query = tombstones.with_tombstone(_ROWS, "review", review.c.id)
     for row in connection.execute(queries.with_entry(query, review.c.seq)):
-        yield _place(row), tombstones.standing("review", row, _content), row
+        yield _place(row), tombstones.standing("review", row, content), row
 
 
 def findings(connection: Connection, ring: KeyRing) -> Iterator[Finding]:
@@ -130,6 +142,17 @@ def findings(connection: Connection, ring: KeyRing) -> Iterator[Finding]:
     for row in connection.execute(query):
         if row.stone is None and (trouble := _trouble(row, ring, services)):
             yield Finding(where=_place(row), trouble=trouble)
+
+
+def message(row: Mapping[str, Any]) -> bytes:
+    """Return what is signed: the columns of a review, `leaf` of the sample and `actor`, the name of who gives it."""
+    said = ("leaf", "actor", "accepted", "meaning", "reason", "created_ns")
+    return encoding.encode("genwright/review/v1", *(row[name] for name in said))
+
+
+def content(row: Mapping[str, Any]) -> bytes:
+    """Return what the ledger commits to for a review: what is signed, and the signature."""
+    return encoding.digest("genwright/reviewed/v1", message(row), row["verifier"], row["signature"])
 
 
 _ROWS: Select[Any] = (
@@ -151,20 +174,10 @@ def _put(store: SQLStore, connection: Connection, id: str, who: Actor, key: Sign
     if gone := tombstones.erased(connection, "sample", row.id, f"sample {uid}"):
         raise gone
     said = values | {"leaf": row.leaf, "actor": who.subject}
-    values |= {"verifier": str(key.verifier), "signature": key.sign(_message(said))}
-    seq = store.ledger.append(connection, "review", uid, _content(said | values))
+    values |= {"verifier": str(key.verifier), "signature": key.sign(message(said))}
+    seq = store.ledger.append(connection, "review", uid, content(said | values))
     values |= {"run_id": found.id, "idx": index, "actor_id": actor_key(connection, who), "seq": seq}
     connection.execute(insert(review), values)
-
-
-def _message(row: Mapping[str, Any]) -> bytes:
-    """Return what is signed."""
-    said = ("leaf", "actor", "accepted", "meaning", "reason", "created_ns")
-    return encoding.encode("genwright/review/v1", *(row[name] for name in said))
-
-
-def _content(row: Mapping[str, Any]) -> bytes:
-    return encoding.digest("genwright/reviewed/v1", _message(row), row["verifier"], row["signature"])
 
 
 def _trouble(row: Any, ring: KeyRing, services: set[str]) -> str | None:
@@ -173,7 +186,7 @@ def _trouble(row: Any, ring: KeyRing, services: set[str]) -> str | None:
         key = VerifierKey.parse(row.verifier)
     except ProofError:
         return "its key is none"
-    if row.actor is None or not key.verify(_message(row._asdict()), row.signature):
+    if row.actor is None or not key.verify(message(row._asdict()), row.signature):
         return "its signature does not hold"
     if row.actor_kind == "plugin":
         return None if row.verifier in services else "it is not signed by a key of the store"

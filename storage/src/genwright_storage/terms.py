@@ -40,7 +40,7 @@ class Term:
         """Record one and return its id."""
         by = actors.current()
         row = {**values, "placed_by": actors.actor_key(connection, by), "placed_ns": time.time_ns()}
-        content = self._placed_digest({**row, **holder, "placer": by.subject})
+        content = self.placed_digest({**row, **holder, "placer": by.subject})
         row["seq"] = ledger.append(connection, self.placed, row[self.ref], content)
         return int(connection.execute(insert(self.table).returning(self.table.c.id), row).scalar_one())
 
@@ -53,7 +53,7 @@ class Term:
             raise UsageError(f"{self.placed} {id} was to end; it ended before, by {row.ender}. There is nothing to do.")
         by = actors.current()
         values = {"ended_by": actors.actor_key(connection, by), "ended_reason": reason, "ended_ns": time.time_ns()}
-        content = self._ended_digest(row._asdict() | values | {"ender": by.subject})
+        content = self.ended_digest(row._asdict() | values | {"ender": by.subject})
         values["ended_seq"] = ledger.append(connection, self.ended, getattr(row, self.ref), content)
         connection.execute(update(self.table).where(self.table.c.id == id), values)
 
@@ -65,13 +65,23 @@ class Term:
     def placings(self, connection: Connection) -> Iterator[tuple[str, bytes, Any]]:
         """Yield each with what the ledger should commit to for its placing."""
         for row in connection.execute(queries.with_entry(self._rows(), self.table.c.seq)):
-            yield f"{self.placed} {row.id}", self._placed_digest(row._asdict()), row
+            yield f"{self.placed} {row.id}", self.placed_digest(row._asdict()), row
 
     def endings(self, connection: Connection) -> Iterator[tuple[str, bytes, Any]]:
         """Yield each that ended, or says anything of an end, with what the ledger should commit to for that."""
         for row in connection.execute(queries.with_entry(self._rows(), self.table.c.ended_seq)):
             if (row.ended_by, row.ended_reason, row.ended_ns, row.ended_seq) != (None, None, None, None):
-                yield f"end of {self.placed} {row.id}", self._ended_digest(row._asdict()), row
+                yield f"end of {self.placed} {row.id}", self.ended_digest(row._asdict()), row
+
+    def placed_digest(self, row: Mapping[str, Any]) -> bytes:
+        """Return what the ledger commits to for a placing; `placer` and `holder` are the names of actors."""
+        said = [row[name] for name in self.fields]
+        return encoding.digest(f"genwright/{self.placed}/v1", *said, row["placer"], row["placed_ns"])
+
+    def ended_digest(self, row: Mapping[str, Any]) -> bytes:
+        """Return what the ledger commits to for an end; `ender` is the name of an actor."""
+        said = (row["ender"], row["ended_reason"], row["ended_ns"])
+        return encoding.digest(f"genwright/{self.ended}/v1", self.placed_digest(row), *said)
 
     def _rows(self) -> Select[Any]:
         table = self.table
@@ -82,14 +92,6 @@ class Term:
             query = query.add_columns(_holder.c.subject.label("holder"))
             query = query.outerjoin(_holder, _holder.c.id == table.c.actor_id)
         return query
-
-    def _placed_digest(self, row: Mapping[str, Any]) -> bytes:
-        said = [row[name] for name in self.fields]
-        return encoding.digest(f"genwright/{self.placed}/v1", *said, row["placer"], row["placed_ns"])
-
-    def _ended_digest(self, row: Mapping[str, Any]) -> bytes:
-        said = (row["ender"], row["ended_reason"], row["ended_ns"])
-        return encoding.digest(f"genwright/{self.ended}/v1", self._placed_digest(row), *said)
 
 
 def given_reason(reason: str) -> str:

@@ -106,10 +106,9 @@ def retain(scope: str, days: int, reason: str, where: str | None) -> None:
 
 @click.group("retention", invoke_without_command=True)
 @click.pass_context
-def rules(context: click.Context) -> None:
+def rules(context: click.Context) -> int:
     """List retention rules, apply them, or end one."""
-    if context.invoked_subcommand is None:
-        context.invoke(_list_rules)
+    return 0 if context.invoked_subcommand else int(context.invoke(_list_rules))
 
 
 @rules.command("list")
