@@ -55,12 +55,14 @@ class Erased:
 
     is_complete: False if somebody who reads kept the database's file from being written anew; the next opening does
     copies:      files beside the store that were made before and still hold everything
+    related:     runs that replay or measure one that was erased, and may have the same seed and texts
     """
 
     samples: int
     runs: int
     is_complete: bool
     copies: tuple[Path, ...]
+    related: tuple[str, ...]
 
 
 def erase(store: SQLStore, ids: Sequence[str], *, reason: str, basis: str | None = None) -> Erased:
@@ -76,11 +78,13 @@ def erase(store: SQLStore, ids: Sequence[str], *, reason: str, basis: str | None
         eraser = Eraser(connection, store.ledger, reason=reason, basis=basis)
         for id in ids:
             eraser.erase(id)
+        related = eraser.related()
     return Erased(
         samples=eraser.samples,
         runs=eraser.runs,
         is_complete=complete(store),
         copies=tuple(sorted(store.database.path.parent.glob(f"{store.database.path.name}.*.backup"))),
+        related=related,
     )
 
 
@@ -127,6 +131,7 @@ class Eraser:
 
     def __init__(self, connection: Connection, ledger: Ledger, *, reason: str, basis: str | None = None) -> None:
         self.samples, self.runs = 0, 0
+        self._erased: list[str] = []
         self.holds = holds.active(connection)
         self._connection, self._ledger, self._is_due = connection, ledger, False
         by = actors.current()
@@ -155,6 +160,12 @@ class Eraser:
         if found.erased is None:
             self._bury(found.uid, [*self._ends(found), self._start(found.id)])
             self.runs += 1
+            self._erased.append(found.uid)
+
+    def related(self) -> tuple[str, ...]:
+        """Return the runs whose parent was erased here, and that were not."""
+        children = select(run.c.uid).where(run.c.parent.in_(self._erased), run.c.salt != b"").order_by(run.c.id)
+        return tuple(self._connection.execute(children).scalars())
 
     def erase_samples(self, found: Any, *which: ColumnElement[bool]) -> None:
         """Erase those samples of a run that fit some conditions, page by page, and what was said of them."""

@@ -37,8 +37,10 @@ def test_samples_are_erased_and_the_store_verifies(url: str, capsys: Capture) ->
 
 
 def test_an_erasure_is_told_as_json(url: str, capsys: Capture) -> None:
-    assert main(["audit", "erase", RUN, "--reason", "asked for", "--basis", "an article", "--yes", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"samples": 5, "runs": 1, "complete": True, "copies": []}
+    command = ["audit", "erase", RUN, "--reason", "asked for", "--basis", "an article", "--yes", "--json"]
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"samples": 5, "runs": 1, "complete": True, "copies": [], "related": []}
     assert main(["runs", "show", "LAST"]) == 0
     assert "it was erased: asked for" in capsys.readouterr().out
 
@@ -81,6 +83,18 @@ def test_exports_pass_over_what_was_erased(url: str, tmp_path: Path) -> None:
     assert main(["samples", "export", str(tmp_path / "out.jsonl")]) == 0
     found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [one["index"] for one in found] == [0, 2, 3, 4]
+
+
+def test_runs_that_came_of_an_erased_one_are_told(url: str, capsys: Capture) -> None:
+    with closing(SQLStore(url)) as store:
+        for id in ("b" * 32, "c" * 32):
+            store.put_run(make_run(id=id, kind="replay", parent=RUN))
+    assert main(["audit", "erase", "c" * 32, "--reason", "asked for", "--yes"]) == 0
+    assert "replays or measures" not in capsys.readouterr().err
+    assert main(["audit", "erase", RUN, "--reason", "asked for", "--yes"]) == 0
+    told = capsys.readouterr().err
+    assert f"Run {'b' * 32} replays or measures what was erased, and may have the same seed and texts." in told
+    assert "c" * 32 not in told
 
 
 def test_a_hold_is_placed_listed_and_released(url: str, capsys: Capture) -> None:

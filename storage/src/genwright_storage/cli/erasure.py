@@ -40,13 +40,23 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
         done = erasure.erase(store, ids, reason=reason, basis=basis)
     if as_json:
         copies = [str(path) for path in done.copies]
-        print_json({"samples": done.samples, "runs": done.runs, "complete": done.is_complete, "copies": copies})
+        print_json(
+            {
+                "samples": done.samples,
+                "runs": done.runs,
+                "complete": done.is_complete,
+                "copies": copies,
+                "related": done.related,
+            }
+        )
     if not (done.samples or done.runs):
         say("All of it was erased before.")
     else:
         say(f"Erased {done.samples:,} samples and the texts of {done.runs:,} runs.")
     if not done.is_complete:
         say("Somebody is reading: traces are in the file until it is next opened for writing, or this is repeated.")
+    for id in done.related:
+        say(f"Run {id} replays or measures what was erased, and may have the same seed and texts. Erase it too?")
     for copy in done.copies:
         say(f"This copy was made before, and still holds it: {copy}.")
 
