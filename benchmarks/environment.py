@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sqlite3
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ _PACKAGES = (
     "rdkit",
     "fcd-torch",
     "SQLAlchemy",
+    "psycopg",
     "transformers",
     "diffusers",
 )
@@ -37,6 +39,7 @@ def environment() -> Mapping[str, str]:
         "threads": str(torch.get_num_threads()),
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
         **{package: _version(package) for package in _PACKAGES},
     }
 

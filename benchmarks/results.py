@@ -12,7 +12,8 @@ from benchmarks.row import Row, Target
 
 __all__ = ["Section", "as_json", "as_markdown", "from_json", "merged"]
 
-_HEAD = ("section", "what", "target", "measured", "spread", "", "peers", "note")
+_HEAD = ("section", "what", "target", "measured", "spread", "CPU-µs each", "", "peers", "note")
+_PROCESSOR = _HEAD.index("CPU-µs each")
 
 
 @final
@@ -34,13 +35,15 @@ def merged(old: Sequence[Section], new: Sequence[Section], order: Sequence[str])
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """Return a page: one table, and below it how each section was measured."""
+    rows = [row for section in sections for row in section.rows]
+    table = [_HEAD, ["---"] * len(_HEAD), *map(_cells, rows)]
+    if all(row.processor is None for row in rows):
+        table = [[*cells[:_PROCESSOR], *cells[_PROCESSOR + 1 :]] for cells in table]
     return "\n".join(
         [
             f"# {title}",
             "",
-            _line(_HEAD),
-            _line(["---"] * len(_HEAD)),
-            *(_line(_cells(row)) for section in sections for row in section.rows),
+            *map(_line, table),
             "",
             "Spread: smallest and largest of the repetitions; of a metric, the value less and plus its standard error.",
             "",
@@ -89,13 +92,14 @@ def _cells(row: Row) -> list[str]:
         str(row.target or ""),
         "" if row.value is None else f"{_number(row.value)} {row.unit}".rstrip(),
         "" if row.spread is None else " to ".join(map(_number, row.spread)),
+        "" if row.processor is None else _number(row.processor),
         row.verdict,
         "; ".join(f"{name} {_number(value)}" for name, value in row.peers.items()),
         row.note,
     ]
 
 
-def _line(cells: Sequence[str]) -> str:
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 

@@ -44,9 +44,10 @@ def at_most(high: float) -> Target:
 class Row:
     """One line of the table.
 
-    value:  None where it was not measured; `note` says why
-    spread: smallest and largest of the repetitions; of a metric, the value less and plus its standard error
-    peers:  what others reach, by their name, in the same unit
+    value:     None where it was not measured; `note` says why
+    spread:    smallest and largest of the repetitions; of a metric, the value less and plus its standard error
+    processor: microseconds of processor time that each of what `value` counts took
+    peers:     what others reach, by their name, in the same unit
     """
 
     section: str
@@ -54,6 +55,7 @@ class Row:
     value: float | None
     unit: str = ""
     spread: tuple[float, float] | None = None
+    processor: float | None = None
     target: Target | None = None
     peers: Mapping[str, float] = field(default_factory=dict)
     note: str = ""

@@ -14,10 +14,13 @@ __all__ = ["Setting"]
 class Setting:
     """The arguments of a run.
 
-    model:   its name, its domain's name, or a folder
-    quick:   measure less, for trying things; the numbers are not for publication
-    samples: how many the section on quality draws
-    scratch: a folder for stores and outputs, removed afterwards
+    model:        its name, its domain's name, or a folder
+    quick:        measure less, for trying things; the numbers are not for publication
+    smoke:        measure next to nothing: only to see that it runs
+    samples:      how many the section on quality draws
+    rows:         how many a round of the store's puts; what is asked of a large store is asked of ten times as many
+    peers_python: the interpreter that has the store's peers, if any
+    scratch:      a folder for stores and outputs, removed afterwards
     """
 
     model: str
@@ -25,7 +28,12 @@ class Setting:
     samples: int
     scratch: Path
     seed: int = 7
+    smoke: bool = False
+    rows: int = 100_000
+    peers_python: str | None = None
 
     def scaled(self, full: int, quick: int) -> int:
-        """Return one of two sizes."""
+        """Return one of two sizes; of a smoke run, a hundredth of the smaller, and two at least."""
+        if self.smoke:
+            return max(2, quick // 100)
         return quick if self.quick else full

@@ -1,4 +1,4 @@
-"""Plugins laid out on disk as pip would leave them, for tests of what finds and loads them."""
+"""Plugins laid out on disk as pip would leave them, for tests of what finds and loads them, and databases."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jaxtyping
 import pytest
+
+if TYPE_CHECKING:
+    from tests.storage.server import Server
 
 Install = Callable[..., None]
 
@@ -140,6 +144,22 @@ def rhythms_model(rhythms_site: Path, tmp_path_factory: pytest.TempPathFactory) 
     registry.cache_clear()
     forget(rhythms_site)
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server for all tests that ask for one."""
+    from tests.storage.server import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql(server: Server) -> Iterator[str]:
+    """The URL of a new, empty database."""
+    with server.database() as name:
+        yield server.url(name)
 
 
 def forget(folder: Path) -> None:

@@ -10,7 +10,7 @@ from benchmarks.environment import command, environment
 def test_the_machine_and_the_versions_are_told() -> None:
     told = environment()
     assert told["Python"] == platform.python_version()
-    assert {"processor", "cores", "load", "threads", "torch", "rdkit", "numpy", "transformers"} <= told.keys()
+    assert {"processor", "cores", "load", "threads", "torch", "rdkit", "numpy", "transformers", "SQLite"} <= told.keys()
     assert all(told.values())
 
 

@@ -26,6 +26,15 @@ def test_the_page_shows_each_row_on_one_line_and_how_it_was_measured() -> None:
     assert "Python 3.11." in page
 
 
+def test_processor_time_has_a_column_where_it_was_measured() -> None:
+    measured = Row(section="s", name="n", value=1.0, processor=21.44)
+    section = Section(name="s", command="c", environment={}, rows=[measured, Row(section="s", name="m", value=2.0)])
+    lines = as_markdown("Title", [section]).splitlines()
+    assert "| section | what | target | measured | spread | CPU-µs each |  | peers | note |" in lines
+    assert "| s | n |  | 1 |  | 21.44 |  |  |  |" in lines
+    assert "| s | m |  | 2 |  |  |  |  |  |" in lines
+
+
 def test_what_was_not_measured_has_an_empty_cell() -> None:
     row = Row(section="s", name="n", value=None, target=at_most(1.0), note="no data.")
     page = as_markdown("Title", [Section(name="s", command="c", environment={}, rows=[row])])

@@ -43,13 +43,30 @@ def test_make_bench_names_what_the_benchmark_takes() -> None:
     assert run._parser().parse_args(arguments.splitlines()[0].split()).domain == "molecules"
 
 
+def test_sections_of_the_store_are_its_own(found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[str] = []
+    case = run.importlib.import_module
+    monkeypatch.setattr(run.importlib, "import_module", lambda name: (imported.append(name), case(name))[1])
+    assert run.main(["store", "--smoke", "--only", "peers", "--only", "proof"]) == 0
+    assert imported == ["benchmarks.cases.store.peers", "benchmarks.cases.store.proof"]
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"), [([], 100_000), (["--quick"], 10_000), (["--smoke"], 50), (["--smoke", "--rows=7"], 7)]
+)
+def test_rows_are_as_many_as_asked_for(options: list[str], rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENWRIGHT_PEERS_PYTHON", "peers/bin/python")
+    setting = run._setting(run._parser().parse_args(["store", *options]), Path())
+    assert (setting.rows, setting.peers_python) == (rows, "peers/bin/python")
+
+
 def test_a_missed_target_fails_and_is_kept(found: dict[str, Any], tmp_path: Path) -> None:
     found["peers"] = 0.5
     assert run.main(["molecules", "--only", "peers"]) == 1
     assert "| 0.5 |  | FAIL |" in (tmp_path / "results" / "molecules.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", ["--quick", "--ungated", "--samples=300"])
+@pytest.mark.parametrize("option", ["--quick", "--smoke", "--ungated", "--samples=300", "--rows=300"])
 def test_what_is_only_tried_is_not_kept(
     found: dict[str, Any], option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genwright.domain import Label, Offer, Prefix, Scalar, Text
+from genwright.domain import Difference, Label, Offer, Prefix, Scalar, Text
 from genwright.errors import ConditionError
 from genwright.testing.toys import Rounds
 
@@ -67,3 +67,26 @@ def test_a_prefix_of_any_script_is_text() -> None:
 
 def test_an_item_has_no_title_where_its_domain_gives_none() -> None:
     assert Rounds().title("abc") is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "size", "where"),
+    [
+        ("abcd", "abcd", 0, ""),
+        ("abcd", "abxd", 1, "from character 2"),
+        ("abcd", "ab", 2, "from character 2"),
+        ("", "ab", 2, "from character 0"),
+    ],
+)
+def test_the_difference_of_texts_is_counted_from_where_they_part(ours: str, theirs: str, size: int, where: str) -> None:
+    expected = Difference(size=size, unit="characters", where=where, close=not size)
+    assert Difference.of_texts(ours, theirs) == Difference.of_texts(theirs, ours) == expected
+
+
+def test_a_difference_is_told_with_its_unit_and_place() -> None:
+    found = Difference(size=0.125, unit="s", where="at 1.25 s", close=False)
+    assert str(found) == "largest difference 0.125 s, at 1.25 s"
+
+
+def test_a_domain_that_says_nothing_of_differences_has_none() -> None:
+    assert Rounds().difference("abcd", "abca") is None

@@ -5,6 +5,8 @@ import gzip
 import json
 import lzma
 import os
+import sys
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -14,11 +16,14 @@ import pytest
 
 import genwright as gw
 from genwright import exports
-from genwright.errors import DataError, OptionError, UnknownName, UsageError
+from genwright.entries import FACTS
+from genwright.errors import DataError, OptionError, PluginError, UnknownName, UsageError
+from genwright.exporters.row import Origin
 from genwright.exports import COLUMNS
 from genwright.memory import MemoryStore
 from genwright.run import Run
-from genwright.store import Record
+from genwright.specs import ExporterSpec
+from genwright.store import Record, Store
 from genwright.testing.stores import make_record, make_run
 from genwright.testing.toys import Rounds, toy_registry
 
@@ -63,8 +68,8 @@ def read(path: Path) -> list[Mapping[str, Any]]:
 def test_a_table_tells_where_each_sample_comes_from(store: MemoryStore, run: Run, tmp_path: Path) -> None:
     assert gw.export(tmp_path / "a.jsonl", store=store) == (3, True)
     rows = read(tmp_path / "a.jsonl")
-    assert [tuple(row) for row in rows] == [COLUMNS] * 3
-    assert rows[0] == {
+    assert [tuple(row) for row in rows] == [(*COLUMNS, *FACTS)] * 3
+    assert {name: rows[0][name] for name in COLUMNS} == {
         "id": f"{run.id}/0",
         "item": "AB",
         "flaw": None,
@@ -84,7 +89,8 @@ def test_both_kinds_of_table_tell_the_same(store: MemoryStore, run: Run, tmp_pat
     put(store, ['a,"b"\nc', "ä"])
     gw.export(tmp_path / "a.jsonl", store=store)
     gw.export(tmp_path / "a.csv", store=store)
-    texts = [{name: "" if v is None else str(v) for name, v in row.items()} for row in read(tmp_path / "a.jsonl")]
+    rows = read(tmp_path / "a.jsonl")
+    texts = [{name: "" if row[name] is None else str(row[name]) for name in COLUMNS} for row in rows]
     assert read(tmp_path / "a.csv") == texts
 
 
@@ -278,3 +284,73 @@ def test_a_store_that_was_named_is_closed_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(MemoryStore, "close", lambda self: closed.append(self.url))
     assert gw.export(tmp_path / "a.csv", store="memory:") == (0, True)
     assert closed == ["memory:"]
+
+
+def listed(samples: Iterator[Origin], path: Path, *, store: Store, title: str = "") -> None:
+    """Write what a format of these tests writes: a title, and the ids."""
+    path.write_text(" ".join([title, *(record.id for record, _ in samples)]))
+
+
+@pytest.fixture
+def formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two formats of a plugin, the endings of which end alike."""
+    monkeypatch.setitem(sys.modules, "formats", types.ModuleType("formats"))
+    monkeypatch.setattr("formats.listed", listed, raising=False)
+    specs = [
+        ExporterSpec(name="ids", target="formats:listed", summary="", endings=(".ids.json",)),
+        ExporterSpec(name="odd", target="formats:absent", summary="", endings=(".json",), extra="genwright-odd[odd]"),
+    ]
+    known = toy_registry(*specs)
+    monkeypatch.setattr(exports, "registry", lambda: known)
+
+
+@pytest.mark.parametrize(
+    ("name", "format"), [("a.ids.json", None), ("A.IDS.JSON", "ids"), ("a.other", "ids"), ("a", "ids")]
+)
+def test_the_ending_of_a_file_or_a_name_says_the_format(
+    store: MemoryStore, run: Run, tmp_path: Path, formats: None, name: str, format: str | None
+) -> None:
+    done = gw.export(tmp_path / name, format=format, options={"title": "A"}, store=store)
+    assert done == (3, True)
+    assert (tmp_path / name).read_text() == f"A {run.id}/0 {run.id}/1 {run.id}/2"
+
+
+def test_what_a_format_needs_and_is_not_installed_is_told(
+    store: MemoryStore, run: Run, tmp_path: Path, formats: None
+) -> None:
+    with pytest.raises(
+        PluginError, match=r"exporter 'odd' of .* Install what it needs: pip install 'genwright-odd\[odd"
+    ):
+        gw.export(tmp_path / "a.json", store=store)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "error", "message"),
+    [
+        ("a.csv", {"format": "ids"}, UsageError, r"is what its name ends in; got a\.csv and 'ids'\. Leave one out"),
+        ("a", {"format": "idz"}, UnknownName, r"there is no exporter named 'idz'\. Did you mean 'ids'"),
+        ("a.ids.json", {"options": {"titel": ""}}, OptionError, r"exporter 'ids' has no option 'titel'\. Did you mean"),
+        ("a.ids.json", {"options": {"title": 7}}, OptionError, r"option 'title' of exporter 'ids' takes text; got 7"),
+        ("a.ids.json", {"options": {"store": 7}}, OptionError, r"exporter 'ids' has no option 'store'"),
+        (
+            "a.txt",
+            {"options": {"title": ""}},
+            UsageError,
+            r"a file like a\.txt is in a format of its domain, which takes",
+        ),
+    ],
+)
+def test_a_format_that_is_asked_for_wrongly_is_told(
+    store: MemoryStore,
+    run: Run,
+    tmp_path: Path,
+    formats: None,
+    name: str,
+    asked: dict[str, Any],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        gw.export(tmp_path / name, store=store, **asked)
+    assert list(tmp_path.iterdir()) == []

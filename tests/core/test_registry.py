@@ -163,6 +163,26 @@ def test_an_unknown_name_is_met_with_near_ones_and_the_plugins_that_were_refused
                     r"option 'version' of store 'x' takes a whole number; got 'two'\.",
                 ),
                 (
+                    "register_exporters",
+                    "ExporterSpec(name='x', target='a:b', summary='', endings=('csv',))",
+                    r'an ending of exporter \'x\' is lower-case, such as "\.csv\.gz"; got \'csv\'\.',
+                ),
+                (
+                    "register_exporters",
+                    "ExporterSpec(name='x', target='a:b', summary='', endings=('.CSV',))",
+                    r"an ending of exporter 'x' is lower-case, .* got '\.CSV'\.",
+                ),
+                (
+                    "register_exporters",
+                    "ExporterSpec(name='x', target='a:b', summary='', endings='.a')",
+                    r"option 'endings' of exporter 'x' takes several values, each text; got '\.a'",
+                ),
+                (
+                    "register_exporters",
+                    "ExporterSpec(name='x', target='a:b', summary='', endings=('.csv.gz',))",
+                    r"format of files in '\.csv\.gz' of genwright-bad 0\.3\.1 is already that of genwright-core",
+                ),
+                (
                     "register_datasets",
                     "DatasetSpec(name='x', target='a:b', summary='', domain='d', url=None, sha256='', "
                     "licence='', rows=1)",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from genwright.seeds import Noise, fresh_seed, permutation, philox, seeded_torch
+from genwright.seeds import Noise, distinct, fresh_seed, permutation, philox, seeded_torch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = ("bits", "uniform", "normal", "gumbel")
@@ -276,3 +277,17 @@ def test_what_a_step_draws_depends_on_seed_and_step_and_leaves_what_others_draw(
     assert torch.equal(torch.random.get_rng_state(), before)
     assert len({tuple(draw) for draw in draws}) == 8
     assert drawn(0, 1) == draws[2]
+
+
+def test_distinct_numbers_are_a_set_each_as_likely() -> None:
+    """By Floyd's method: each of the ten pairs of five numbers comes up about as often."""
+    counts = Counter(tuple(distinct(seed, 2, 5)) for seed in range(5000))
+    assert len(counts) == 10
+    assert all(abs(count - 500) < 4 * 21.2 for count in counts.values()), counts
+
+
+def test_distinct_numbers_do_not_depend_on_how_large_the_whole_is_in_memory() -> None:
+    found = distinct(7, 3, 10**18)
+    assert found == sorted(set(found)) == distinct(7, 3, 10**18)
+    assert max(found) < 10**18
+    assert distinct(7, 5, 3) == [0, 1, 2]

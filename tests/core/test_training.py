@@ -131,6 +131,7 @@ def test_a_model_is_trained_kept_and_recorded(tmp_path: Path, rounds_file: Path,
     made = {score.detail for score in store.scores(run.id)}
     assert made == {f"checkpoint {model.checkpoint.digest}"}
     card = json.loads(store.checkpoint(model.checkpoint.digest).card)
+    assert card["training"]["run"] == run.id
     losses = {"train/loss": card["training"]["losses"]["loss"], "train/held out": card["training"]["held_out_loss"]}
     assert {score.metric: score.value for score in store.scores(run.id)} == losses
     assert card["training"]["steps"] == 4

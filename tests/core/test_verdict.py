@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import genwright as gw
 from genwright.builtin import register_samplers
+from genwright.domain import Difference
 from genwright.errors import (
     CheckpointError,
     MismatchError,
@@ -20,7 +22,7 @@ from genwright.model import Model
 from genwright.registry import Plugin, Registry
 from genwright.samples import Samples
 from genwright.store import Record
-from genwright.testing.toys import toy_registry
+from genwright.testing.toys import Rounds, toy_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
 UseRegistry = Callable[[Registry], Registry]
@@ -69,8 +71,73 @@ def test_a_sample_that_was_changed_is_different(store: MemoryStore, recorded: Sa
     verdict = gw.audit(recorded[4], store=store)
     assert verdict.outcome == "different"
     assert verdict.reason == f"{recorded[4].item.encode()!r} in place of b'dddd'"
-    assert str(verdict) == f"{record.id}: different, {verdict.reason}"
+    assert verdict.difference == Difference(size=5, unit="characters", where="from character 1", close=False)
+    told = f"largest difference 5 characters, from character 1: {verdict.reason}"
+    assert str(verdict) == f"{record.id}: different, {told}"
     assert [v.outcome for v in gw.replay(recorded.run.id, store=store)].count("different") == 1
+
+
+def test_a_difference_within_the_tolerance_of_the_domain_is_close_and_where_it_is_largest_is_told(
+    store: MemoryStore, recorded: Samples[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def difference(self: Rounds, ours: str, theirs: str) -> Difference:
+        return Difference(size=0.25, unit="notes", where="at 1.5 s", close=theirs == "near")
+
+    monkeypatch.setattr(Rounds, "difference", difference)
+    tampered(store, recorded[4].id, payload=b"near", canonical=None)
+    tampered(store, recorded[5].id, payload=b"far", canonical=None)
+    near, far = (gw.audit(sample, store=store) for sample in recorded[4:6])
+    assert (near.outcome, far.outcome) == ("close", "different")
+    assert near.told.startswith("largest difference 0.25 notes, at 1.5 s: ")
+
+
+def test_bytes_on_record_that_are_no_item_are_different(
+    store: MemoryStore, recorded: Samples[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rounds, "from_bytes", lambda self, data: 1 / 0)
+    tampered(store, recorded[4].id, payload=b"\xff\x00", canonical=None, media_type="image/png")
+    with pytest.warns(UserWarning, match=r"/4 on record cannot be compared: ZeroDivisionError"):
+        verdict = gw.audit(recorded[4], store=store)
+    assert (verdict.outcome, verdict.difference) == ("different", None)
+    assert verdict.reason == f"{len(recorded[4].item)} bytes in place of 2 bytes"
+
+
+def test_what_cannot_be_drawn_again_does_not_stop_the_rest_and_is_recorded(
+    store: MemoryStore, recorded: Samples[str], toy_model: Model[str]
+) -> None:
+    other = gw.generate(toy_model, 3, seed=6, store=store)
+    config = {name: value for name, value in other.run.config.items() if name != "sampler"}
+    store._runs[other.run.id] = replace(store.run(other.run.id), config=config)
+    verdicts = list(gw.replay(None, store=store))
+    assert Counter(verdict.outcome for verdict in verdicts) == {"identical": 30, "not repeatable": 3}
+    refused = next(verdict for verdict in verdicts if verdict.outcome == "not repeatable")
+    assert f"the config of run {other.run.id} should say how it drew; it has no sampler. " in refused.reason
+    replay = next(run for run in store.runs(kind="replay") if run.parent == other.run.id)
+    [score] = store.scores(replay.id)
+    assert (score.metric, score.value, replay.state) == ("replay/not repeatable", 3, "finished")
+    assert score.detail == f"0-2: {refused.reason}"
+
+
+def test_a_model_is_loaded_once_for_all_runs_of_it(
+    store: MemoryStore, recorded: Samples[str], toy_model: Model[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (6, 7):
+        gw.generate(toy_model, 3, seed=seed, store=store)
+    loaded, load = [], Model.load.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(Model, "load", classmethod(lambda cls, *a, **k: loaded.append(a) or load(cls, *a, **k)))
+    assert {verdict.outcome for verdict in gw.replay(None, store=store)} == {"identical"}
+    assert len(loaded) == 1
+    assert len(list(store.runs(kind="replay"))) == 3
+
+
+def test_a_replay_that_is_left_early_keeps_the_verdicts_so_far(store: MemoryStore, recorded: Samples[str]) -> None:
+    verdicts = gw.replay(store=store)
+    for _ in range(4):
+        next(verdicts)
+    verdicts.close()  # type: ignore[attr-defined]
+    [replay] = store.runs(kind="replay")
+    [score] = store.scores(replay.id)
+    assert (replay.state, score.metric, score.value, score.detail) == ("interrupted", "replay/identical", 4, "0-3")
 
 
 def test_a_payload_that_is_long_is_shown_in_part(store: MemoryStore, recorded: Samples[str]) -> None:

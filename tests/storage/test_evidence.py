@@ -60,6 +60,15 @@ def test_a_proof_is_of_the_head_of_its_time_and_holds_later(store: SQLStore) -> 
     assert prove(store, "LAST/0").check(keys(store)).size == 4
 
 
+def test_the_place_of_a_sample_is_told(store: SQLStore) -> None:
+    run = store.run("LAST")
+    store.put_samples([make_record(run, index) for index in range(3)])
+    place = store.evidence("LAST/1")
+    assert (place["entry"], place["entries"]) == (2, 3)
+    assert place["root"] == store.info()["head"]["root"]
+    assert str(place["batch"]).startswith(f"{run.id}/0, 3 samples, root ")
+
+
 def test_a_sample_that_is_not_there_is_not_proven(store: SQLStore) -> None:
     with pytest.raises(UnknownName, match="there is no sample named 'LAST/3'"):
         prove(store, "LAST/3")

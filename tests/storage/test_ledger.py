@@ -10,34 +10,36 @@ from genwright.errors import KeyMissing, StoreError
 from genwright.store import Finding
 from genwright_storage import ledger, merkle
 from genwright_storage.blobs import Blobs
-from genwright_storage.database import Database
 from genwright_storage.keys import KeyRing
 from genwright_storage.notes import VerifierKey, opened
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.tables import log_entry, log_tile, note, signing_key
 from genwright_storage.verification import findings
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path) -> Iterator[SQLiteDatabase]:
     with closing(_database(tmp_path)) as database:
         yield database
 
 
 @pytest.fixture
-def connection(database: Database) -> Iterator[Connection]:
+def connection(database: SQLiteDatabase) -> Iterator[Connection]:
     with database.writing() as connection:
         yield connection
 
 
-def _database(folder: Path, ring: str = "keys") -> Database:
-    return Database(f"sqlite:///{folder / 'store'}", patience=1, ring=KeyRing(folder / ring), origin="example.org/log")
+def _database(folder: Path, ring: str = "keys") -> SQLiteDatabase:
+    return SQLiteDatabase(
+        f"sqlite:///{folder / 'store'}", patience=1, ring=KeyRing(folder / ring), origin="example.org/log"
+    )
 
 
 def leaves(connection: Connection) -> list[bytes]:
     return list(connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars())
 
 
-def append(database: Database, connection: Connection, count: int) -> list[int]:
+def append(database: SQLiteDatabase, connection: Connection, count: int) -> list[int]:
     return [database.ledger.append(connection, "role", str(number), bytes(32)) for number in range(count)]
 
 
@@ -47,19 +49,21 @@ def head(connection: Connection) -> str:
     return text
 
 
-def test_entries_are_numbered_without_gaps_after_that_of_the_key(database: Database, connection: Connection) -> None:
+def test_entries_are_numbered_without_gaps_after_that_of_the_key(
+    database: SQLiteDatabase, connection: Connection
+) -> None:
     assert append(database, connection, 5) == [1, 2, 3, 4, 5]
     kinds = connection.execute(select(log_entry.c.kind).order_by(log_entry.c.seq)).scalars().all()
     assert kinds == ["key", *["role"] * 5]
 
 
-def test_the_kept_edge_has_the_root_over_all_entries(database: Database, connection: Connection) -> None:
+def test_the_kept_edge_has_the_root_over_all_entries(database: SQLiteDatabase, connection: Connection) -> None:
     for _ in range(20):
         append(database, connection, 1)
         assert ledger.state(connection).edge.root == merkle.root(leaves(connection))
 
 
-def test_the_head_is_signed_by_the_key_of_the_store(database: Database, connection: Connection) -> None:
+def test_the_head_is_signed_by_the_key_of_the_store(database: SQLiteDatabase, connection: Connection) -> None:
     append(database, connection, 3)
     (key,) = connection.execute(select(signing_key.c.verifier)).scalars()
     found = opened(head(connection), [VerifierKey.parse(key)])
@@ -68,7 +72,7 @@ def test_the_head_is_signed_by_the_key_of_the_store(database: Database, connecti
 
 
 def test_heads_are_kept_at_most_one_a_second(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    database: SQLiteDatabase, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(2 * 10**18, 10**20, 300_000_000))
     monkeypatch.setattr(ledger.time, "time_ns", lambda: next(clock))
@@ -78,7 +82,7 @@ def test_heads_are_kept_at_most_one_a_second(
 
 
 def test_a_tile_is_kept_when_it_is_full_and_tiles_of_tiles_above(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    database: SQLiteDatabase, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "TILE", 4)
     append(database, connection, 36)
@@ -103,7 +107,7 @@ def test_tiles_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert found == ["ledger, tile 1 of level 1"]
 
 
-def test_a_store_whose_key_is_not_here_is_read_and_not_written(database: Database, tmp_path: Path) -> None:
+def test_a_store_whose_key_is_not_here_is_read_and_not_written(database: SQLiteDatabase, tmp_path: Path) -> None:
     with closing(_database(tmp_path, "other keys")) as elsewhere:
         assert list(findings(elsewhere, Blobs(tmp_path), lambda _: None)) == []
         message = r"the ledger example.org/log is signed by .*; in .*other keys none is. Copy the key's file there"
@@ -114,7 +118,7 @@ def test_a_store_whose_key_is_not_here_is_read_and_not_written(database: Databas
             append(elsewhere, connection, 1)
 
 
-def test_a_new_key_signs_from_then_on_and_the_old_one_vouches_for_it(database: Database, tmp_path: Path) -> None:
+def test_a_new_key_signs_from_then_on_and_the_old_one_vouches_for_it(database: SQLiteDatabase, tmp_path: Path) -> None:
     with database.writing() as connection:
         append(database, connection, 2)
         first = head(connection)
@@ -127,7 +131,7 @@ def test_a_new_key_signs_from_then_on_and_the_old_one_vouches_for_it(database: D
         assert list(findings(elsewhere, Blobs(tmp_path), lambda _: None)) == []
 
 
-def test_another_process_learns_of_a_new_key(database: Database, tmp_path: Path) -> None:
+def test_another_process_learns_of_a_new_key(database: SQLiteDatabase, tmp_path: Path) -> None:
     with closing(_database(tmp_path)) as other:
         with other.writing() as connection:
             append(other, connection, 1)
@@ -138,7 +142,7 @@ def test_another_process_learns_of_a_new_key(database: Database, tmp_path: Path)
             assert opened(head(connection), [new]).size == 4
 
 
-def test_a_new_key_that_nobody_vouches_for_is_found(database: Database, tmp_path: Path) -> None:
+def test_a_new_key_that_nobody_vouches_for_is_found(database: SQLiteDatabase, tmp_path: Path) -> None:
     old = str(database.ledger.ring.trusted("example.org/log")[0])
     with closing(_database(tmp_path, "other keys")) as elsewhere:
         with elsewhere.writing() as connection:
@@ -150,7 +154,7 @@ def test_a_new_key_that_nobody_vouches_for_is_found(database: Database, tmp_path
         assert _findings(database, tmp_path, keys=[old]) != []
 
 
-def test_a_ledger_that_was_made_anew_is_found_by_who_knows_its_key(database: Database, tmp_path: Path) -> None:
+def test_a_ledger_that_was_made_anew_is_found_by_who_knows_its_key(database: SQLiteDatabase, tmp_path: Path) -> None:
     (tmp_path / "store").unlink()
     for ending in ("-wal", "-shm"):
         Path(f"{tmp_path / 'store'}{ending}").unlink(missing_ok=True)
@@ -189,8 +193,8 @@ def test_a_head_noted_elsewhere_shows_that_the_ledger_is_another(tmp_path: Path)
         assert found.trouble == "the ledger of 5 entries has another root: its entries are not those of then"
 
 
-def test_a_head_of_another_ledger_or_of_none_is_told(database: Database, tmp_path: Path) -> None:
-    other = Database(f"sqlite:///{tmp_path / 'other'}", patience=1, ring=KeyRing(tmp_path / "keys"), origin="o")
+def test_a_head_of_another_ledger_or_of_none_is_told(database: SQLiteDatabase, tmp_path: Path) -> None:
+    other = SQLiteDatabase(f"sqlite:///{tmp_path / 'other'}", patience=1, ring=KeyRing(tmp_path / "keys"), origin="o")
     with closing(other), other.reading() as connection:
         noted = head(connection)
     troubles = [finding.trouble for finding in _findings(database, tmp_path, heads=[noted])]
@@ -226,5 +230,5 @@ def test_heads_and_keys_that_changed_are_found(tmp_path: Path, change: str, wher
                 append(database, connection, 1)
 
 
-def _findings(database: Database, folder: Path, **given: list[str]) -> list[Finding]:
+def _findings(database: SQLiteDatabase, folder: Path, **given: list[str]) -> list[Finding]:
     return list(findings(database, Blobs(folder), lambda _: None, **given))

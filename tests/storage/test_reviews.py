@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genwright.errors import StoreError, UnknownName, UsageError
+from genwright.errors import KeyMissing, StoreError, UnknownName, UsageError
 from genwright.store import Finding
 from genwright.testing.stores import make_record, make_run
 from genwright_storage import actors, reviews
@@ -79,6 +79,12 @@ def test_a_plugin_is_signed_for_by_the_key_of_the_store(store: SQLStore) -> None
     assert list(store.verify()) == []
 
 
+def test_a_plugin_is_not_signed_for_without_the_key_of_the_store(store: SQLStore, tmp_path: Path) -> None:
+    elsewhere = SQLStore(f"{store.url}?mode=ro", ring=KeyRing(tmp_path / "other keys"))
+    with pytest.raises(KeyMissing, match=r"a plugin's reviews are signed by the key of .*; it is not on this machine"):
+        reviews.put(elsewhere, {f"{RUN}/0": (True, "")}, by=actors.of_plugin("policy"))
+
+
 def test_reviews_are_all_put_or_none(store: SQLStore) -> None:
     with pytest.raises(UnknownName, match=r"there is no sample named .*genwright samples list"):
         reviews.put(store, {f"{RUN}/0": (True, ""), f"{RUN}/7": (True, "")})
@@ -127,6 +133,6 @@ def test_a_review_in_the_name_of_somebody_else_is_found(store: SQLStore, tmp_pat
 def test_a_review_of_a_plugin_by_another_key_is_found(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
     own = SigningKey.generate("example.org/elsewhere")
     with monkeypatch.context() as patch:
-        patch.setattr(type(store.ledger), "signer", lambda *_: own)
+        patch.setattr(SQLStore, "signer", own)
         reviews.put(store, {f"{RUN}/0": (True, "")}, by=actors.of_plugin("policy"))
     assert [finding.trouble for finding in store.verify()] == ["it is not signed by a key of the store"]

@@ -14,6 +14,7 @@ from genwright.errors import StorageFull, StoreError, StoreReadOnly
 from genwright.samples import Review
 from genwright.store import Finding, Score
 from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
+from genwright_storage.keys import KeyRing
 from genwright_storage.store import SQLStore
 
 
@@ -368,6 +369,18 @@ def test_a_writer_killed_at_any_moment_loses_nothing_acknowledged(tmp_path: Path
             assert kept[: int(count)] == list(range(int(count)))
             assert kept == list(range(len(kept)))
         assert list(store.verify()) == []
+
+
+def test_the_key_that_signs_is_given_to_those_who_sign_for_the_store(tmp_path: Path) -> None:
+    """Not one that is not that of the ledger, such as that of another store under the same origin."""
+    ring = KeyRing(tmp_path / "keys")
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}", ring=ring, origin="example.org/log")) as store:
+        store.put_run(make_run())
+        signer = store.signer
+        assert signer is not None
+        assert signer.name == store.info()["head"]["origin"]
+        ring.replace("example.org/log")
+        assert store.signer is None
 
 
 def _limit(store: SQLStore, pages: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import genwright as gw
-import genwright_storage.database
+import genwright_storage.sqlite
 from genwright import library
 from genwright.cli import main
 from genwright.errors import OptionError
@@ -415,8 +415,8 @@ def test_a_store_that_is_only_read_is_not_written(say: Say, drawn: Path) -> None
 def full(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A store that has room for a few pages more."""
     pages = drawn.stat().st_size // 4096
-    pragmas = (*genwright_storage.database._PRAGMAS, f"max_page_count={pages + 8}")
-    monkeypatch.setattr(genwright_storage.database, "_PRAGMAS", pragmas)
+    pragmas = (*genwright_storage.sqlite._PRAGMAS, f"max_page_count={pages + 8}")
+    monkeypatch.setattr(genwright_storage.sqlite, "_PRAGMAS", pragmas)
     return drawn
 
 

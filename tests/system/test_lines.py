@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,38 @@ def test_the_samples_are_found_measured_verified_and_drawn_again(machine: Machin
     assert machine.run("audit", "verify").returncode == 0
     done = machine.run("audit", "replay", "--all", "--run", run)
     assert (done.stdout, done.returncode) == (f"{N} of {N} identical\n", 0)
+
+
+def test_the_chain_of_a_sample_is_told_where_neither_model_nor_plugin_is(
+    machine: Machine, drawn: list[Any], tmp_path: Path
+) -> None:
+    id, url = drawn[3]["id"], json.loads(machine.run("store", "info", "--json").stdout)["url"].partition("?")[0]
+    bare = {"GENWRIGHT_PLUGINS": "storage", "GENWRIGHT_HOME": str(tmp_path), "GENWRIGHT_STORE": url}
+    assert machine.run("audit", "replay", id).returncode == 0
+    done = machine.run("audit", "replay", id, drawn[4]["id"], **bare)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2 of 2 not repeatable")
+
+    done = machine.run("audit", "show", id, "--json", **bare)
+    assert done.returncode == 0, done.stderr
+    chain = json.loads(done.stdout)
+    model = chain["model"]
+    assert (chain["sample"]["item"], model["name"], model["data"]["name"]) == (
+        drawn[3]["item"],
+        "rhythms/line",
+        "rhythms",
+    )
+    assert (model["training"]["kind"], model["training"]["state"]) == ("train", "finished")
+    assert [replay["outcome"] for replay in chain["replays"]][:2] == ["not repeatable", "identical"]
+    assert "genwright-rhythms was 0.3.1, is absent" in chain["replays"][0]["drift"]
+
+    question = """
+        SELECT run.uid || '/' || sample.idx FROM checkpoint
+        JOIN run ON run.checkpoint = checkpoint.digest JOIN sample ON sample.run_id = run.id
+        WHERE json_extract(checkpoint.card, '$.recipe.data_sha256') = ?
+    """
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        found = {sample for (sample,) in connection.execute(question, [model["data"]["sha256"]])}
+    assert {row["id"] for row in drawn} <= found
 
 
 def test_another_batch_size_and_a_reader_that_leaves_early_change_nothing(machine: Machine, drawn: list[Any]) -> None:

@@ -22,8 +22,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 500, 40
 BANNED = {"util", "utils", "common", "base", "helper", "helpers", "misc", "tools", "manager", "handlers", "core"}
 
 LIGHT = (
-    "builtin datasets domain errors exports hooks memory metrics observers folders options recipe registry run samples "
-    "space specs"
+    "builtin datasets diagram distributions domain errors exports hooks lineages memory metrics observers folders "
+    "options recipe registry replays run samples space specs"
 )
 
 WITHOUT_A_TEST = {
@@ -36,19 +36,21 @@ WITHOUT_A_TEST = {
     "genwright/testing/stores.py": "is itself tests; tests/core/test_store.py runs them",
     "genwright_storage/migrations/versions/v0_1_0.py": "a migration; the tests of the migrations run it",
     "genwright_storage/migrations/versions/v0_2_0.py": "a migration; the tests of the migrations run it",
-    "genwright_storage/migrations/statements.py": "tests/storage/test_database.py migrates",
     "genwright_storage/backup.py": "tests/storage/cli/test_store.py makes backups",
     "genwright_storage/cli/opening.py": "tests/storage/cli/test_audit.py opens stores that serve and one that does not",
+    "genwright_storage/migrations/statements.py": "tests/storage/test_sqlite.py migrates",
+    "genwright_storage/database.py": "a protocol; tests/storage/test_sqlite.py and test_postgresql.py hold each to it",
+    "genwright_storage/functions.py": "tests/storage/test_store.py and test_postgresql.py search and verify with each",
     "genwright_storage/heads.py": "tests/storage/test_ledger.py signs, replaces keys, forges and cuts",
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",
-    "genwright_storage/errors.py": "tests/storage/test_store.py and test_database.py meet each error",
-    "genwright_storage/migrations/upgrade.py": "tests/storage/test_database.py migrates",
+    "genwright_storage/errors.py": "tests/storage/test_store.py and test_sqlite.py meet each error",
+    "genwright_storage/migrations/upgrade.py": "tests/storage/test_sqlite.py migrates",
     "genwright_storage/plugin.py": "declares; tests/system/test_lazy.py lists it",
     "genwright_storage/terms.py": "tests/storage/test_holds.py, test_retention.py and test_roles.py place and end each",
     "genwright_storage/queries.py": "genwright.testing.StoreTests asks each question, in tests/storage/test_store.py",
     "genwright_storage/rows.py": "tests/storage/test_store.py reads back each row it makes",
-    "genwright_storage/tables.py": "tests/storage/test_database.py compares it with what the migrations make",
+    "genwright_storage/tables.py": "tests/storage/test_sqlite.py compares it with what the migrations make",
     "genwright_storage/verification.py": "tests/storage/test_store.py tampers with every column",
     "genwright/cli/output.py": "prints; tests/core/cli/test_cli.py reads what it prints",
     "genwright/cli/group.py": "tests/core/cli/test_cli.py adds to a group",

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     )
     from genwright.errors import GenwrightError
     from genwright.exports import export
+    from genwright.imports import import_samples
+    from genwright.lineages import lineage
     from genwright.recipe import Recipe, use
+    from genwright.searches import search
     from genwright.store import open_store
 
 __all__ = [
@@ -43,11 +46,14 @@ __all__ = [
     "evaluate",
     "export",
     "generate",
+    "import_samples",
     "interpolate",
+    "lineage",
     "open_store",
     "replay",
     "resume",
     "score",
+    "search",
     "stream",
     "train",
     "trajectory",
@@ -58,7 +64,10 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "GenwrightError": "genwright.errors",
     "Recipe": "genwright.recipe",
     "export": "genwright.exports",
+    "import_samples": "genwright.imports",
+    "lineage": "genwright.lineages",
     "open_store": "genwright.store",
+    "search": "genwright.searches",
     "use": "genwright.recipe",
 }
 

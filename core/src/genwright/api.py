@@ -21,6 +21,7 @@ from genwright.known import around
 from genwright.metrics import Report
 from genwright.model import Model, checked_device
 from genwright.options import check_counts
+from genwright.picks import everything, picked, sampled
 from genwright.recipe import Component, Recipe
 from genwright.recording import Recording
 from genwright.registry import check_model_name, registry
@@ -360,11 +361,22 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
     return verdict
 
 
-def replay(run: str = "LAST", *, store: str | Store | None = None) -> Iterator[Verdict]:
-    """Yield the verdict on every recorded sample of a run, by index. The replay is itself recorded as a run."""
+def replay(
+    run: str | None = "LAST", *, sample: int | None = None, seed: int = 0, store: str | Store | None = None
+) -> Iterator[Verdict]:
+    """Yield the verdict on every recorded sample of a run, by index. Each run's replay is itself recorded as a run.
+
+    run:    None for all runs that have samples, those of one model in a row
+    sample: a number of samples, drawn at random by `seed`; None for all
+
+    What cannot be drawn again has a verdict that says why. Raises UnknownName for no such run.
+    """
+    if sample is not None:
+        check_counts(sample=sample)
     with ExitStack() as stack:
         opened = stack.enter_context(_opened(store))
-        records = opened.samples(run=opened.run(run).id)
+        those = picked(opened, run)
+        records = everything(opened, those) if sample is None else sampled(opened, those, sample, _seed(seed))
         return _finally_closed(replayed(opened, registry(), records), stack.pop_all())
 
 

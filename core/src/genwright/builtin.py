@@ -11,6 +11,7 @@ from genwright.specs import (
     CommandSpec,
     EncoderSpec,
     EngineSpec,
+    ExporterSpec,
     FamilySpec,
     Reads,
     SamplerSpec,
@@ -22,6 +23,7 @@ __all__ = [
     "register_commands",
     "register_encoders",
     "register_engines",
+    "register_exporters",
     "register_families",
     "register_samplers",
     "register_stores",
@@ -78,6 +80,30 @@ def register_engines() -> Iterable[EngineSpec]:
     """Return core's engine."""
     yield EngineSpec(
         name="local", target="genwright.engines.local:Local", summary="this machine, in one process or several"
+    )
+
+
+@hookimpl
+def register_exporters() -> Iterable[ExporterSpec]:
+    """Return core's formats of recorded samples."""
+    yield ExporterSpec(
+        name="csv",
+        target="genwright.exporters.csv:write",
+        summary="a table for spreadsheets",
+        endings=(".csv", ".csv.gz", ".csv.xz"),
+    )
+    yield ExporterSpec(
+        name="jsonl",
+        target="genwright.exporters.jsonl:write",
+        summary="an object a line, all that a store has of a sample; can be imported",
+        endings=(".jsonl", ".jsonl.gz", ".jsonl.xz"),
+    )
+    yield ExporterSpec(
+        name="parquet",
+        target="genwright.exporters.parquet:write",
+        summary="typed columns, all that a store has of a sample; can be imported",
+        extra="genwright-core[parquet]",
+        endings=(".parquet",),
     )
 
 

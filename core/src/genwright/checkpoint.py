@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genwright.errors import CheckpointError
+from genwright.store import files_digest
 
 __all__ = ["FORMAT", "Checkpoint", "check_new"]
 
@@ -47,8 +48,7 @@ class Checkpoint:
     @property
     def digest(self) -> str:
         """The name of this very model: SHA-256 over the digests of its files."""
-        lines = "".join(f"{name} {digest}\n" for name, (digest, _) in sorted(self.files.items()))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return files_digest(self.files)
 
     @property
     def name(self) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from genwright.errors import ConditionError, shown
+from genwright.errors import ConditionError, UsageError, shown
 
-__all__ = ["Domain", "Label", "Offer", "Prefix", "Scalar", "Text"]
+__all__ = ["Difference", "Domain", "Label", "Offer", "Pattern", "Prefix", "Scalar", "Text"]
 
 Item = TypeVar("Item")
 
@@ -97,6 +98,45 @@ def _plain(name: str, value: object, longest: int) -> str:
 Offer = Scalar | Label | Prefix | Text
 
 
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """The largest difference between two items.
+
+    size:  in `unit`, such as 2.0 and "levels of 255"; 0 for items that differ in nothing that counts
+    where: such as "at pixel (3, 4)", "at 1.25 s" or "from character 7", counted from 0; "" where nothing differs
+    close: whether rounding alone may explain it, so that the items count as close
+    """
+
+    size: float
+    unit: str
+    where: str
+    close: bool
+
+    @classmethod
+    def of_texts(cls, ours: str, theirs: str) -> Difference:
+        """Return in how many characters two texts differ, and from which on; only equal ones are close."""
+        pairs = enumerate(zip_longest(ours, theirs))
+        differing = [place for place, (one, other) in pairs if one != other]
+        where = f"from character {differing[0]}" if differing else ""
+        return cls(size=len(differing), unit="characters", where=where, close=not differing)
+
+    def __str__(self) -> str:
+        return f"largest difference {self.size:.6g} {self.unit}" + (f", {self.where}" if self.where else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pattern(Generic[Item]):
+    """What items may contain.
+
+    kind, bits: bits that the fingerprint of this kind has of every item that contains it
+    is_in:      whether an item contains it
+    """
+
+    kind: str
+    bits: bytes
+    is_in: Callable[[Item], bool]
+
+
 class Domain(ABC, Generic[Item]):
     """How to read, check, spell, measure, write and show items of one kind.
 
@@ -165,6 +205,17 @@ class Domain(ABC, Generic[Item]):
     def reference(self, items: Sequence[Item]) -> Any:
         """Return what the domain's metrics take as a reference."""
 
+    def fingerprints(self, items: Sequence[Item]) -> Mapping[str, Sequence[bytes | None]]:
+        """Return by what items are found that are alike: of each kind that the domain's spec names, the bits of each.
+
+        All of a kind are of one length; None where an item has none. A store keeps them.
+        """
+        return {}
+
+    def pattern(self, text: str) -> Pattern[Item]:
+        """Return what a text describes that items may contain. Raises UsageError for one that describes nothing."""
+        raise UsageError(f"{self.name} have no parts that can be asked for; got {shown(text)}. Search without it.")
+
     @abstractmethod
     def to_bytes(self, item: Item) -> bytes:
         """Return the bytes that a store keeps; `from_bytes` undoes it exactly."""
@@ -172,6 +223,13 @@ class Domain(ABC, Generic[Item]):
     @abstractmethod
     def from_bytes(self, data: bytes) -> Item:
         """Return the item that `to_bytes` wrote."""
+
+    def difference(self, ours: Item, theirs: Item) -> Difference | None:
+        """Return the largest difference between an item drawn again and the one on record; None where it has no size.
+
+        What is on record may be anything that `from_bytes` reads, flawed items too.
+        """
+        return None
 
     @abstractmethod
     def render(self, items: Sequence[Item], path: Path, *, legends: Sequence[str] = ()) -> None:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from genwright.errors import DataError, UsageError
-from genwright.files import compressed, csv_line, replaced
-from genwright.options import check_counts, make
+from genwright.exporters import csv, jsonl
+from genwright.exporters.row import COLUMNS, Origin, row
+from genwright.files import replaced
+from genwright.options import check_counts, checked, given_to, make
 from genwright.registry import registry
 from genwright.run import Run
-from genwright.store import Record, Store, is_text, open_store
+from genwright.specs import ExporterSpec
+from genwright.store import Store, open_store
 
 if TYPE_CHECKING:
     from genwright.domain import Domain
 
-__all__ = ["COLUMNS", "TABLES", "Export", "export", "origins", "write_table"]
-
-Origin = tuple[Record, Run]
-Row = Mapping[str, str | int | None]
-
-COLUMNS = ("id", "item", "flaw", "canonical", "identity", "run", "index", "seed", "domain", "model", "checkpoint")
-"""What a table tells of each sample; `checkpoint` is the digest of the model. An item that is no text is a data URL."""
+__all__ = ["COLUMNS", "TABLES", "Export", "export", "exporter_of", "origins", "write_table"]
 
 
 class Export(NamedTuple):
@@ -40,6 +34,8 @@ class Export(NamedTuple):
 def export(
     path: Path | str,
     *,
+    format: str | None = None,
+    options: Mapping[str, Any] | None = None,
     run: str | None = None,
     domain: str | None = None,
     text: str | None = None,
@@ -51,18 +47,24 @@ def export(
 ) -> Export:
     """Write recorded samples to a file, whole or not at all; where there is no sample, nothing is written.
 
-    path:  ends in .csv or .jsonl, each also with .gz or .xz, for a table of samples of any domain with their origins;
-           in anything else for a format of their domain, which has an origin where there is room for it
+    path:    ends in .csv or .jsonl, each also with .gz or .xz, or in what else a format of samples of any domain ends
+             in; in anything else for a format of their domain, which has an origin where there is room for it
+    format:  the name of a format of samples of any domain, such as "prov"; None for what the name of the file ends in
+    options: of that format
     run, domain, text, identity, valid, limit: which samples, as `Store.samples` takes them
-    force: whether a file of that name is replaced
+    force:   whether a file of that name is replaced
 
-    Memory stays the same however many there are. An OSError of reading the store, or of a disk that is full, stays one.
+    Memory stays the same however many there are, but for formats that say otherwise. An OSError of reading the store,
+    or of a disk that is full, stays one.
 
     Raises DataError for a file that exists, cannot be made or has an unknown ending, OptionError for a limit that is no
-    whole number from 1, UsageError for several domains in a format of one, UnknownName for no such run or domain.
+    whole number from 1 or an option that the format does not take, UsageError for several domains in a format of one or
+    a format that is not what the name ends in, UnknownName for no such run, domain or format, PluginError for a format
+    that needs something which is not installed.
     """
     if limit is not None:
         check_counts(limit=limit)
+    write = _writer(Path(path), format, options or {})
     opened = open_store(store)
     with nullcontext(opened) if opened is store else closing(opened) as known:
         found = origins(known, run=run, domain=domain, text=text, identity=identity, valid=valid, limit=limit)
@@ -70,7 +72,33 @@ def export(
         if first is None:
             return Export(0, True)
         with replaced(Path(path), force=force) as unfinished:
-            return _write(chain([first], found), unfinished)
+            return write(chain([first], found), unfinished, known)
+
+
+def exporter_of(name: str, format: str | None = None) -> ExporterSpec | None:
+    """Return the format of samples of any domain for a file of this name, or None for one of a domain.
+
+    format: its name, where the name of the file may not say it
+
+    Raises UsageError if that says another, UnknownName if there is no such format.
+    """
+    spec = _said(name)
+    if format is None or (spec is not None and spec.name == format):
+        return spec
+    if spec is not None:
+        raise UsageError(f"the format of a file is what its name ends in; got {name} and {format!r}. Leave one out.")
+    asked: ExporterSpec = registry().get("exporter", format)
+    return asked
+
+
+def _said(name: str) -> ExporterSpec | None:
+    fitting = [
+        (len(ending), spec)
+        for spec in registry().specs("exporter")
+        for ending in spec.endings
+        if name.lower().endswith(ending)
+    ]
+    return max(fitting, key=lambda found: found[0])[1] if fitting else None
 
 
 def origins(store: Store, **filters: str | int | None) -> Iterator[Origin]:
@@ -87,33 +115,45 @@ def origins(store: Store, **filters: str | int | None) -> Iterator[Origin]:
         registry().get("domain", str(filters["domain"]))
 
 
-def write_table(samples: Iterator[Origin], stream: TextIO, ending: str) -> Export:
+def write_table(samples: Iterator[Origin], stream: TextIO, ending: str, store: Store) -> Export:
     """Write samples to a stream as one of TABLES."""
     counter = count()
-    TABLES[ending]((sample for sample, _ in zip(samples, counter, strict=False)), stream)
+    stream.writelines(TABLES[ending](_counted(samples, counter), store))
     return Export(next(counter), True)
 
 
-def _write(samples: Iterator[Origin], path: Path) -> Export:
-    compression = path.suffix.lower() if path.suffix.lower() in _COMPRESSIONS else ""
-    ending = Path(path.stem if compression else path.name).suffix.lower()
-    if ending not in TABLES:
-        return _write_items(samples, path)
-    with (
-        path.open("xb") as raw,
-        compressed(raw, compression) as stream,
-        io.TextIOWrapper(stream, "utf-8", newline="") as text,
-    ):
-        return write_table(samples, text, ending)
+_Write = Callable[[Iterator[Origin], Path, Store], Export]
 
 
-def _write_items(samples: Iterator[Origin], path: Path) -> Export:
+def _writer(path: Path, format: str | None, options: Mapping[str, Any]) -> _Write:
+    """Return what writes the file."""
+    spec = exporter_of(path.name, format)
+    if spec is None and options:
+        raise UsageError(
+            f"a file like {path.name} is in a format of its domain, which takes no options. Leave them out."
+        )
+    return _write_items if spec is None else _any_writer(spec, options)
+
+
+def _any_writer(spec: ExporterSpec, options: Mapping[str, Any]) -> _Write:
+    target = spec.load()
+    given = checked(f"{spec.kind} {spec.name!r}", target, options, given=given_to(spec.kind))
+
+    def write(samples: Iterator[Origin], path: Path, store: Store) -> Export:
+        counter = count()
+        target(_counted(samples, counter), path, store=store, **given)
+        return Export(next(counter), True)
+
+    return write
+
+
+def _write_items(samples: Iterator[Origin], path: Path, store: Store) -> Export:
     first = next(samples)
     domain: Domain[object] = make(registry().get("domain", first[1].domain), {})
     counter = count()
-    items = _items(chain([first], samples), domain, path)
+    items = _items(_counted(chain([first], samples), counter), domain, path)
     try:
-        tells = domain.export((item for item, _ in zip(items, counter, strict=False)), path)
+        tells = domain.export(items, path)
     except DataError as error:
         raise DataError(
             f"{error} A {' or '.join(TABLES)} file takes any sample; --valid, or valid=True, chooses valid ones alone."
@@ -129,31 +169,13 @@ def _items(samples: Iterator[Origin], domain: Domain[object], path: Path) -> Ite
                 f"a file like {path.name} holds items of one domain; these samples are of {domain.name} and of "
                 f"{run.domain}. Choose them by a domain or a run, or write a .csv or .jsonl file."
             )
-        known = {column: str(value) for column, value in _row(record, run).items() if value is not None}
+        known = {column: str(value) for column, value in row(record, run).items() if value is not None}
         yield domain.from_bytes(record.payload), known
 
 
-def _row(record: Record, run: Run) -> Row:
-    values = (record.id, _item(record), record.flaw, record.canonical, record.identity, run.id, record.index)
-    return dict(zip(COLUMNS, (*values, record.seed, run.domain, run.model, run.checkpoint), strict=True))
+def _counted(samples: Iterator[Origin], counter: Iterator[int]) -> Iterator[Origin]:
+    return (sample for sample, _ in zip(samples, counter, strict=False))
 
 
-def _item(record: Record) -> str:
-    if is_text(record.media_type):
-        return record.payload.decode(errors="replace")
-    return f"data:{record.media_type};base64,{base64.b64encode(record.payload).decode()}"
-
-
-def _write_csv(samples: Iterator[Origin], stream: TextIO) -> None:
-    stream.write(csv_line(COLUMNS))
-    stream.writelines(csv_line(_row(record, run).values()) for record, run in samples)
-
-
-def _write_jsonl(samples: Iterator[Origin], stream: TextIO) -> None:
-    stream.writelines(f"{json.dumps(_row(record, run), ensure_ascii=False)}\n" for record, run in samples)
-
-
-_COMPRESSIONS = (".gz", ".xz")
-
-TABLES: Mapping[str, Callable[[Iterator[Origin], TextIO], None]] = {".csv": _write_csv, ".jsonl": _write_jsonl}
-"""What writes samples as a table to a stream, by the ending of a file."""
+TABLES: Mapping[str, Callable[[Iterator[Origin], Store], Iterator[str]]] = {".csv": csv.lines, ".jsonl": jsonl.lines}
+"""What gives samples as the lines of a table, by the ending of a file."""

@@ -16,7 +16,9 @@ from typing import IO, BinaryIO, cast
 
 from genwright.errors import DataError
 
-__all__ = ["compressed", "csv_line", "new_file", "new_folder", "replaced"]
+__all__ = ["compressed", "csv_line", "new_file", "new_folder", "replaced", "write_lines"]
+
+_COMPRESSIONS = (".gz", ".xz")
 
 
 @contextmanager
@@ -80,6 +82,17 @@ def compressed(raw: BinaryIO, compression: str) -> IO[bytes]:
         # Without name and time, equal contents make equal files.
         return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
     return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines, each with its end, to a new file in UTF-8, compressed if its name ends in .gz or .xz."""
+    compression = path.suffix.lower() if path.suffix.lower() in _COMPRESSIONS else ""
+    with (
+        path.open("xb") as raw,
+        compressed(raw, compression) as stream,
+        io.TextIOWrapper(stream, "utf-8", newline="") as text,
+    ):
+        text.writelines(lines)
 
 
 def csv_line(values: Iterable[object]) -> str:

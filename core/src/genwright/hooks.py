@@ -1,4 +1,4 @@
-"""The contract with plugins: twelve hooks that declare components, four that observe a run.
+"""The contract with plugins: thirteen hooks that declare components, four that observe a run.
 
 A plugin implements any of them with `@hookimpl` in the module that its entry point names:
 
@@ -23,6 +23,7 @@ from genwright.specs import (
     DomainSpec,
     EncoderSpec,
     EngineSpec,
+    ExporterSpec,
     FamilySpec,
     MetricSpec,
     ModelSpec,
@@ -90,6 +91,10 @@ class Declaring:
     @hookspec
     def register_engines(self) -> Iterable[EngineSpec]:  # type: ignore[empty-body]
         """Return engines, which spread a run over processes or machines."""
+
+    @hookspec
+    def register_exporters(self) -> Iterable[ExporterSpec]:  # type: ignore[empty-body]
+        """Return formats of recorded samples, by name and by what files in them end in."""
 
     @hookspec
     def register_commands(self) -> Iterable[CommandSpec]:  # type: ignore[empty-body]

@@ -22,7 +22,11 @@ GIVEN = frozenset({"space", "conditions", "build", "role", "reading", "registry"
 """The parameters that Genwright passes itself and users cannot set."""
 
 # A VAE's latent is an option of the family, which gives it to its networks.
-_GIVEN_TO = {"backbone": frozenset({"latent"}), "sampler": frozenset({"encoder", "inner"})}
+_GIVEN_TO = {
+    "backbone": frozenset({"latent"}),
+    "sampler": frozenset({"encoder", "inner"}),
+    "exporter": frozenset({"store"}),
+}
 
 
 def given_to(kind: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
 from genwright.errors import MismatchError, StoreError, UsageError
 from genwright.generation import Generation, reviewed
+from genwright.machine import machine
 from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.observers import Observers
@@ -82,9 +83,15 @@ class Recording:
         run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
         made = self._reviewers(reviewers, run.domain)
         drawn = self._engine(engine).samples(generation, run.id, range(n))
-        if self.store is not None and generation.model.checkpoint is not None:
-            self.store.put_checkpoint(stored(generation.model.checkpoint))
+        self.put_model(generation.model)
         return self._batches(run, generation, drawn, batch_size, made, count=n)
+
+    def put_model(self, model: Model[Any] | None) -> None:
+        """Record the checkpoint of a model, and those of the models that its encoder is made of."""
+        while self.store is not None and model is not None and model.checkpoint is not None:
+            self.store.put_checkpoint(stored(model.checkpoint))
+            inner = getattr(model.encoder, "source", None)
+            model = inner if isinstance(inner, Model) else None
 
     def resumed(self, id: str, *, batch_size: int) -> Generator[Samples[Any], None, None]:
         """Yield the samples that a run planned and has not recorded."""
@@ -203,23 +210,32 @@ def new_run(
 def environment(registry: Registry, device: str, threads: int) -> Environment:
     """Return the environment of this process."""
     plugins = [plugin.origin for plugin in registry.plugins if plugin.trouble is None]
-    return current_environment(device=device, threads=threads, plugins=plugins)
+    contents = registry.contents
+    return current_environment(
+        device=device, threads=threads, plugins=plugins, machine=machine(device), contents=contents
+    )
 
 
-def generation_of(run: Run, registry: Registry) -> Generation[Any]:
+def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = None) -> Generation[Any]:
     """Return what decided a run's samples.
 
-    Raises UsageError if it drew none, CheckpointError if its model is no longer here, MismatchError if its sampler is
-    of another version now.
+    model: one that is loaded, and used if it is the run's
+
+    Raises UsageError if it drew none or does not say how, CheckpointError if its model is no longer here, MismatchError
+    if its sampler is of another version now.
     """
     if run.kind != "generate":
         raise UsageError(
             f"run {run.id} should be one that generated samples; it is of kind {run.kind!r}. "
             "List such runs with: genwright runs list --kind generate."
         )
-    checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
+    if missing := [name for name in ("sampler", "where", "rows") if name not in run.config]:
+        raise UsageError(
+            f"the config of run {run.id} should say how it drew; it has no {', '.join(missing)}. "
+            "Check the store with: genwright audit verify."
+        )
     generation = Generation(
-        model=Model.load(checkpoint, registry, device=run.environment.device),
+        model=_model_of(run, registry, model),
         sampler=Component.read(run.config["sampler"]),
         where=run.config["where"],
         seed=run.seed,
@@ -230,6 +246,14 @@ def generation_of(run: Run, registry: Registry) -> Generation[Any]:
     )
     _check_samplers(run, generation)
     return generation
+
+
+def _model_of(run: Run, registry: Registry, loaded: Model[Any] | None) -> Model[Any]:
+    known = None if loaded is None or loaded.checkpoint is None else (loaded.checkpoint.digest, str(loaded.device))
+    if loaded is not None and known == (run.checkpoint, run.environment.device):
+        return loaded
+    checkpoint = library.find_digest(run.checkpoint, registry, folder=run.config.get("folder", ""))
+    return Model.load(checkpoint, registry, device=run.environment.device)
 
 
 def _check_samplers(run: Run, generation: Generation[Any]) -> None:

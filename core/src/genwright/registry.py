@@ -15,11 +15,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import pluggy
 
+from genwright.distributions import content_digest
 from genwright.errors import MismatchError, OptionError, PluginError, UnknownName, shown
 from genwright.hooks import API_VERSION, ENTRY_POINTS, PROJECT, Declaring, Observing
 from genwright.options import checked
@@ -30,6 +31,7 @@ from genwright.specs import (
     DomainSpec,
     EncoderSpec,
     EngineSpec,
+    ExporterSpec,
     FamilySpec,
     MetricSpec,
     ModelSpec,
@@ -76,6 +78,13 @@ class Registry:
         self.plugins = list(plugins)
         self.hooks = dict(hooks)
         self._specs = {(spec.kind, spec.name): spec for plugin in self.plugins for spec in plugin.specs}
+
+    @cached_property
+    def contents(self) -> Mapping[str, str]:
+        """The digest over the files of each distribution whose plugin was taken, where they are found."""
+        taken = {plugin.distribution for plugin in self.plugins if plugin.trouble is None}
+        found = {name: content_digest(name, *(("genwright",) if name == CORE else ())) for name in sorted(taken)}
+        return {name: digest for name, digest in found.items() if digest}
 
     def get(self, kind: str, name: str) -> Any:
         """Return the spec of this kind and name, as its own class. Raises UnknownName if there is none."""
@@ -312,8 +321,10 @@ def _check_names(specs: Sequence[Spec], earlier: Sequence[Plugin]) -> None:
 
 
 def _claims(spec: Spec) -> list[tuple[str, str]]:
-    """Return what a spec is alone in being: its name among its kind, and perhaps the default model of a domain."""
+    """Return what a spec is alone in being: its name among its kind, the default of a domain, the format of endings."""
     claims = [(spec.kind, spec.name)]
+    if isinstance(spec, ExporterSpec):
+        claims += [("format of files in", ending) for ending in spec.endings]
     if isinstance(spec, ModelSpec) and spec.default:
         claims.append(("default model of", spec.domain))
     return claims
@@ -356,6 +367,9 @@ def _check_form(spec: Spec) -> None:
         checked(f"{spec.kind} {spec.name!r}", type(spec), values, given=())
     except OptionError as error:
         raise PluginError(str(error)) from error
+    for ending in spec.endings if isinstance(spec, ExporterSpec) else ():
+        if not _ENDING.fullmatch(ending):
+            raise PluginError(f'an ending of exporter {spec.name!r} is lower-case, such as ".csv.gz"; got {ending!r}.')
 
 
 def _allowed() -> frozenset[str] | None:
@@ -394,6 +408,7 @@ _PLAIN = r"[a-z0-9]+([-_.][a-z0-9]+)*"
 # Papers call some procedures so: dpm-solver++.
 _NAME = re.compile(rf"{_PLAIN}\+*")
 _MODEL_NAME = re.compile(rf"{_PLAIN}/{_PLAIN}")
+_ENDING = re.compile(r"(\.[a-z0-9]+)+")
 _FORMS: Mapping[type[Spec], tuple[re.Pattern[str], str]] = {
     ModelSpec: (_MODEL_NAME, '"domain/name"'),
     CommandSpec: (re.compile(rf"{_PLAIN}( {_PLAIN})?"), "one lower-case word, or two for a command in a group"),
@@ -411,5 +426,6 @@ _DECLARES: Mapping[str, type[Spec]] = {
     "register_reviewers": ReviewerSpec,
     "register_stores": StoreSpec,
     "register_engines": EngineSpec,
+    "register_exporters": ExporterSpec,
     "register_commands": CommandSpec,
 }

@@ -10,8 +10,9 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 __all__ = ["Environment", "Kind", "Run", "State", "current_environment", "new_run_id"]
@@ -24,9 +25,16 @@ State = Literal["running", "finished", "failed", "interrupted"]
 class Environment:
     """What a run's numbers may depend on apart from the run itself.
 
-    packages: versions of the libraries that compute or decide something
-    plugins:  each plugin's distribution with its version
-    threads:  of PyTorch within one operation
+    packages:  versions of the libraries that compute or decide something
+    plugins:   each plugin's distribution with its version
+    threads:   of PyTorch within one operation
+    processor: the CPU's model
+    simd:      the vector instructions that PyTorch computes with
+    gpu, driver: the model and the driver's version, where a GPU computes
+    kernels:   what decides which kernels compute, such as the precision of products of matrices
+    contents:  the SHA-256 over the files of each plugin's distribution
+
+    The last six are empty in environments of before they were recorded.
     """
 
     python: str
@@ -35,10 +43,19 @@ class Environment:
     threads: int
     packages: Mapping[str, str]
     plugins: Sequence[str]
+    processor: str = ""
+    simd: str = ""
+    gpu: str = ""
+    driver: str = ""
+    kernels: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes an equal environment."""
-        return asdict(self) | {"packages": dict(self.packages), "plugins": list(self.plugins)}
+        data = asdict(self) | {name: dict(getattr(self, name)) for name in ("packages", "kernels", "contents")}
+        # Left out where empty, so that an environment of before there were such fields keeps its digest.
+        kept = {name: value for name, value in data.items() if value or name not in _LATER}
+        return kept | {"plugins": list(self.plugins)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Environment:
@@ -52,13 +69,33 @@ class Environment:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def drift(self, other: Environment) -> list[str]:
-        """Return what differs in `other`, one sentence each; empty if nothing does."""
+        """Return what differs in `other`, one sentence each; empty if nothing does.
+
+        What one of the two was not yet asked for is left out.
+        """
+        if not (self.processor and other.processor):
+            self, other = self._earlier(), other._earlier()
         mine, theirs = _flat(self), _flat(other)
-        names = sorted(mine.keys() | theirs.keys())
-        return [
+        changed = [
             f"{name} was {mine.get(name, 'absent')}, is {theirs.get(name, 'absent')}"
-            for name in names
+            for name in sorted(mine.keys() | theirs.keys())
             if mine.get(name) != theirs.get(name)
+        ]
+        return changed + self._edited(other)
+
+    def _earlier(self) -> Environment:
+        """Return the environment as it was recorded before the machine was."""
+        packages = {name: version for name, version in self.packages.items() if name not in _LATER_PACKAGES}
+        return replace(self, packages=packages, processor="", simd="", gpu="", driver="", kernels={}, contents={})
+
+    def _edited(self, other: Environment) -> list[str]:
+        """Return which plugins have other files here under the same version."""
+        same = sorted(plugin for plugin in self.plugins if plugin in other.plugins)
+        pairs = [(p, *(e.contents.get(p.rpartition(" ")[0], "") for e in (self, other))) for p in same]
+        return [
+            f"{plugin} was edited: its files had the SHA-256 {mine[:12]}, have {theirs[:12]}"
+            for plugin, mine, theirs in pairs
+            if mine and theirs and mine != theirs
         ]
 
 
@@ -106,9 +143,8 @@ def new_run_id() -> str:
 
 @cache
 def _versions() -> Mapping[str, str]:
-    names = ("torch", "numpy", "rdkit", "selfies", "partialsmiles", "triton", "safetensors", "genwright-core")
     found = {}
-    for name in names:
+    for name in (*_PACKAGES, *_LATER_PACKAGES):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -116,8 +152,18 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def current_environment(*, device: str, threads: int, plugins: Sequence[str]) -> Environment:
-    """Return the environment of this process."""
+def current_environment(
+    *,
+    device: str,
+    threads: int,
+    plugins: Sequence[str],
+    machine: Mapping[str, Any] = MappingProxyType({}),
+    contents: Mapping[str, str] = MappingProxyType({}),
+) -> Environment:
+    """Return the environment of this process.
+
+    machine: what `genwright.machine.machine` says of what computes here
+    """
     return Environment(
         python=platform.python_version(),
         platform=f"{sys.platform}-{platform.machine()}",
@@ -125,12 +171,25 @@ def current_environment(*, device: str, threads: int, plugins: Sequence[str]) ->
         threads=threads,
         packages=_versions(),
         plugins=sorted(plugins),
+        contents=contents,
+        **machine,
     )
 
 
 def _flat(environment: Environment) -> dict[str, str]:
+    """Return the parts of an environment by name; a kernel's setting is called so, to be none of a package."""
     data = environment.to_json()
     packages: dict[str, str] = data.pop("packages")
     plugins: list[str] = data.pop("plugins")
-    flat = {name: str(value) for name, value in data.items()} | packages
+    kernels: dict[str, str] = data.pop("kernels", {})
+    data.pop("contents", None)
+    flat = {_SPOKEN.get(name, name): str(value) for name, value in data.items()} | packages
+    flat |= {f"kernel setting {name}": value for name, value in kernels.items()}
     return flat | {name: version for name, _, version in (plugin.rpartition(" ") for plugin in plugins)}
+
+
+_PACKAGES = ("torch", "numpy", "rdkit", "selfies", "partialsmiles", "triton", "safetensors", "genwright-core")
+# Recorded since machines are: of an older environment nothing says whether they were there.
+_LATER_PACKAGES = ("lightning-fabric", "pillow", "scipy", "tokenizers", "torchaudio", "torchvision")
+_LATER = ("processor", "simd", "gpu", "driver", "kernels", "contents")
+_SPOKEN = {"simd": "SIMD", "gpu": "GPU", "driver": "GPU driver"}

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-__all__ = ["Noise", "fresh_seed", "permutation", "philox", "seeded_torch"]
+__all__ = ["Noise", "distinct", "fresh_seed", "permutation", "philox", "seeded_torch"]
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -136,6 +136,21 @@ def permutation(seed: int, epoch: int, count: int) -> Int64[Tensor, " count"]:
     bits = Noise(seed, torch.arange(count)).bits("order", epoch, 2)
     # Only one in 2^62 pairs ties, and the stable sort decides even that one in the same way everywhere.
     return torch.argsort((bits[:, 0] >> 1) << 32 | bits[:, 1], stable=True)
+
+
+def distinct(seed: int, count: int, total: int) -> list[int]:
+    """Return `count` different numbers below `total`, ascending, each set of them as likely; all if there are no more.
+
+    Only those are kept, however large `total` is. Source: Bentley and Floyd (1987), doi:10.1145/30401.315746.
+    """
+    if count >= total:
+        return list(range(total))
+    words = Noise(seed, torch.arange(count)).bits("choice", 0, 2).tolist()
+    chosen: set[int] = set()
+    for largest, (high, low) in zip(range(total - count, total), words, strict=True):
+        number = (high << 32 | low) * (largest + 1) >> 64
+        chosen.add(largest if number in chosen else number)
+    return sorted(chosen)
 
 
 def fresh_seed() -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from genwright.errors import Conflict, StoreError, UnknownName, UsageError, shown
 from genwright.folders import store_url
 from genwright.run import Environment, Run, State
 from genwright.samples import Review
+
+if TYPE_CHECKING:
+    from genwright.query import Hit, Query
 
 __all__ = [
     "TEXTUAL",
@@ -26,6 +30,7 @@ __all__ = [
     "check_same_run",
     "chosen",
     "conflict",
+    "files_digest",
     "is_text",
     "one_batch",
     "open_store",
@@ -76,6 +81,12 @@ class StoredCheckpoint:
     files: Mapping[str, tuple[str, int]]
 
 
+def files_digest(files: Mapping[str, tuple[str, int]]) -> str:
+    """Return the digest of a checkpoint: SHA-256 over the digests of its files, each given with its size."""
+    lines = "".join(f"{name} {digest}\n" for name, (digest, _) in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """One value of a metric, for a run or for one of its samples (`index`)."""
@@ -112,8 +123,13 @@ class Store(Protocol):
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
-        """Record how a run ended. A run may end again, after it was resumed; state "running" records that it was."""
+    def finish_run(
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
+    ) -> None:
+        """Record how a run ended. A run may end again, after it was resumed; state "running" records that it was.
+
+        at: when, in nanoseconds since 1970, of a run that ended elsewhere; None for now
+        """
 
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Record a checkpoint, once; its files stay where they are."""
@@ -149,6 +165,15 @@ class Store(Protocol):
         """Yield samples, newest run first and by index in it.
 
         text: a part of the canonical spelling or the payload's text
+        """
+
+    def search(self, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
+        """Yield the samples that fit a query, in the order that it says.
+
+        progress: called now and then with how many samples were looked at that were not in the index yet
+
+        Raises UsageError for a cursor that no such search gave, UnknownName for a run that is not there or a domain
+        that is not installed and has to read its items.
         """
 
     def missing(self, run: str) -> Iterable[int]:

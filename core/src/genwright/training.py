@@ -80,10 +80,12 @@ def trained(
             on_report=reports,
         )
         trainer.run()
-        facts = _finished(trainer, reports)
+        facts = {**_finished(trainer, reports), "run": run.id}
         checkpoint = model.save(folder, name=name, training=facts)
         if recording.store is not None:
-            recording.store.put_checkpoint(stored(checkpoint))
+            recording.put_model(replace(model, checkpoint=checkpoint))
+            if start is not None:
+                recording.store.put_checkpoint(stored(start))
             recording.store.put_scores(run.id, _scores(facts, checkpoint))
         state.unlink()
     return Model.load(checkpoint, registry)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from genwright.errors import DataError
+from genwright.errors import DataError, UsageError
 from genwright_storage.blobs import Blobs, flush
 from genwright_storage.errors import translated
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.tables import sample
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ def write_backup(store: SQLStore, file: Path) -> int:
 
     The payloads come after the rows, which name no later ones. The copy appears whole or not at all.
 
-    Raises DataError if the file exists, StoreError if the store cannot be read or the copy not be written.
+    Raises DataError if the file exists, UsageError for a store that is no file, StoreError if the store cannot be read
+    or the copy not be written.
     """
+    if not isinstance(store.database, SQLiteDatabase):
+        raise UsageError(f"a store in SQLite is copied to a file; this one is {store.url}. Use pg_dump.")
     if os.path.lexists(file):
         raise DataError(f"a backup is written to a new file; {file} is there. Name another.")
     store.database.require("viewer")
@@ -35,8 +39,7 @@ def write_backup(store: SQLStore, file: Path) -> int:
     try:
         with translated(str(file)):
             part.unlink(missing_ok=True)
-            with closing(sqlite3.connect(f"{store.database.path.as_uri()}?mode=ro", uri=True)) as source:
-                source.execute("VACUUM INTO ?", (str(part),))
+            store.database.copy(part)
             flush(part)
             size = part.stat().st_size + _copy_blobs(store, part, Path(f"{file}.blobs"))
             os.link(part, file)

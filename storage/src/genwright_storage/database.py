@@ -1,238 +1,127 @@
-"""The database file: how it is opened, recognised, made, and brought up to date."""
+"""What the store asks of a database, and which one a URL names.
+
+All that one database does otherwise than another lies behind `Database`, or in `functions`, whose constructs SQLAlchemy
+writes for each; the store itself and its queries know no difference.
+"""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, final
-from urllib.parse import quote
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Connection
 
-from genwright.errors import StoreError, StoreReadOnly
-from genwright.folders import store_file
-from genwright_storage import encoding
-from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.keys import KeyRing
-from genwright_storage.ledger import Ledger, new_origin, state
-from genwright_storage.migrations import HEAD, REVISIONS
-from genwright_storage.roles import Gate, Role
-from genwright_storage.tables import metadata
+from genwright_storage.notes import VerifierKey
+from genwright_storage.roles import Role
+from genwright_storage.rows import SampleRow
 
-__all__ = ["APPLICATION", "Database", "make_private"]
+__all__ = ["Database", "Log", "Reading", "database_at"]
 
-# "Gnwr": by this number `file` and other programs tell whose an SQLite database is.
-APPLICATION = 0x476E7772
-FORMAT = 1
-
-_PRAGMAS = (
-    # With synchronous=NORMAL a power cut loses acknowledged rows (147 of 200 simulated cuts); with FULL it lost none.
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "trusted_schema=OFF",
-    "cell_size_check=ON",
-    "mmap_size=0",
-    "journal_size_limit=67108864",
-    "cache_size=-65536",
-    # Keys such as InChIKeys fall on random pages of their index; gathering 64 MiB of changes before they are written
-    # back to their places made ingest half as fast again (26,000 to 39,000 rows/s on a busy host, 2026-11).
-    "wal_autocheckpoint=16384",
-)
+Reading = Callable[[], AbstractContextManager[Connection]]
+"""Gives a connection that reads."""
 
 
-@final
-class Database:
-    """An SQLite file that is a Genwright store. It is made when it is not there.
+class Log(Protocol):
+    """What adds to the ledger."""
 
-    patience: seconds to wait for another process that writes
-    ring:     where the key is that signs the ledger
-    origin:   the name of the ledger, if the store is to be made
+    ring: KeyRing
 
-    Raises UsageError for a URL that names no file, StoreError for a file that cannot serve.
+    def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
+        """Add an entry, and return what the row that it is of keeps as `seq`.
+
+        kind:    "samples", "run", "end", "checkpoint", "scores", or what later parts of the store add
+        ref:     the id of what was put
+        content: the digest of what was put
+        result:  the number of the entry; below 0 it is minus that of the row of the outbox where it waits for one
+
+        Raises KeyMissing if it must be signed at once, and the key of the store is not on this machine.
+        """
+
+    def rotate(self, connection: Connection, reason: str) -> VerifierKey:
+        """Let a new key sign from now on, and return it. The key so far signs it, where it is on this machine."""
+
+
+class Database(Protocol):
+    """A database that is a Genwright store.
+
+    url:         without a password
+    is_writable: whether it may be written, as far as can be told before it is
+    blobs:       the folder for large payloads; None if they lie in their rows
     """
 
-    def __init__(self, url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> None:
-        self.path, self.is_writable = _place(url)
-        self.url = url
-        self.ledger = Ledger(KeyRing() if ring is None else ring)
-        self.gate = Gate()
-        self._origin = origin
-        self._patience = patience
-        self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
-        self._writer = self._engine.execution_options(genwright_writes=True)
-        event.listen(self._engine, "begin", _begin)
-        with translated(url):
-            self._prepare()
+    url: str
+    is_writable: bool
+    blobs: Path | None
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees the store as it is now, and no later write. Raises Forbidden without a role."""
-        with self.seeing() as connection:
-            self.gate.require(connection, "viewer")
-            yield connection
+    @property
+    def ledger(self) -> Log:
+        """What adds to its ledger."""
 
-    @contextmanager
-    def writing(self, role: Role | None = "admin") -> Iterator[Connection]:
-        """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends.
+    def require(self, role: Role) -> None:
+        """Raise Forbidden if whoever acts has no role that serves."""
+
+    def seeing(self) -> AbstractContextManager[Connection]:
+        """Give a connection that reads what is committed, whoever acts: for what the store does of itself."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection that reads what is committed. Raises Forbidden for who has no role."""
+
+    def writing(self, role: Role | None = "admin") -> AbstractContextManager[Connection]:
+        """Give a connection that writes; all or nothing is written, durably, when it ends.
 
         role: that whoever acts must have; None for what the store does of itself
 
         Raises Forbidden if they do not have it.
         """
-        if not self.is_writable:
-            raise read_only(self.url)  # SQLite itself notices at the first row
-        with translated(self.url), self._writer.begin() as connection:
-            if role is not None:
-                self.gate.require(connection, role)
-            yield connection
 
-    @contextmanager
-    def erasing(self) -> Iterator[Connection]:
+    def erasing(self) -> AbstractContextManager[Connection]:
         """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
-        with self.writing("admin") as connection:
-            connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("PRAGMA secure_delete=OFF").close()
 
-    def rewrite(self, first: Sequence[str] = ()) -> bool:
-        """Write the file anew without traces of what was removed, and empty the log; whether no reader kept it from it.
+    def rewrite(self) -> bool:
+        """Leave no trace of what was removed; whether that is done, or somebody who reads kept it from it."""
 
-        first: statements to run before, such as those that have an index forget
+    def copies(self) -> Sequence[Path]:
+        """Return what was copied before it was changed, and still holds all of it."""
+
+    def snapshot(self) -> AbstractContextManager[Reading]:
+        """Give what reads the store from its beginning to its end."""
+
+    def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
+        """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
+
+        It is False too where erasures have to be looked at. Raises Forbidden without the role of a generator.
+
+        run: its id
         """
-        with translated(self.url), closing(self._connect()) as connection:
-            for statement in (*first, "VACUUM"):
-                connection.execute(statement)
-            emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return bool(emptied == (0, 0, 0))
+
+    def insert_samples(self, connection: Connection, run: int, batch: int, rows: Sequence[SampleRow]) -> None:
+        """Insert the samples of a batch, in the fastest way that there is.
+
+        run, batch: their keys
+        """
+
+    def settle(self) -> None:
+        """Bring what was written so far into the ledger, if it is not there yet and this process may."""
+
+    def facts(self, connection: Connection) -> Mapping[str, Any]:
+        """Return what is told of the database: its version, and "bytes"."""
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
-
-    def require(self, role: Role) -> None:
-        """Raise Forbidden if whoever acts has no role that serves."""
-        with self.seeing() as connection:
-            self.gate.require(connection, role)
-
-    @contextmanager
-    def seeing(self) -> Iterator[Connection]:
-        """Give a connection as `reading` does, to whoever it may be: for what the store does of itself."""
-        with translated(self.url), self._engine.begin() as connection:
-            yield connection
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = self._open()
-        for pragma in ("journal_mode=WAL", *_PRAGMAS) if self.is_writable else _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        mode = "mode=rwc" if self.is_writable else _read_only(self.path)
-        return sqlite3.connect(
-            f"file:{quote(str(self.path))}?{mode}",
-            uri=True,
-            timeout=self._patience,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-
-    def _prepare(self) -> None:
-        """Make sure that the file is ours and up to date. Nothing is changed in one that is not ours."""
-        if self.is_writable:
-            make_private(self.path.parent)
-        elif not self.path.exists():
-            raise StoreError(
-                f"the store {self.url} is to be read; there is no such file. Name another with --store or "
-                "GENWRIGHT_STORE; one is made by the first command that records, such as genwright generate."
-            )
-        with closing(self._open()) as probe:
-            is_new = self._is_new(probe)
-        if is_new:
-            self._create()
-        self._check_revision()
-
-    def _is_new(self, probe: sqlite3.Connection) -> bool:
-        (application,) = probe.execute("PRAGMA application_id").fetchone()
-        if application == APPLICATION:
-            return False
-        (tables,) = probe.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application or tables:
-            raise foreign(self.url, f"it is an SQLite database of another program, with {tables} tables and indexes")
-        if not self.is_writable:
-            raise StoreReadOnly(f"the store {self.url} is to be made; it can only be read. Open it for writing once.")
-        return True
-
-    def _create(self) -> None:
-        with self.writing(None) as connection:
-            if _scalar(connection, "SELECT count(*) FROM sqlite_master"):
-                return  # another process made it in the meantime
-            metadata.create_all(connection, checkfirst=False)
-            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
-            connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
-            connection.exec_driver_sql(f"PRAGMA user_version={FORMAT}")
-            self.ledger.begin(connection, self._origin or new_origin())
-
-    def _check_revision(self) -> None:
-        with self.seeing() as connection:
-            revision = _scalar(connection, "SELECT version_num FROM alembic_version")
-        if revision == HEAD:
-            return
-        if revision not in REVISIONS:
-            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest known here")
-        if not self.is_writable:
-            raise StoreReadOnly(
-                f"the store {self.url} of revision {revision} is to be brought to {HEAD}; it can only be read. "
-                f"Open it for writing once."
-            )
-        from genwright_storage.migrations.upgrade import upgrade
-
-        upgrade(self._writer, self.path, revision, then=lambda connection: self._migrated(connection, revision))
-
-    def _migrated(self, connection: Connection, revision: str) -> None:
-        """Write down in the ledger that the store was migrated; one that had no key yet gets one first."""
-        if state(connection).note is None:
-            reason = "the first key of this store; what was put before it was not signed then"
-            self.ledger.first_key(connection, self._origin or new_origin(), reason)
-        content = encoding.digest("genwright/migration/v1", revision, HEAD)
-        self.ledger.append(connection, "migration", f"{revision} to {HEAD}", content)
+        """Let go of it."""
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder and those it lies in, for the owner alone; leave those that exist as they are."""
-    if not folder.exists():
-        make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+def database_at(url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> Database:
+    """Return the database at a URL. It is made a store if it is empty.
 
+    patience: seconds to wait for another process that writes
+    ring:     where the key is that signs the ledger
+    origin:   the name of the ledger, if the store is to be made
 
-def _place(url: str) -> tuple[Path, bool]:
-    """Return the file that a URL names, and whether it can be written."""
-    path, is_only_read = store_file(url)
-    return path, not is_only_read and _can_be_written(path)
+    Raises UsageError for a URL that names no database, StoreError for one that cannot serve.
+    """
+    from genwright_storage.sqlite import SQLiteDatabase
 
-
-def _can_be_written(path: Path) -> bool:
-    """Whether a file can be made or written, and its write-ahead log beside it."""
-    nearest = next(folder for folder in path.parents if folder.exists())
-    return os.access(nearest, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
-
-
-def _read_only(path: Path) -> str:
-    """Return how to open a file for reading: one in a folder that cannot be written has no place for its index."""
-    in_use = Path(f"{path}-wal").exists()
-    return "mode=ro" if in_use or os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
-
-
-def _begin(connection: Connection) -> None:
-    # A write that begins as a read can fail when it turns into one; taking the lock first, it waits instead.
-    writes = connection.get_execution_options().get("genwright_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _scalar(connection: Connection, statement: str) -> Any:
-    return connection.exec_driver_sql(statement).scalar()
+    return SQLiteDatabase(url, patience=patience, ring=ring, origin=origin)

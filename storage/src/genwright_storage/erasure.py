@@ -18,12 +18,12 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, i
 from genwright.errors import UnknownName
 from genwright.store import check_plain, split_id
 from genwright_storage import actors, holds, queries, rows, tombstones
-from genwright_storage.ledger import Ledger
+from genwright_storage.database import Log
+from genwright_storage.search.index import forget
 from genwright_storage.tables import (
     actor,
     environment,
     erasure_due,
-    fingerprint,
     log_entry,
     review,
     run,
@@ -37,15 +37,9 @@ from genwright_storage.terms import given_reason
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
 
-__all__ = ["AT_ONCE", "DERIVED", "FORGETTING", "Erased", "Eraser", "complete", "erase", "is_due"]
+__all__ = ["AT_ONCE", "Erased", "Eraser", "complete", "erase"]
 
 AT_ONCE = 500
-
-DERIVED: list[Table] = [fingerprint]
-"""Tables made from samples, with a column `sample_id`: an erasure removes the rows of what it erases from each."""
-
-FORGETTING: list[str] = []
-"""Statements that have an index of SQLite forget what was removed from it, run before the file is written anew."""
 
 
 @final
@@ -83,14 +77,9 @@ def erase(store: SQLStore, ids: Sequence[str], *, reason: str, basis: str | None
         samples=eraser.samples,
         runs=eraser.runs,
         is_complete=complete(store),
-        copies=tuple(sorted(store.database.path.parent.glob(f"{store.database.path.name}.*.backup"))),
+        copies=tuple(store.database.copies()),
         related=related,
     )
-
-
-def is_due(connection: Connection) -> bool:
-    """Whether an erasure has still something to do."""
-    return connection.execute(select(erasure_due.c.id).limit(1)).first() is not None
 
 
 def complete(store: SQLStore) -> bool:
@@ -103,11 +92,11 @@ def complete(store: SQLStore) -> bool:
             if not _remove_files(store, connection):
                 break
     # What was removed is by now in no row; its traces are in free pages and in the log.
-    if not store.database.rewrite(FORGETTING):
+    if not store.database.rewrite():
         return False
     with store.database.writing(None) as connection:
         connection.execute(delete(erasure_due).where(erasure_due.c.id <= last))
-        return not is_due(connection)
+        return not tombstones.is_due(connection)
 
 
 def _remove_files(store: SQLStore, connection: Connection) -> int:
@@ -129,7 +118,7 @@ def _remove_files(store: SQLStore, connection: Connection) -> int:
 class Eraser:
     """Erases in one transaction, as one actor and for one reason."""
 
-    def __init__(self, connection: Connection, ledger: Ledger, *, reason: str, basis: str | None = None) -> None:
+    def __init__(self, connection: Connection, ledger: Log, *, reason: str, basis: str | None = None) -> None:
         self.samples, self.runs = 0, 0
         self._erased: list[str] = []
         self.holds = holds.active(connection)
@@ -158,6 +147,7 @@ class Eraser:
         for start in range(0, len(scores), AT_ONCE):
             self._bury(found.uid, scores[start : start + AT_ONCE])
         if found.erased is None:
+            forget(self._connection, runs=[found.id])
             self._bury(found.uid, [*self._ends(found), self._start(found.id)])
             self.runs += 1
             self._erased.append(found.uid)
@@ -186,14 +176,13 @@ class Eraser:
 
         is_out: whether the payload is in a file
         """
-        ids, indices = [row.id for row in stored], [row.idx for row in stored]
+        forget(self._connection, [row.id for row in stored])
+        indices = [row.idx for row in stored]
         stones = [self._stone("sample", row.id, f"{found.uid}/{row.idx}", row.leaf) for row in stored]
         for row in self._scores(found.id, score.c.idx.in_(indices)):
             stones.append(self._stone("score", row.id, f"{found.uid}/{row.idx}", _leaf(row)))
         stones += self._reviews(found, indices)
         self._bury(f"{found.uid}/{indices[0]}", stones)
-        for table in DERIVED:
-            self._connection.execute(delete(table).where(table.c.sample_id.in_(ids)))
         if out := [{"digest": row.digest} for row in stored if row.is_out]:
             self._connection.execute(insert(erasure_due), out)
         self.samples += len(stored)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -11,13 +11,14 @@ from genwright.errors import StoreError, UnknownName
 from genwright.store import split_id
 from genwright_storage import encoding, merkle, queries, tombstones
 from genwright_storage.ledger import split, state
+from genwright_storage.notes import Head, Note
 from genwright_storage.proofs import LEAVES, BatchPlace, EntryPlace, Proof, SampleFields
 from genwright_storage.tables import batch, log_entry, log_tile, run, sample
 
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
 
-__all__ = ["consistency", "prove", "subtrees"]
+__all__ = ["consistency", "place", "prove", "subtrees"]
 
 
 def prove(store: SQLStore, id: str) -> Proof:
@@ -38,6 +39,23 @@ def prove(store: SQLStore, id: str) -> Proof:
         if gone := tombstones.erased(connection, "sample", row.id, f"a proof of sample {row.uid}/{index}"):
             raise gone
         return _proof(connection, row)
+
+
+def place(store: SQLStore, id: str) -> Mapping[str, str | int]:
+    """Return where a sample is in the ledger, as plain facts.
+
+    ledger: its name; entry: the number of that of the sample's batch; entries and root: of the head
+    """
+    proof = prove(store, id)
+    head = Head.parse(Note.parse(proof.note).text)
+    return {
+        "ledger": head.origin,
+        "leaf": proof.sample.leaf.hex(),
+        "batch": f"{proof.entry.ref}, {proof.batch.count} samples, root {proof.batch.root.hex()}",
+        "entry": proof.entry.index,
+        "entries": head.size,
+        "root": head.root.hex(),
+    }
 
 
 def consistency(connection: Connection, old: int) -> list[bytes]:
@@ -76,7 +94,7 @@ def _proof(connection: Connection, row: Any) -> Proof:
     outer = merkle.inclusion_from(subtrees(connection), entry.seq, end.edge.size)
     return Proof(
         sample=_fields(row, place.version),
-        batch=_place(connection, row, place),
+        batch=_batch_place(connection, row, place),
         entry=EntryPlace(
             kind=entry.kind, ref=entry.ref, created_ns=entry.created_ns, index=entry.seq, hashes=tuple(outer)
         ),
@@ -103,7 +121,7 @@ def _fields(row: Any, version: int) -> SampleFields:
     )
 
 
-def _place(connection: Connection, row: Any, place: Any) -> BatchPlace:
+def _batch_place(connection: Connection, row: Any, place: Any) -> BatchPlace:
     span = sample.c.run_id == row.run_id, sample.c.idx.between(place.first_idx, place.last_idx)
     rows = select(sample.c.idx, sample.c.leaf).where(*span, sample.c.batch_id == row.batch_id).order_by(sample.c.idx)
     found = connection.execute(rows).all()

@@ -55,7 +55,11 @@ class State:
 
 def state(connection: Connection) -> State:
     """Return where the ledger ends. Raises StoreError if that is gone or damaged."""
-    size, hashes, note = connection.exec_driver_sql(_STATE).first() or (-1, b"", None)
+    return _state(connection.exec_driver_sql(_STATE).first())
+
+
+def _state(row: Any) -> State:
+    size, hashes, note = row or (-1, b"", None)
     if size < 0 or len(hashes) != 32 * size.bit_count():
         raise StoreError(
             "the ledger keeps the right edge of its tree in one row; that is gone or damaged. "
@@ -96,10 +100,6 @@ class Ledger:
         self._add_key(connection, new, reason, proof=proof)
         return new.verifier
 
-    def signer(self, connection: Connection) -> SigningKey:
-        """Return the key of the store. Raises KeyMissing if it is not on this machine."""
-        return self._signer(connection.connection.driver_connection, state(connection))
-
     def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
         """Add an entry and return its number.
 
@@ -109,9 +109,12 @@ class Ledger:
 
         Raises KeyMissing if the key of the store is not on this machine.
         """
-        now, end = connection.connection.driver_connection, state(connection)
-        assert now is not None
-        return self._append(now, end, self._signer(now, end), kind, ref, content)
+        return self.append_to(connection.connection.driver_connection, kind, ref, content)
+
+    def append_to(self, raw: Any, kind: str, ref: str, content: bytes) -> int:
+        """Add an entry over a connection of the driver, as `append` does."""
+        end = _state(raw.execute(_STATE).fetchone())
+        return self._append(raw, end, self._signer(raw, end), kind, ref, content)
 
     def _append(self, raw: Any, end: State, key: SigningKey, kind: str, ref: str, content: bytes) -> int:
         edge, now = end.edge, time.time_ns()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genwright.hooks import hookimpl
-from genwright.specs import CommandSpec, StoreSpec
+from genwright.specs import CommandSpec, ExporterSpec, StoreSpec
 
-__all__ = ["register_commands", "register_stores"]
+__all__ = ["register_commands", "register_exporters", "register_stores"]
 
 
 @hookimpl
@@ -17,6 +17,30 @@ def register_stores() -> Iterable[StoreSpec]:
         name="sqlite",
         target="genwright_storage.store:SQLStore",
         summary="one file, every row under a Merkle ledger",
+    )
+
+
+@hookimpl
+def register_exporters() -> Iterable[ExporterSpec]:
+    """Return the formats in which samples tell of themselves to others."""
+    yield ExporterSpec(
+        name="prov",
+        target="genwright_storage.exporters.prov:write",
+        summary="a graph from data sets to samples, in W3C PROV-JSON",
+        extra="genwright-storage[prov]",
+        endings=(".prov.json",),
+    )
+    yield ExporterSpec(
+        name="in-toto",
+        target="genwright_storage.exporters.intoto:write",
+        summary="a signed in-toto statement a line",
+        endings=(".intoto.jsonl", ".intoto.jsonl.gz", ".intoto.jsonl.xz"),
+    )
+    yield ExporterSpec(
+        name="c2pa",
+        target="genwright_storage.exporters.c2pa:write",
+        summary="a folder of files with C2PA manifests in or signed statements beside them",
+        extra="genwright-storage[c2pa]",
     )
 
 
@@ -41,6 +65,7 @@ _COMMANDS = (
     ("samples reviews", "reviews:list_reviews", "List the reviews of a sample."),
     ("store backup", "store:backup", "Write a copy of the store to a new file."),
     ("store gc", "store:gc", "Remove files of large payloads that no sample names."),
+    ("store index", "index:index", "Index what was recorded, so that the next search need not."),
     ("store init", "store:init", "Make a store, and the key that signs its ledger."),
     ("store keys", "store:keys", "Print the public keys that sign the ledger."),
     ("store roles", "roles:manage", "List who may do what, give a role, or take it away."),

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, insert, or_, select
 
 from genwright.errors import UnknownName
+from genwright.query import is_findable
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
+from genwright_storage.functions import contains
 from genwright_storage.rows import SampleRow, checkpoint_from
 from genwright_storage.tables import (
     actor,
@@ -30,6 +32,7 @@ __all__ = [
     "PAGE",
     "RUNS",
     "SAMPLES",
+    "absent",
     "checkpoint_of",
     "checkpoint_row",
     "counts",
@@ -147,17 +150,12 @@ def with_entry(query: Select[Any], seq: Any) -> Select[Any]:
 
 def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a column begins with a prefix, in the form that an index serves."""
-    return and_(column >= prefix, column < prefix + "\U0010ffff") if _is_findable(prefix) else false()
-
-
-def _is_findable(text: str) -> bool:
-    """Whether a text can be in a store: one with a lone surrogate is in none, and cannot be asked for."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return and_(column >= prefix, column < prefix + "\U0010ffff") if is_findable(prefix) else false()
 
 
 def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:
     """Return the conditions on samples that `Store.samples` takes."""
-    if not _is_findable((text or "") + (identity or "")):
+    if not is_findable(text, identity):
         return [false()]
     conditions: list[ColumnElement[bool]] = []
     if identity is not None:
@@ -166,14 +164,14 @@ def filters(*, text: str | None, identity: str | None, valid: bool | None) -> li
         conditions.append(sample.c.flaw.is_(None) if valid else sample.c.flaw.is_not(None))
     if text is not None:
         is_text = or_(*(sample.c.media_type.startswith(kind) for kind in TEXTUAL))
-        in_payload = and_(is_text, func.instr(sample.c.payload, text.encode()) > 0)
-        conditions.append(or_(func.instr(sample.c.canonical, text) > 0, in_payload))
+        in_payload = and_(is_text, contains(sample.c.payload, text.encode()))
+        conditions.append(or_(contains(sample.c.canonical, text), in_payload))
     return conditions
 
 
 def runs_with(connection: Connection, *, key: int | None, domain: str | None, identity: str | None) -> Sequence[int]:
     """Return the keys of the runs to look for samples in, newest first: those that fit each of these that is given."""
-    if not _is_findable((domain or "") + (identity or "")):
+    if not is_findable(domain, identity):
         return []
     wanted = select(run.c.id)
     if key is not None:
@@ -192,6 +190,16 @@ def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> It
         return
     for start in range(0, len(indices), 500):
         yield from connection.execute(_THESE_STORED, {"run_id": run_id, "indices": indices[start : start + 500]})
+
+
+def absent(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[int]:
+    """Yield those of some indices that have no sample, or one that was erased."""
+    for start in range(0, len(indices), 500):
+        part = indices[start : start + 500]
+        living = sample.c.run_id == run_id, sample.c.erased_seq.is_(None)
+        there = select(sample.c.idx).where(*living, sample.c.idx.in_(part))
+        present = set(connection.execute(there).scalars())
+        yield from (index for index in part if index not in present)
 
 
 def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple[list[int], int]:

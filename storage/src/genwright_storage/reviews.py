@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Select, and_, insert, select
 
-from genwright.errors import ProofError, UnknownName
+from genwright.errors import KeyMissing, ProofError, UnknownName
 from genwright.store import Finding, check_plain, split_id
 from genwright_storage import encoding, queries, tombstones
 from genwright_storage.actors import Actor, actor_key, current
@@ -80,9 +80,9 @@ def put(
     """
     check_plain("a review", meaning, *(reason for _, reason in verdicts.values()))
     meaning = given_reason(meaning)
-    who = current() if by is None else by
+    who, service = current() if by is None else by, None if by is None else _service_key(store)
     with store.database.writing("reviewer") as connection:
-        key = reviewer_key(store.ledger.ring, who.subject) if by is None else store.ledger.signer(connection)
+        key = reviewer_key(store.ledger.ring, who.subject) if service is None else service
         for id, (accepted, reason) in verdicts.items():
             values = {"accepted": int(accepted), "meaning": meaning, "reason": reason, "created_ns": time.time_ns()}
             _put(store, connection, id, who, key, values)
@@ -161,6 +161,15 @@ _ROWS: Select[Any] = (
     .outerjoin(sample, and_(sample.c.run_id == review.c.run_id, sample.c.idx == review.c.idx))
     .outerjoin(actor, actor.c.id == review.c.actor_id)
 )
+
+
+def _service_key(store: SQLStore) -> SigningKey:
+    if store.signer is None:
+        raise KeyMissing(
+            f"a plugin's reviews are signed by the key of {store.url}; it is not on this machine. Copy its file from "
+            f"where the store was made, or let a new one sign: genwright store rotate-key."
+        )
+    return store.signer
 
 
 def _put(store: SQLStore, connection: Connection, id: str, who: Actor, key: SigningKey, values: dict[str, Any]) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
-from sqlalchemy import Connection
-
 from genwright.errors import Forbidden, UsageError, shown
 from genwright_storage import actors
 from genwright_storage.actors import Actor
@@ -33,8 +31,9 @@ SERVES: Mapping[Role, frozenset[Role]] = {
 
 GRANTS = Term(table=role_grant, placed="grant", ended="revocation", fields=("holder", "role", "scope"), ref="role")
 
-# Given to the driver as it is: it runs for every call, and tells whether what is remembered is still so.
+# Given to the driver as they are: the first runs for every call, and tells whether what is remembered is still so.
 _STAMP = "SELECT count(*), count(ended_ns) FROM role_grant"
+_ACTIVE = "SELECT subject, role FROM role_grant JOIN actor ON actor.id = actor_id WHERE ended_ns IS NULL"
 
 
 @final
@@ -45,14 +44,18 @@ class Gate:
         self._stamp: tuple[int, int] = (0, 0)
         self._roles: dict[str, set[Role]] = {}
 
-    def require(self, connection: Connection, role: Role) -> None:
-        """Raise Forbidden if the current actor has no role that serves."""
-        raw: Any = connection.connection.driver_connection
+    def require(self, raw: Any, role: Role) -> None:
+        """Raise Forbidden if the current actor has no role that serves.
+
+        raw: a connection of the driver
+        """
         stamp = raw.execute(_STAMP).fetchone()
         if stamp[0] == stamp[1]:
             return
         if stamp != self._stamp:
-            self._stamp, self._roles = stamp, _roles(GRANTS.rows(connection, active=True))
+            self._stamp, self._roles = stamp, {}
+            for subject, granted in raw.execute(_ACTIVE).fetchall():
+                self._roles.setdefault(subject, set()).add(granted)
         subject = actors.current().subject
         if not SERVES[role] & self._roles.get(subject, set()):
             raise _forbidden(subject, role, self._roles)

@@ -7,17 +7,16 @@ import itertools
 import json
 import math
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, final
 
 from sqlalchemy import Connection, insert, select
 
 from genwright.errors import Conflict, Forbidden, StorageFull, StoreError, StoreLocked, UnknownName
 from genwright.folders import blobs_url
+from genwright.query import Hit, Query
 from genwright.run import Run, State
 from genwright.store import (
     Finding,
@@ -32,12 +31,13 @@ from genwright.store import (
     opening,
     split_id,
 )
-from genwright_storage import actors, encoding, erasure, merkle, queries, rows, tables, tombstones
-from genwright_storage.database import Database
+from genwright_storage import actors, encoding, merkle, queries, rows, tables, tombstones
+from genwright_storage.database import database_at
 from genwright_storage.errors import translated
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
+from genwright_storage.notes import SigningKey
 from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
@@ -60,12 +60,23 @@ class SQLStore:
     def __init__(
         self, url: str, *, patience: float = 30.0, ring: KeyRing | None = None, origin: str | None = None
     ) -> None:
-        self.url = url
-        self.database = Database(url, patience=patience, ring=ring, origin=origin)
+        self.database = database_at(url, patience=patience, ring=ring, origin=origin)
+        self.url = self.database.url
         self.ledger = self.database.ledger
-        self.blobs = blobs_at(blobs_url(url), Path(f"{self.database.path}.blobs"))
+        assert self.database.blobs is not None
+        self.blobs = blobs_at(blobs_url(url), self.database.blobs)
         if self.database.is_writable:
             self._complete()
+
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs the ledger, or None if it is not on this machine."""
+        with self.database.reading() as connection:
+            origin = state(connection).origin
+            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.id.desc()).limit(1)
+            verifier = connection.execute(newest).scalar()
+        key = None if origin is None else self.ledger.ring.signing(origin)
+        return key if key is not None and str(key.verifier) == verifier else None
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
@@ -78,7 +89,9 @@ class SQLStore:
                 _check_living(connection, stored)
                 check_same_run(rows.run_from(stored), started)
 
-    def finish_run(self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = ()) -> None:
+    def finish_run(
+        self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
+    ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
         with self.database.writing("generator") as connection:
@@ -89,7 +102,7 @@ class SQLStore:
                 "state": state,
                 "error": error,
                 "notes": json.dumps(list(notes), ensure_ascii=False),
-                "finished_ns": None if state == "running" else time.time_ns(),
+                "finished_ns": None if state == "running" else time.time_ns() if at is None else at,
                 "salt": os.urandom(16),
             }
             content = rows.end_digest(values | {"uid": ended.uid})
@@ -120,6 +133,8 @@ class SQLStore:
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
             self.blobs.put(large)
+        if self.database.insert_new(batch[0].run, new):
+            return
         with self.database.writing("generator") as connection:
             run_id, is_erased = queries.run_key(connection, batch[0].run)
             if is_erased:
@@ -141,10 +156,10 @@ class SQLStore:
         with self.database.writing("generator") as connection:
             scored = queries.run_row(connection, run)
             _check_living(connection, scored)
-            for index in {score.index for score in scores if score.index is not None}:
-                if queries.sample_row(connection, scored.id, index) is None:
-                    _check_not_erased(connection, scored, index)
-                    raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
+            wanted = sorted({score.index for score in scores if score.index is not None})
+            for index in queries.absent(connection, scored.id, wanted):
+                _check_not_erased(connection, scored, index)
+                raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
             seq = self.ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
             connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
 
@@ -191,6 +206,13 @@ class SQLStore:
         conditions = queries.filters(text=text, identity=identity, valid=valid)
         return itertools.islice((record for id in runs for record in self._samples(id, conditions)), limit)
 
+    def search(self, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
+        """Yield the samples that fit a query; the index is brought up to date first, where the store can be written."""
+        # Numpy and the plugins are imported when something is searched for.
+        from genwright_storage.search.answers import answers
+
+        return answers(self.database, self.blobs, query, progress=progress)
+
     def missing(self, run: str) -> Iterable[int]:
         """Return the planned indices of a run that have no sample yet, ascending."""
         return self._missing(self.run(run))
@@ -210,17 +232,24 @@ class SQLStore:
         self._check_auditor()
         return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
+    def evidence(self, id: str) -> Mapping[str, str | int]:
+        """Return where a sample is in the ledger, as plain facts."""
+        from genwright_storage.evidence import place
+
+        return place(self, id)
+
     def info(self) -> Mapping[str, Any]:
         """Return facts about the store."""
+        self.database.settle()
         with self.database.reading() as connection:
             counts, end = queries.counts(connection), state(connection)
-        files = [Path(f"{self.database.path}{ending}") for ending in ("", "-wal")]
+            facts = dict(self.database.facts(connection))
         return {
             "url": self.url,
             "format": HEAD,
-            "sqlite": sqlite3.sqlite_version,
             **counts,
-            "bytes": sum(path.stat().st_size for path in files if path.exists()) + self.blobs.size(),
+            **facts,
+            "bytes": facts["bytes"] + self.blobs.size(),
             "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin},
         }
 
@@ -231,8 +260,10 @@ class SQLStore:
     def _complete(self) -> None:
         """Do what an erasure left undone, if one did; where that cannot be now, the next opening tries again."""
         with self.database.seeing() as connection:
-            is_due = erasure.is_due(connection)
+            is_due = tombstones.is_due(connection)
         if is_due:
+            from genwright_storage import erasure
+
             with contextlib.suppress(StoreLocked, StorageFull):
                 erasure.complete(self)
 
@@ -347,7 +378,7 @@ class SQLStore:
             "seq": self.ledger.append(connection, "samples", f"{record.run}/{first}", content),
         }
         key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
-        connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run_id, key, *row) for row in new])
+        self.database.insert_samples(connection, run_id, key, new)
 
 
 def _check_living(connection: Connection, run: Any) -> None:

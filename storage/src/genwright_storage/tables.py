@@ -304,6 +304,7 @@ sample = _table(
     *_hash("leaf"),
     _maybe("erased_seq", Number),
     UniqueConstraint("run_id", "idx"),
+    Index(None, "run_id"),
 )
 Index("ix_sample_identity", sample.c.identity, sqlite_where=sample.c.identity.is_not(None))
 Index("ix_sample_digest", sample.c.digest, sqlite_where=sample.c.payload.is_(None))
@@ -323,12 +324,26 @@ sample_artifact = _table(
     Column("digest", Bytes, nullable=False, index=True),
 )
 
+# What follows is no evidence: it is made from the rows above, to find them by, and can be made again. What is not in it
+# yet has a higher id than `last_id`; where `version` is not what would be written today, none of it counts.
+search_state = _table("search_state", _key("kind"), _some("version"), _some("last_id", Number))
+
+run_condition = _table(
+    "run_condition",
+    _to("run_id", "run.id", key=True),
+    _key("name"),
+    _maybe("number", Real),
+    _maybe("word"),
+    Index(None, "name", "number"),
+)
+
+# The fingerprints of up to a thousand samples in a row, one after another, in the order of the ids in `samples`.
 fingerprint = _table(
     "fingerprint",
-    _to("sample_id", "sample.id", key=True),
     _key("kind"),
+    _key("first_id", Number),
+    _some("samples", Bytes),
     _some("bits", Bytes),
-    Index(None, "kind", "bits"),
 )
 
 
@@ -346,6 +361,7 @@ score = _table(
     Index(None, "metric", "value"),
     Index(None, "seq"),
 )
+Index("ix_score_sample", score.c.run_id, score.c.idx, score.c.metric, sqlite_where=score.c.idx.is_not(None))
 
 tombstone = _table(
     "tombstone",

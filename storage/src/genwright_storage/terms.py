@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from sqlalchemy import Connection, Select, Table, insert, select, update
 
 from genwright.errors import UnknownName, UsageError
 from genwright.store import check_plain
 from genwright_storage import actors, encoding, queries
-from genwright_storage.ledger import Ledger
 from genwright_storage.tables import actor
+
+if TYPE_CHECKING:
+    from genwright_storage.database import Log
 
 __all__ = ["Term", "given_reason"]
 
@@ -36,7 +38,7 @@ class Term:
     fields: tuple[str, ...]
     ref: str = "scope"
 
-    def place(self, connection: Connection, ledger: Ledger, values: Mapping[str, Any], **holder: str) -> int:
+    def place(self, connection: Connection, ledger: Log, values: Mapping[str, Any], **holder: str) -> int:
         """Record one and return its id."""
         by = actors.current()
         row = {**values, "placed_by": actors.actor_key(connection, by), "placed_ns": time.time_ns()}
@@ -44,7 +46,7 @@ class Term:
         row["seq"] = ledger.append(connection, self.placed, row[self.ref], content)
         return int(connection.execute(insert(self.table).returning(self.table.c.id), row).scalar_one())
 
-    def end(self, connection: Connection, ledger: Ledger, id: int, reason: str) -> None:
+    def end(self, connection: Connection, ledger: Log, id: int, reason: str) -> None:
         """Record that one ends. Raises UnknownName if there is none, UsageError if it ended before."""
         row = connection.execute(self._rows().where(self.table.c.id == id)).first()
         if row is None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, and_, select
 from genwright.errors import Erased
 from genwright.store import Finding
 from genwright_storage import encoding, queries
-from genwright_storage.tables import actor, sample, tombstone
+from genwright_storage.tables import actor, erasure_due, sample, tombstone
 
 __all__ = [
     "BLANKS",
@@ -23,6 +23,7 @@ __all__ = [
     "erasures",
     "findings",
     "is_blank",
+    "is_due",
     "is_of",
     "of_samples",
     "remains",
@@ -124,6 +125,11 @@ def are_there(connection: Connection) -> bool:
     return connection.execute(select(tombstone.c.target).limit(1)).first() is not None
 
 
+def is_due(connection: Connection) -> bool:
+    """Whether an erasure has still something to do."""
+    return connection.execute(select(erasure_due.c.id).limit(1)).first() is not None
+
+
 def of_samples(connection: Connection, first: int, last: int) -> dict[int, Any]:
     """Return the tombstones of samples whose keys are in a range, by key."""
     stones = select(tombstone).where(tombstone.c.kind == "sample", tombstone.c.target.between(first, last))
@@ -131,8 +137,11 @@ def of_samples(connection: Connection, first: int, last: int) -> dict[int, Any]:
 
 
 def is_of(stone: Any | None, ref: str, leaf: bytes, seq: int) -> bool:
-    """Whether a tombstone is that of a sample with this id and leaf, which was erased by this entry of the ledger."""
-    return stone is not None and (stone.ref, stone.leaf, stone.seq) == (ref, leaf, seq)
+    """Whether a tombstone is that of a sample with this id and leaf, which was erased by this entry of the ledger.
+
+    seq: below 0 where the entry was made later than the tombstone
+    """
+    return stone is not None and (stone.ref, stone.leaf) == (ref, leaf) and (seq < 0 or stone.seq == seq)
 
 
 def erasures(connection: Connection) -> Iterator[tuple[str, bytes, Any]]:

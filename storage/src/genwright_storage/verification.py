@@ -9,14 +9,15 @@ from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, final
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from genwright.errors import StoreError
 from genwright.store import Finding, Progress
 from genwright_storage import holds, ledger, merkle, queries, retention, reviews, roles, rows, tombstones
 from genwright_storage.blobs import Blobs
-from genwright_storage.database import Database
+from genwright_storage.database import Database, Reading
 from genwright_storage.encoding import batch_digest, blind, commitment, entry_leaf, sample_leaf
+from genwright_storage.functions import as_bytes
 from genwright_storage.heads import Claims, Trust
 from genwright_storage.remote_blobs import RemoteBlobs
 from genwright_storage.tables import (
@@ -24,7 +25,6 @@ from genwright_storage.tables import (
     batch,
     checkpoint,
     environment,
-    erasure_due,
     log_entry,
     log_tile,
     review,
@@ -41,13 +41,18 @@ __all__ = ["findings"]
 
 PAGE = 2000
 
-# Text as bytes: it is hashed and never read, so it is not decoded. Given to the driver as it is, like the insert.
-_SAMPLES = """
-SELECT id, batch_id, run_id, idx, seed, CAST(media_type AS BLOB), digest, payload, CAST(flaw AS BLOB),
-  CAST(canonical AS BLOB), CAST(identity AS BLOB), CAST(reviews AS BLOB), CAST(parameters AS BLOB),
-  CAST(prompt AS BLOB), salt, leaf, erased_seq
-FROM sample WHERE id > ? AND id <= ? ORDER BY id LIMIT ?
-"""
+# Text as bytes: it is hashed and never read, so it is not decoded.
+_SAMPLES: Select[Any] = (
+    select(
+        *(sample.c.id, sample.c.batch_id, sample.c.run_id, sample.c.idx, sample.c.seed, as_bytes(sample.c.media_type)),
+        *(sample.c.digest, sample.c.payload, as_bytes(sample.c.flaw), as_bytes(sample.c.canonical)),
+        *(as_bytes(sample.c.identity), as_bytes(sample.c.reviews), as_bytes(sample.c.parameters)),
+        *(as_bytes(sample.c.prompt), sample.c.salt, sample.c.leaf, sample.c.erased_seq),
+    )
+    .where(sample.c.id > bindparam("after"), sample.c.id <= bindparam("last"))
+    .order_by(sample.c.id)
+    .limit(PAGE)
+)
 
 _BATCHES: Select[Any] = (
     select(batch, run.c.uid, log_entry.c.digest, log_entry.c.kind)
@@ -92,16 +97,16 @@ def findings(
     keys:     the public keys to trust; none for those in the ring
     """
     try:
-        with database.reading() as connection:
-            yield from _log(connection, database, heads, keys)
-            yield from _things(connection)
-            yield from _gone(connection)
-            yield from reviews.findings(connection, database.ledger.ring)
-            yield from tombstones.findings(connection)
-            yield from _due(connection)
-            last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
-        samples = _Samples(database, blobs, last_sample, last_batch)
-        yield from samples.findings(progress)
+        with database.snapshot() as reading:
+            with reading() as connection:
+                yield from _log(connection, database, heads, keys)
+                yield from _things(connection)
+                yield from _gone(connection)
+                yield from reviews.findings(connection, database.ledger.ring)
+                yield from tombstones.findings(connection)
+                yield from _due(connection)
+                last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
+            yield from _Samples(database, reading, blobs, last_sample, last_batch).findings(progress)
     except StoreError as error:
         yield Finding(where="the file of the store", trouble=f"it cannot be read to its end: {error}")
 
@@ -253,7 +258,7 @@ def _gone(connection: Connection) -> Iterator[Finding]:
 
 def _due(connection: Connection) -> Iterator[Finding]:
     """Check that no erasure was left half done."""
-    if connection.execute(select(erasure_due.c.id).limit(1)).first():
+    if tombstones.is_due(connection):
         trouble = "traces of what was erased are in it: an erasure was cut off, which opening it for writing completes"
         yield Finding(where="the file of the store", trouble=trouble)
 
@@ -262,8 +267,10 @@ def _due(connection: Connection) -> Iterator[Finding]:
 class _Samples:
     """Checks samples in the order in which they were put, batch by batch."""
 
-    def __init__(self, database: Database, blobs: Blobs | RemoteBlobs, last_sample: int, last_batch: int) -> None:
-        self._database, self._blobs = database, blobs
+    def __init__(
+        self, database: Database, reading: Reading, blobs: Blobs | RemoteBlobs, last_sample: int, last_batch: int
+    ) -> None:
+        self._database, self._reading, self._blobs = database, reading, blobs
         self._last_sample, self._last_batch = last_sample, last_batch
         self._loaded = 0
         # Batches whose samples have not come yet. Those of which none comes stay behind.
@@ -284,15 +291,15 @@ class _Samples:
             checked, last = checked + len(page), page[-1][0]
             progress(checked)
         yield from self._finish()
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             self._load(connection, self._last_batch)
         for due in self._due.values():
             yield Finding(where=_place(due), trouble="they are gone")
 
     def _page(self, last: int) -> list[Any]:
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             # The driver's own tuples: rows of SQLAlchemy would take a fifth of the time of verifying.
-            cursor = connection.exec_driver_sql(_SAMPLES, (last, self._last_sample, PAGE)).cursor
+            cursor = connection.execute(_SAMPLES, {"after": last, "last": self._last_sample}).cursor
             page = list(cursor.fetchall()) if cursor else []
             if page:
                 self._load(connection, max(map(itemgetter(1), page)))

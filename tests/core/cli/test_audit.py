@@ -1,4 +1,5 @@
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -95,20 +96,79 @@ def test_a_run_is_replayed_to_the_same_samples(
     assert [replay["state"] for replay in replays] == ["finished"] * 3
 
 
+@pytest.fixture
+def stands_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Have replays give these verdicts, by the sample's id."""
+
+    def use(outcomes: dict[str, str]) -> None:
+        found = [
+            Verdict(sample=id, outcome=o, reason=f"because {o}", drift=("torch was 1, is 2",))  # type: ignore[arg-type]
+            for id, o in outcomes.items()
+        ]
+        monkeypatch.setattr("genwright.api.replay", lambda run, **choices: iter(found))
+
+    return use
+
+
 def test_what_is_not_identical_is_told_and_fails(
-    monkeypatch: pytest.MonkeyPatch, store: MemoryStore, capsys: pytest.CaptureFixture[str]
+    stands_for: Callable[[dict[str, str]], None], store: MemoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcomes = {"a/0": "identical", "a/1": "different", "a/2": "not repeatable", "a/3": "identical"}
-    found = [Verdict(sample=id, outcome=o, reason=f"because {o}") for id, o in outcomes.items()]  # type: ignore[arg-type]
-    monkeypatch.setattr("genwright.api.replay", lambda run, store: iter(found))
+    """The drift is told once a run: it once stood below each sample."""
+    stands_for({"a/0": "identical", "a/1": "different", "a/2": "not repeatable", "b/3": "identical", "b/4": "close"})
     assert main(["audit", "replay", "--all", "--run", "5f"]) == 1
     assert capsys.readouterr().out == (
-        "a/1: different, because different\na/2: not repeatable, because not repeatable\n"
-        "2 of 4 identical, 1 different, 1 not repeatable\n"
+        "a/1: different, because different\n  torch was 1, is 2\na/2: not repeatable, because not repeatable\n"
+        "b/4: close, because close\n  torch was 1, is 2\n"
+        "2 of 5 identical\n1 of 5 close\n1 of 5 different\n1 of 5 not repeatable\n"
     )
 
 
-@pytest.mark.parametrize("arguments", [[], ["LAST/0", "--all"]])
-def test_a_replay_takes_samples_or_a_run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_json_the_summary_is_beside_the_data(
+    stands_for: Callable[[dict[str, str]], None], store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stands_for({"a/0": "identical", "a/1": "different"})
+    assert main(["audit", "replay", "--all", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert [json.loads(line)["outcome"] for line in captured.out.splitlines()] == ["identical", "different"]
+    assert "1 of 2 identical\n1 of 2 different\n" in captured.err
+
+
+def test_a_store_without_a_sample_to_replay_does_not_pass(store: MemoryStore) -> None:
+    store._samples["5f" * 16].clear()
+    assert main(["audit", "replay", "--all"]) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["LAST/0", "--all"], ["LAST/0", "--run", "LAST"], ["a/0", "--sample", "1"]])
+def test_a_replay_takes_samples_or_runs(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "replay", *arguments]) == 2
-    assert "a replay takes ids of samples, or --all for a run." in capsys.readouterr().err
+    assert "a replay takes ids of samples; or --run, --sample or --all for" in capsys.readouterr().err
+
+
+def test_a_seed_is_for_a_choice_at_random(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "replay", "--all", "--seed", "1"]) == 2
+    assert "--seed decides which samples --sample takes; it came without." in capsys.readouterr().err
+
+
+def test_all_samples_of_the_store_are_replayed_or_some_at_random_by_a_seed_that_is_told(
+    rhythms: Path, rhythms_model: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in "12":
+        main(["generate", str(rhythms_model), "-n", "6", "--seed", seed])
+    with closing(open_store()) as opened:
+        [old, new] = sorted(run.id for run in opened.runs(kind="generate"))
+    capsys.readouterr()
+    assert main(["audit", "replay", "--all"]) == 0
+    assert capsys.readouterr().out == "12 of 12 identical\n"
+    assert main(["audit", "replay", "--run", old]) == 0
+    assert capsys.readouterr().out == "6 of 6 identical\n"
+    assert main(["audit", "replay", "--sample", "5", "--json"]) == 0
+    captured = capsys.readouterr()
+    found = [json.loads(line)["sample"] for line in captured.out.splitlines()]
+    assert len(set(found)) == 5
+    told = re.search(r"Drawing again 5 of 12 samples, chosen by --seed (\d+)", captured.err)
+    assert told is not None
+    assert main(["audit", "replay", "--sample", "5", "--seed", told[1], "--json"]) == 0
+    assert [json.loads(line)["sample"] for line in capsys.readouterr().out.splitlines()] == found
+    assert main(["audit", "replay", "--run", new, "--sample", "100", "--seed", "1"]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, "Drawing again 6 of 6 samples" in captured.err) == ("6 of 6 identical\n", True)

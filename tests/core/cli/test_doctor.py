@@ -15,7 +15,7 @@ import pytest
 from genwright.cli import main
 from genwright.cli.devices import devices
 from genwright.cli.doctor import Findings, _devices
-from genwright_storage.database import APPLICATION
+from genwright_storage.sqlite import APPLICATION
 
 Install = Callable[..., None]
 Capture = pytest.CaptureFixture[str]
@@ -64,7 +64,7 @@ def test_a_sound_machine_has_nothing_wrong(capsys: Capture, monkeypatch: pytest.
 def test_an_sqlite_with_the_fault_of_the_log_is_noted(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))
     (note,) = examined(capsys, wrong=False)["notes"]
-    assert "can damage a store that several processes write at once, by a fault that 3.51.3 mends" in note
+    assert "can damage a file that several processes write at once, by a fault that 3.51.3 mends" in note
 
 
 def test_refused_plugins_are_what_is_wrong(install: Install, capsys: Capture) -> None:

@@ -1,14 +1,20 @@
 import json
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from genwright.cli import main
+from genwright.exporters.row import Origin
 from genwright.memory import MemoryStore
 from genwright.registry import Registry
 from genwright.samples import Review
+from genwright.specs import ExporterSpec
+from genwright.store import Store, open_store
 from genwright.testing.stores import make_record, make_run
+from genwright.testing.toys import toy_registry
 
 
 @pytest.fixture
@@ -196,7 +202,7 @@ def test_nothing_to_export_fails_and_leaves_no_file(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.csv", "--format", ".smi"], "the format of a file is what its name ends in; got a.csv and --format. Leave"),
+        (["a.csv", "--format", ".smi"], "the format of a file is what its name ends in; got a.csv and '.smi'. Leave"),
         *(
             (
                 ["-", "--format", format],
@@ -213,3 +219,80 @@ def test_an_export_that_makes_no_sense_is_a_wrong_call(
 ) -> None:
     assert main(["samples", "export", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "all.jsonl.gz", "all.parquet"])
+def test_what_was_exported_is_imported_into_another_store(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = str(tmp_path / name)
+    assert main(["samples", "export", path]) == 0
+    other = open_store("memory:")
+    monkeypatch.setattr("genwright.cli.store.open_store", lambda where: other)
+    capsys.readouterr()
+    assert main(["samples", "import", path]) == 0
+    assert capsys.readouterr() == ("", "3 samples imported, 0 were there already; runs: 1.\n")
+    assert list(other.samples()) == list(store.samples())
+    assert main(["samples", "import", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"new": 0, "known": 3, "runs": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        (b'{"id": 7}\n', 1, "a.jsonl, line 1: a sample has an item and a media_type"),
+        (None, 2, "File '/dev/null/a.jsonl' does not exist"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_told(
+    store: MemoryStore,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: bytes | None,
+    code: int,
+    message: str,
+) -> None:
+    path = Path("/dev/null") if content is None else tmp_path
+    if content is not None:
+        (path / "a.jsonl").write_bytes(content)
+    assert main(["samples", "import", str(path / "a.jsonl")]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_format_that_is_named_goes_to_a_file_of_any_name_and_to_standard_output(
+    store: MemoryStore, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["samples", "export", str(tmp_path / "a.data"), "--format", "parquet"]) == 0
+    assert main(["samples", "export", "-", "--format", "parquet"]) == 0
+    for content in ((tmp_path / "a.data").read_bytes(), capsysbinary.readouterr().out):
+        assert content[:4] == content[-4:] == b"PAR1"
+
+
+def folder(samples: Iterator[Origin], path: Path, *, store: Store, depth: int = 1) -> None:
+    """Write a format that is a folder."""
+    path.mkdir()
+    (path / str(depth)).write_text("".join(record.id for record, _ in samples))
+
+
+def test_a_format_takes_options_and_a_folder_does_not_go_to_standard_output(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "formats", types.ModuleType("formats"))
+    monkeypatch.setattr("formats.folder", folder, raising=False)
+    known = toy_registry(ExporterSpec(name="boxes", target="formats:folder", summary=""))
+    for module in ("cli.samples", "exports"):
+        monkeypatch.setattr(f"genwright.{module}.registry", lambda: known)
+    assert main(["samples", "export", str(tmp_path / "a"), "--format", "boxes", "-o", "depth=7"]) == 0
+    assert (tmp_path / "a" / "7").read_text() == "".join(record.id for record in store.samples())
+    capsys.readouterr()
+    for arguments, message in (
+        (["-", "--format", "boxes"], "samples in the format 'boxes' are a folder; got -. Name a folder."),
+        (
+            ["a", "--format", "boxes", "-o", "depth=x"],
+            "option 'depth' of exporter 'boxes' takes a whole number; got 'x'",
+        ),
+        (["a.csv", "-o", "depth=7"], "exporter 'csv' has no option 'depth'. It takes none."),
+        (["a.smi", "-o", "depth=7"], "a file like a.smi is in a format of its domain, which takes no options."),
+    ):
+        assert main(["samples", "export", *arguments]) == 2
+        assert message in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genwright.domain import Difference
 from genwright.testing.domains import check_domain
 
 ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]
@@ -27,16 +28,20 @@ def troubles(domain: object, items: Sequence[str] = ITEMS) -> dict[str, str]:
 def test_a_good_domain_passes(domain: Any) -> None:
     found = list(check_domain(domain, ITEMS, ending=".txt", of="domain rhythms"))
     assert [check for check in found if check.trouble] == []
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(check.name.startswith("domain rhythms: ") for check in found)
 
 
 def test_without_an_ending_files_are_not_checked(domain: Any) -> None:
-    assert len(list(check_domain(domain, ITEMS))) == 8
+    assert len(list(check_domain(domain, ITEMS))) == 9
 
 
 def rendered(items: Sequence[str], path: Path, *, legends: Sequence[str] = ()) -> None:
     path.touch()
+
+
+def differing(size: int, *, close: bool) -> Difference:
+    return Difference(size=size, unit="beats", where="", close=close)
 
 
 def written(items: Iterable[str], path: Path) -> None:
@@ -61,6 +66,12 @@ def read(path: Path, *, strict: bool = False) -> Iterator[str]:
         ("measure", lambda items, names: np.zeros((1, 1)), "measure gives (1, 1) for 3 items"),
         ("measure", lambda items, names: np.zeros((len(items), 1), np.float32), "measure gives float64; got float32"),
         ("measure", lambda items, names: np.full((len(items), 1), len(items) * 1.0), "measures otherwise alone"),
+        (
+            "difference",
+            lambda ours, theirs: differing(1, close=True),
+            "differs from itself: largest difference 1 beats",
+        ),
+        ("difference", lambda ours, theirs: differing(len(ours), close=ours > theirs), "differs from"),
         ("render", rendered, "render wrote nothing to a .svg file"),
         ("write", written, "3 items were written, 1 read"),
         ("read", read, "read gives items of a file that does not exist"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from genwright.domain import Difference
 from genwright.errors import ConditionError
 from genwright.testing.domains import check_domain
 from genwright_images.domain import Images
@@ -74,3 +75,28 @@ def test_a_drawing_of_one_image_keeps_what_it_says(tmp_path: Path, pictures: Pic
     DOMAIN.render(pictures(1), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as drawn:
         assert drawn.info["caption"] == "number 0"
+
+
+@pytest.mark.parametrize(("levels", "close"), [(1, True), (2, False), (85, False)])
+def test_the_most_different_channel_of_a_pixel_is_told_and_a_rounding_is_close(levels: int, close: bool) -> None:
+    theirs = Image.new("RGB", (7, 5), (100, 100, 100))
+    ours = theirs.copy()
+    ours.putpixel((1, 1), (101, 100, 100))
+    ours.putpixel((3, 4), (100, 100 - levels, 100))
+    found = DOMAIN.difference(ours, theirs)
+    where = "at pixel (1, 1), R" if levels == 1 else "at pixel (3, 4), G"
+    assert found == Difference(size=levels, unit="levels of 255", where=where, close=close)
+    assert DOMAIN.difference(theirs, ours) == found
+
+
+def test_images_of_the_same_pixels_differ_in_what_they_say() -> None:
+    theirs, ours = Image.new("L", (2, 2)), Image.new("L", (2, 2))
+    assert str(DOMAIN.difference(ours, theirs)) == "largest difference 0 levels of 255"
+    ours.info = {"class": "z"}
+    found = DOMAIN.difference(ours, theirs)
+    assert found == Difference(size=0, unit="levels of 255", where="in what they say of their class", close=True)
+
+
+@pytest.mark.parametrize("other", [Image.new("L", (2, 3)), Image.new("RGB", (2, 2))])
+def test_images_of_other_sizes_or_modes_have_no_difference(other: Image.Image) -> None:
+    assert DOMAIN.difference(Image.new("L", (2, 2)), other) is None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genwright.domain import Difference
 from genwright.errors import ConditionError
 from genwright.testing.domains import check_domain
 from genwright_molecules import molecule
@@ -101,3 +102,26 @@ def test_any_text_comes_back_from_its_bytes(text: str) -> None:
 def test_metrics_get_samples_and_a_reference() -> None:
     assert DOMAIN.gather([ASPIRIN, "C("]).canonical == (DOMAIN.canonical(ASPIRIN),)
     assert DOMAIN.reference([ASPIRIN]).canonical == {DOMAIN.canonical(ASPIRIN)}
+
+
+def test_another_spelling_of_a_molecule_is_close_and_another_molecule_is_not() -> None:
+    domain = MoleculesDomain()
+    same = domain.difference("OCC", "CCO")
+    assert same == Difference(size=0, unit="in Tanimoto distance", where="from character 0", close=True)
+    other = domain.difference("CCO", "CCN")
+    assert other is not None
+    assert (other.close, other.where) == (False, "from character 2")
+    assert 0 < other.size < 1
+    far = domain.difference("CCO", "c1ccccc1")
+    assert far is not None
+    assert other.size < far.size <= 1
+
+
+def test_stereo_marks_are_a_difference_that_is_not_close() -> None:
+    """Fingerprints do not see them, so the distance is 0."""
+    found = MoleculesDomain().difference("N[C@@H](C)C(=O)O", "N[C@H](C)C(=O)O")
+    assert found == Difference(size=0, unit="in Tanimoto distance", where="from character 4", close=False)
+
+
+def test_what_is_no_molecule_has_no_distance() -> None:
+    assert MoleculesDomain().difference("CCO", "C(") is None

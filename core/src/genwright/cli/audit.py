@@ -1,12 +1,12 @@
-"""`genwright audit`: verify that nothing in the store was changed or removed, and draw samples again to compare."""
+"""`genwright audit`: verify the store, show where a sample comes from, and draw samples again to compare."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 import genwright as gw
 from genwright.cli.group import Group
+from genwright.cli.lineage import show
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
 from genwright.errors import DataError, Erased, StoreError, UsageError
 from genwright.registry import registry
-from genwright.store import Store
+from genwright.store import Store, split_id
 
 if TYPE_CHECKING:
     from genwright.verdict import Verdict
@@ -29,7 +30,10 @@ __all__ = ["audit"]
 
 @click.group(cls=Group)
 def audit() -> None:
-    """Verify the store, and draw its samples again."""
+    """Verify the store, show where samples come from, and draw them again."""
+
+
+audit.add_command(show)
 
 
 @audit.command()
@@ -71,32 +75,63 @@ def verify(since: Sequence[Path], keys: Sequence[str], where: str | None, as_jso
 
 @audit.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "whole", is_flag=True, help="All samples of a run.")
-@click.option("--run", default="LAST", show_default=True, metavar="ID", help="With --all: which run.")
+@click.option("--all", "whole", is_flag=True, help="All samples of the store, or of --run.")
+@click.option("--run", metavar="ID", help="Samples of this run; all of them, or some with --sample.")
+@click.option("--sample", type=int, metavar="N", help="Only so many samples, at random.")
+@click.option("--seed", type=int, help="With --sample: decides which; a fresh one if not given.")
 @store_option
 @json_option
-def replay(ids: Sequence[str], whole: bool, run: str, where: str | None, as_json: bool) -> int:
+def replay(
+    ids: Sequence[str],
+    whole: bool,
+    run: str | None,
+    sample: int | None,
+    seed: int | None,
+    where: str | None,
+    as_json: bool,
+) -> int:
     """Draw recorded samples again and say whether they are the same; with --json, one object a sample and line.
 
-    ID is a run and an index in it, such as LAST/0. Exits with 1 if any sample is not identical.
+    ID is a run and an index in it, such as LAST/0. What cannot be drawn again does not stop the rest. Exits with 1 if
+    any sample is not identical.
     """
-    if whole == bool(ids):
-        raise UsageError("a replay takes ids of samples, or --all for a run. Example: genwright audit replay LAST/0.")
-    outcomes: Counter[str] = Counter()
+    _check_chosen(ids, whole=whole, run=run, sample=sample, seed=seed)
     with opened(where, writing=True) as store:
-        verdicts = _replayed_run(run, store) if whole else _replayed(ids, store)
+        verdicts = _replayed(ids, store) if ids else _replayed_runs(run, sample, seed, store)
         with closing(verdicts):
-            for verdict in verdicts:
-                outcomes[verdict.outcome] += 1
-                if as_json:
-                    click.echo(json.dumps(asdict(verdict)))
-                elif verdict.outcome != "identical":
-                    click.echo(verdict)
+            outcomes = _told(verdicts, as_json=as_json)
     total = outcomes.total()
-    if not as_json:
-        others = "".join(f", {n:,} {outcome}" for outcome, n in sorted(outcomes.items()) if outcome != "identical")
-        click.echo(f"{outcomes['identical']:,} of {total:,} identical{others}")
+    for outcome in ("identical", *sorted(outcomes.keys() - {"identical"})):
+        # Data are one object a sample, so with --json the summary is a message beside them.
+        click.echo(f"{outcomes[outcome]:,} of {total:,} {outcome}", err=as_json)
     return 0 if total and outcomes["identical"] == total else 1
+
+
+def _check_chosen(ids: Sequence[str], *, whole: bool, run: str | None, sample: int | None, seed: int | None) -> None:
+    others = whole or run is not None or sample is not None
+    if others == bool(ids):
+        raise UsageError(
+            "a replay takes ids of samples; or --run, --sample or --all for those of a run, some at random or all. "
+            "Example: genwright audit replay LAST/0."
+        )
+    if seed is not None and sample is None:
+        raise UsageError("--seed decides which samples --sample takes; it came without. Add --sample 100, or leave it.")
+
+
+def _told(verdicts: Iterator[Verdict], *, as_json: bool) -> Counter[str]:
+    """Print verdicts: with --json all of them, else those that are not identical. Return how many there are of each."""
+    outcomes: Counter[str] = Counter()
+    drifted = ""
+    for verdict in verdicts:
+        outcomes[verdict.outcome] += 1
+        if as_json:
+            click.echo(json.dumps(asdict(verdict), ensure_ascii=False))
+        elif verdict.outcome != "identical":
+            # The drift is the run's, so it is told once a run.
+            run = split_id(verdict.sample)[0]
+            click.echo(replace(verdict, drift=()) if run == drifted else verdict)
+            drifted = run
+    return outcomes
 
 
 def _noted(place: Path) -> list[str]:
@@ -123,17 +158,37 @@ def _replayed(ids: Sequence[str], store: Store) -> Generator[Verdict, None, None
     from genwright.verdict import Verdict, replayed
 
     records = []
-    for id in ids:
+    for id in dict.fromkeys(ids):
         try:
             records.append(store.sample(id))
         except Erased as error:
             yield Verdict(sample=id, outcome="not repeatable", reason=str(error))
-    # By run, so that each model is loaded once and each run has one replay.
-    yield from replayed(store, registry(), sorted(records, key=lambda record: record.run))
+    # By model and run, so that each model is loaded once and each run has one replay.
+    models = {id: store.run(id).checkpoint for id in {record.run for record in records}}
+    records.sort(key=lambda record: (models[record.run], record.run))
+    yield from _counted(replayed(store, registry(), records), len(records))
 
 
-def _replayed_run(id: str, store: Store) -> Generator[Verdict, None, None]:
-    with tqdm(total=store.run(id).planned, unit=" samples", leave=False, disable=None) as bar:
-        for verdict in gw.replay(id, store=store):
+def _replayed_runs(
+    run: str | None, sample: int | None, seed: int | None, store: Store
+) -> Generator[Verdict, None, None]:
+    from genwright.picks import picked
+    from genwright.seeds import fresh_seed
+
+    total = picked(store, run).total
+    if sample is None:
+        yield from _counted(gw.replay(run, store=store), total)
+        return
+    seed = fresh_seed() if seed is None else seed
+    verdicts = gw.replay(run, sample=sample, seed=seed, store=store)
+    say(f"Drawing again {min(sample, total):,} of {total:,} samples, chosen by --seed {seed}.")
+    yield from _counted(verdicts, min(sample, total))
+
+
+def _counted(verdicts: Iterator[Verdict], total: int) -> Iterator[Verdict]:
+    with tqdm(total=total, unit=" samples", leave=False, disable=None) as bar:
+        for verdict in verdicts:
             bar.update()
+            if verdict.outcome != "identical":
+                bar.clear()
             yield verdict

@@ -107,8 +107,8 @@ def _sqlite(findings: Findings) -> None:
     findings.facts["sqlite"] = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < _SAFE_SQLITE:
         findings.notes.append(
-            f"SQLite {sqlite3.sqlite_version} can damage a store that several processes write at once, by a fault that "
-            f"3.51.3 mends. One process at a time is safe; for more, use a Python with a newer SQLite."
+            f"SQLite {sqlite3.sqlite_version} can damage a file that several processes write at once, by a fault that "
+            f"3.51.3 mends. Genwright keeps its own processes apart by a lock; let no other program write to the store."
         )
 
 

@@ -102,6 +102,12 @@ class Learned(Encoder[Item], Generic[Item]):
         )
 
     @property
+    @final
+    def source(self) -> Model[Item]:
+        """The model whose latents they are."""
+        return self._wrapped
+
+    @property
     def _wrapped(self) -> Model[Item]:
         assert self._loaded is not None, "an encoder is fitted or restored before it is used"
         return self._loaded

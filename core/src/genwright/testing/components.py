@@ -1,4 +1,4 @@
-"""What must hold of components that need no items: backbones, families, samplers and stores, as they are by default."""
+"""What must hold of components that need no items, as they are by default: backbones, families, stores and others."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.seeds import Noise, seeded_torch
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
-from genwright.specs import BackboneSpec, FamilySpec, Reads, Role, SamplerSpec, Space, Spec, StoreSpec
+from genwright.specs import BackboneSpec, ExporterSpec, FamilySpec, Reads, Role, SamplerSpec, Space, Spec, StoreSpec
 from genwright.testing.backbones import check_roles
 from genwright.testing.check import Check
+from genwright.testing.exporters import check_exporter
 from genwright.testing.families import check_family
 from genwright.testing.samplers import check_sampler, letters
 
@@ -59,7 +60,7 @@ _WITHOUT_PYTEST = (
 
 
 def check_component(spec: Spec, registry: Registry) -> Iterator[Check]:
-    """Check a backbone, family, sampler or store; of others, nothing.
+    """Check a backbone, family, sampler, store or exporter; of others, nothing.
 
     Of what cannot be made here, one check says that it was skipped, and why.
 
@@ -68,6 +69,8 @@ def check_component(spec: Spec, registry: Registry) -> Iterator[Check]:
     of = f"{spec.kind} {spec.name}"
     if isinstance(spec, StoreSpec):
         yield from _check_store(spec, of=of)
+    elif isinstance(spec, ExporterSpec):
+        yield from check_exporter(spec, of=of)
     elif isinstance(spec, BackboneSpec | FamilySpec | SamplerSpec) and (options := _must_be_given(spec)):
         yield _skipped(spec, f"it needs {' and '.join(options)}, which only its author can choose")
     elif isinstance(spec, BackboneSpec):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -82,6 +83,16 @@ def _measured(domain: Domain[Item], items: Sequence[Item]) -> None:
     require(np.array_equal(reverse, values[:, ::-1], equal_nan=True), "columns are not in the order of the names")
 
 
+def _differing(domain: Domain[Item], items: Sequence[Item]) -> None:
+    for item in items:
+        found = domain.difference(domain.from_bytes(domain.to_bytes(item)), item)
+        require(found is None or (found.size == 0 and found.close), f"{item!r} differs from itself: {found}")
+    for one, other in pairwise(items):
+        found, back = domain.difference(one, other), domain.difference(other, one)
+        sizes = [None if way is None else (way.size, way.close) for way in (found, back)]
+        require(sizes[0] == sizes[1], f"{one!r} differs from {other!r} by {sizes[0]}, and that from it by {sizes[1]}")
+
+
 def _rendered(domain: Domain[Item], items: Sequence[Item]) -> None:
     require({".svg", ".png"} & set(domain.pictures), f"items are drawn to .svg or .png; got {domain.pictures!r}")
     with tempfile.TemporaryDirectory() as folder:
@@ -125,6 +136,7 @@ _FACTS: Mapping[str, Callable[..., None]] = {
     "an item has one canonical spelling": _canonical,
     "equal items have one identity": _identity,
     "measures are a row an item and a column a name": _measured,
+    "an item does not differ from itself": _differing,
     "items are drawn to .svg or .png": _rendered,
     "a file that does not exist is a DataError": _missing,
 }

@@ -27,7 +27,9 @@ def check_store(target: Callable[[str], Store], *, scheme: str, of: str = "") ->
 
     of: what to call the store in the names of the checks
     """
-    with tempfile.TemporaryDirectory(prefix="genwright-") as folder:
+    with tempfile.TemporaryDirectory(prefix="genwright-") as folder, pytest.MonkeyPatch.context() as patch:
+        # A store that signs makes a key, which is not to be left among the user's.
+        patch.setenv("GENWRIGHT_KEYS", f"{folder}/keys")
         places = (f"{scheme}:///{folder}/{number}.{scheme}" for number in itertools.count())
         try:
             target(next(places)).close()

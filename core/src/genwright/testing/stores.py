@@ -18,6 +18,7 @@ from genwright.errors import Conflict, StoreError, UnknownName
 from genwright.run import Environment, Run, new_run_id
 from genwright.samples import Review
 from genwright.store import Record, Score, Store, StoredCheckpoint
+from genwright.testing.searches import SearchTests
 
 __all__ = ["StoreTests", "make_checkpoint", "make_record", "make_run"]
 
@@ -70,7 +71,7 @@ def make_checkpoint(digest: str = "5f1c" + "ab" * 30) -> StoredCheckpoint:
     )
 
 
-class StoreTests:
+class StoreTests(SearchTests):
     """The contract of `genwright.store.Store`. A test class of a backend inherits it and gives the fixture `store`.
 
     class TestMyStore(StoreTests):
@@ -114,6 +115,10 @@ class StoreTests:
         assert before <= ended.finished <= time.time_ns()
         notes = ("observer x was detached",)
         assert ended == replace(run, state="failed", error="no space", notes=notes, finished=ended.finished)
+
+    def test_a_run_that_ended_elsewhere_keeps_the_time_of_its_end(self, store: Store, run: Run) -> None:
+        store.finish_run(run.id, "finished", at=run.started + 5)
+        assert store.run(run.id) == replace(run, state="finished", finished=run.started + 5)
 
     def test_a_resumed_run_is_running_and_ends_again(self, store: Store, run: Run) -> None:
         store.finish_run(run.id, "interrupted", error="SIGINT")

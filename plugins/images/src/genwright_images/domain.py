@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from PIL import Image
 
-from genwright.domain import Domain, Label, Offer, Text
+from genwright.domain import Difference, Domain, Label, Offer, Text
 from genwright.errors import ConditionError
 from genwright_images import image, png, readers, writers
 from genwright_images.provenance import signed
@@ -89,6 +89,12 @@ class Images(Domain[Image.Image]):
 
         return Reference(items)
 
+    def fingerprints(self, items: Sequence[Image.Image]) -> Mapping[str, Sequence[bytes | None]]:
+        """Return the perceptual hashes of images, 64 bits each; None for those of one colour."""
+        from genwright_images.hashing import perceptual_hash
+
+        return {"phash": [perceptual_hash(item) for item in items]}
+
     def to_bytes(self, item: Image.Image) -> bytes:
         """Return a PNG with the image's facts in text chunks; equal images with equal facts give equal bytes."""
         return png.to_bytes(item)
@@ -96,6 +102,13 @@ class Images(Domain[Image.Image]):
     def from_bytes(self, data: bytes) -> Image.Image:
         """Return the image of a PNG with its facts."""
         return png.from_bytes(data)
+
+    def difference(self, ours: Image.Image, theirs: Image.Image) -> Difference | None:
+        """Return how far the most different channel of a pixel is; None for other modes or sizes.
+
+        Two images are close where no channel of a pixel is further than a rounding of its level.
+        """
+        return image.difference(ours, theirs)
 
     def render(self, items: Sequence[Image.Image], path: Path, *, legends: Sequence[str] = ()) -> None:
         """Draw one image, enlarged, or a contact sheet of several to a new .png file; see `rendering.draw`."""

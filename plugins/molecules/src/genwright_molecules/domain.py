@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, final
@@ -11,7 +12,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
-from genwright.domain import Domain, Offer, Prefix, Scalar
+from genwright.domain import Difference, Domain, Offer, Pattern, Prefix, Scalar
 from genwright.errors import ConditionError
 from genwright_molecules import molecule, readers, writers
 
@@ -98,6 +99,21 @@ class MoleculesDomain(Domain[str]):
 
         return Reference(items)
 
+    def fingerprints(self, items: Sequence[str]) -> Mapping[str, Sequence[bytes | None]]:
+        """Return Morgan fingerprints of radius 2 and those of patterns, of 2,048 bits each; None for invalid ones."""
+        from genwright_molecules.parallel import mapped
+        from genwright_molecules.screening import screens
+
+        found = mapped(screens, items)
+        kinds = enumerate(("morgan", "pattern"))
+        return {kind: [None if both is None else both[place] for both in found] for place, kind in kinds}
+
+    def pattern(self, text: str) -> Pattern[str]:
+        """Return the substructure that SMILES or SMARTS describe; see `screening.pattern`."""
+        from genwright_molecules.screening import pattern
+
+        return pattern(text)
+
     def to_bytes(self, item: str) -> bytes:
         """Return the SMILES in UTF-8."""
         return item.encode("utf-8", "surrogatepass")
@@ -105,6 +121,22 @@ class MoleculesDomain(Domain[str]):
     def from_bytes(self, data: bytes) -> str:
         """Return the SMILES from UTF-8."""
         return data.decode("utf-8", "surrogatepass")
+
+    def difference(self, ours: str, theirs: str) -> Difference | None:
+        """Return how unlike two molecules are, 1 less their Tanimoto similarity; None where one cannot be read.
+
+        They are close if they are the same molecule in another spelling.
+        """
+        from genwright_molecules.fingerprints import fingerprint, nearest_similarities
+
+        one, other = molecule.parse(ours), molecule.parse(theirs)
+        if one is None or other is None:
+            return None
+        bits = fingerprint(one)[None], fingerprint(other)[None]
+        same = Chem.MolToSmiles(one) == Chem.MolToSmiles(other)
+        apart = 0.0 if same else 1.0 - float(nearest_similarities(*bits)[0])
+        spelled = Difference.of_texts(ours, theirs)
+        return replace(spelled, size=apart, unit="in Tanimoto distance", close=same)
 
     def render(self, items: Sequence[str], path: Path, *, legends: Sequence[str] = ()) -> None:
         """Draw molecules to a new .svg or .png file, or as a page to .html; see `rendering.draw`."""

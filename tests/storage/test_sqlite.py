@@ -13,9 +13,9 @@ from sqlalchemy import create_engine
 
 from genwright.errors import ForeignStore, StoreError, StoreLocked, StoreReadOnly, UsageError
 from genwright.testing.stores import make_record
-from genwright_storage.database import APPLICATION, Database
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.migrations.upgrade import backup, script, upgrade
+from genwright_storage.sqlite import APPLICATION, SQLiteDatabase
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import ERASABLE, EVIDENCE, TERMS, metadata
 
@@ -31,7 +31,7 @@ def schema(path: Path) -> dict[str, str]:
 
 
 def test_a_new_file_has_the_tables_that_the_migrations_make(tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path / 'new'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'new'}", patience=1).close()
     upgrade(create_engine(f"sqlite:///{tmp_path / 'migrated'}"), tmp_path / "migrated", "nothing", then=lambda _: None)
     assert schema(tmp_path / "new") == schema(tmp_path / "migrated")
     assert schema(tmp_path / "migrated.nothing.backup") == {}
@@ -54,7 +54,7 @@ def test_opening_an_up_to_date_store_imports_no_alembic(tmp_path: Path) -> None:
 
 
 def test_every_table_is_strict_and_every_constraint_named(tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     with sqlite3.connect(tmp_path / "store") as connection:
         tables = connection.execute("PRAGMA table_list").fetchall()
     lax = [name for _, name, kind, _, _, strict in tables if kind == "table" and not strict]
@@ -65,7 +65,7 @@ def test_every_table_is_strict_and_every_constraint_named(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("table", [*EVIDENCE, *ERASABLE, *TERMS])
 def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     with closing(sqlite3.connect(tmp_path / "store")) as connection:
         columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
         connection.execute("PRAGMA ignore_check_constraints=ON")
@@ -79,18 +79,18 @@ def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("table", ["plugin", "environment_plugin", "metric", "dataset", "sample_text", "image_meta"])
 def test_no_table_stands_for_what_nothing_records(table: str, tmp_path: Path) -> None:
     """Six tables were once empty in every store, and looked as if there were nothing to know."""
-    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     assert not [name for name in schema(tmp_path / "store") if name.split()[-1].startswith(table)]
 
 
 def test_files_beside_the_database_are_named_by_samples_alone(tmp_path: Path) -> None:
     """A table of them was once filled with the media type of another sample, and never read."""
-    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     assert "table blob" not in schema(tmp_path / "store")
 
 
 def test_each_connection_is_set_for_durability(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=1)
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)
     with database.reading() as connection:
         found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
         assert connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION
@@ -99,7 +99,7 @@ def test_each_connection_is_set_for_durability(tmp_path: Path) -> None:
 
 
 def test_folders_are_made_for_the_owner_alone(tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path / 'a' / 'b' / 'store'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'a' / 'b' / 'store'}", patience=1).close()
     assert [p.stat().st_mode & 0o777 for p in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, " * 100)
     with pytest.raises(ForeignStore, match=r"it is no SQLite database. It was left as it is"):
-        Database(f"sqlite:///{path}", patience=1)
+        SQLiteDatabase(f"sqlite:///{path}", patience=1)
     assert path.read_text() == "these are my notes, " * 100
 
 
@@ -117,22 +117,22 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE recipes (name)")
     before = path.read_bytes()
     with pytest.raises(ForeignStore, match=r"an SQLite database of another program, with 1 tables.*name another file"):
-        Database(f"sqlite:///{path}", patience=1)
+        SQLiteDatabase(f"sqlite:///{path}", patience=1)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["other.db"]
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "store"
-    Database(f"sqlite:///{path}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{path}", patience=1).close()
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v9.0.0'")
     with pytest.raises(ForeignStore, match=rf"it is of revision v9.0.0, newer than {HEAD}"):
-        Database(f"sqlite:///{path}", patience=1)
+        SQLiteDatabase(f"sqlite:///{path}", patience=1)
 
 
 def test_a_store_that_another_process_writes_to_is_locked(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
     other = sqlite3.connect(tmp_path / "store", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with (
@@ -147,8 +147,8 @@ def test_a_store_that_another_process_writes_to_is_locked(tmp_path: Path) -> Non
 
 
 def test_a_store_opened_for_reading_refuses_to_write(tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
-    database = Database(f"sqlite:///{tmp_path / 'store'}?mode=ro", patience=1)
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}?mode=ro", patience=1)
     with (
         pytest.raises(StoreReadOnly, match=r"it can only be read. Change the permissions.*--store"),
         database.writing(),
@@ -158,7 +158,7 @@ def test_a_store_opened_for_reading_refuses_to_write(tmp_path: Path) -> None:
 
 def test_a_store_that_is_not_there_is_not_made_for_reading(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"is to be read; there is no such file. Name another with --store"):
-        Database(f"sqlite:///{tmp_path / 'store'}?mode=ro", patience=1)
+        SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}?mode=ro", patience=1)
     assert os.listdir(tmp_path) == []
 
 
@@ -169,11 +169,11 @@ def test_another_user_reads_a_store_in_a_folder_that_is_not_theirs(mode: int) ->
     code = """
 import os, sys
 from genwright.errors import StoreReadOnly
-from genwright_storage.database import Database
-Database(sys.argv[1], patience=1).close()  # imports all that is needed while it may
+from genwright_storage.sqlite import SQLiteDatabase
+SQLiteDatabase(sys.argv[1], patience=1).close()  # imports all that is needed while it may
 os.chmod(sys.argv[2], int(sys.argv[3]))
 os.setuid(65534)
-database = Database(sys.argv[1], patience=1)
+database = SQLiteDatabase(sys.argv[1], patience=1)
 with database.reading() as connection:
     print(connection.exec_driver_sql("SELECT count(*) FROM run").scalar())
 try:
@@ -191,16 +191,17 @@ except StoreReadOnly as error:
 
 def test_a_url_that_names_no_file_is_refused() -> None:
     with pytest.raises(UsageError, match=r"is sqlite:///path; got 'sqlite:store'. Write three slashes."):
-        Database("sqlite:store", patience=1)
+        SQLiteDatabase("sqlite:store", patience=1)
 
 
 def test_a_url_may_be_quoted(tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path}/a%20b%3f.db", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path}/a%20b%3f.db", patience=1).close()
     assert (tmp_path / "a b?.db").is_file()
 
 
 def test_several_processes_can_make_the_same_store(tmp_path: Path) -> None:
-    code = f"from genwright_storage.database import Database; Database('sqlite:///{tmp_path / 'store'}', patience=20)"
+    opened = f"SQLiteDatabase('sqlite:///{tmp_path / 'store'}', patience=20)"
+    code = f"from genwright_storage.sqlite import SQLiteDatabase; {opened}"
     processes = [subprocess.Popen([sys.executable, "-c", code], env=_environment()) for _ in range(4)]
     assert [process.wait() for process in processes] == [0, 0, 0, 0]
 
@@ -237,19 +238,28 @@ def test_a_store_of_an_older_release_is_not_migrated_when_it_is_only_read(tmp_pa
 
 
 def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
-    Database(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     copy = backup(tmp_path / "store", HEAD)
     assert copy == tmp_path / f"store.{HEAD}.backup"
     assert schema(copy) == schema(tmp_path / "store")
-    Database(f"sqlite:///{copy}", patience=1).close()
+    SQLiteDatabase(f"sqlite:///{copy}", patience=1).close()
 
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
+def test_a_store_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genwright_storage.sqlite.file_system", lambda path: "nfs4")
+    with pytest.raises(
+        StoreError, match=r"lies on a disk of this machine; .*/store is on nfs4, .*or a store in Postgre"
+    ):
+        SQLStore(f"sqlite:///{tmp_path / 'store'}")
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_an_erasure_removes_is_overwritten(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=1)
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)
     with database.erasing() as connection:
         assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
     with database.writing() as connection:
@@ -257,11 +267,10 @@ def test_what_an_erasure_removes_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_file_is_written_anew_unless_somebody_reads(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
     with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM run").fetchone()
         assert not database.rewrite()
-    assert database.rewrite(["ANALYZE"])
+    assert database.rewrite()
     assert (tmp_path / "store-wal").stat().st_size == 0
-    assert "table sqlite_stat1" in schema(tmp_path / "store")

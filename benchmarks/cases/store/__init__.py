@@ -1,0 +1,1 @@
+"""What the benchmark of the store measures, section by section."""

@@ -1,0 +1,1 @@
+"""Formats of recorded samples of any domain."""
