@@ -61,7 +61,7 @@ def test_what_is_incomplete_and_copies_are_told(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     (tmp_path / "store.v0.1.0.backup").write_bytes(b"")
-    monkeypatch.setattr("genwright_storage.database.Database.rewrite", lambda *_: False)
+    monkeypatch.setattr("genwright_storage.sqlite.SQLiteDatabase.rewrite", lambda *_: False)
     assert main(["audit", "erase", "LAST/1", "--reason", "asked for", "--yes"]) == 0
     told = capsys.readouterr().err
     assert "Somebody is reading: traces are in the file until it is next opened for writing" in told
