@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from genwright.errors import Erased, Forbidden, UnknownName, UsageError
+from genwright.errors import Erased, Forbidden, StorageFull, StoreError, StoreLocked, UnknownName, UsageError
 from genwright.query import Query
 from genwright.run import Run
 from genwright.samples import Review
@@ -267,6 +267,21 @@ def _dies(count: int) -> Callable[..., None]:
             os._exit(9)
 
     return die
+
+
+@pytest.mark.parametrize("refusal", [StoreLocked("another process"), StorageFull("no space")])
+def test_a_file_that_cannot_be_written_anew_is_at_the_next_opening(
+    store: SQLStore, run: Run, refusal: StoreError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: object) -> bool:
+        raise refusal
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.database), "rewrite", refused)
+        assert not erasure.erase(store, [f"{run.id}/6"], reason="asked for").is_complete
+        SQLStore(store.url).close()
+    SQLStore(store.url).close()
+    assert _traces(store, b"-00006") == []
 
 
 @pytest.mark.parametrize("step", ["commit", "complete", "files", "second file", "rewrite", "end"])

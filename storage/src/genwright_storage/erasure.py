@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, update
 
-from genwright.errors import UnknownName
+from genwright.errors import StorageFull, StoreLocked, UnknownName
 from genwright.store import check_plain, split_id
 from genwright_storage import actors, holds, queries, rows, tombstones
 from genwright_storage.database import Log
@@ -47,7 +47,7 @@ AT_ONCE = 500
 class Erased:
     """What an erasure did.
 
-    is_complete: False if somebody who reads kept the database's file from being written anew; the next opening does
+    is_complete: False if the database could not be written anew at once, which the next opening does
     copies:      files beside the store that were made before and still hold everything
     related:     runs that replay or measure one that was erased, and may have the same seed and texts
     """
@@ -83,7 +83,17 @@ def erase(store: SQLStore, ids: Sequence[str], *, reason: str, basis: str | None
 
 
 def complete(store: SQLStore) -> bool:
-    """Do what erasures have still to do, and return whether all of it is done."""
+    """Do what erasures have still to do, and return whether all of it is done.
+
+    It is not where others read or write for long, or there is no space to write the database anew.
+    """
+    try:
+        return _complete(store)
+    except (StoreLocked, StorageFull):
+        return False
+
+
+def _complete(store: SQLStore) -> bool:
     while True:
         with store.database.writing(None) as connection:
             last = connection.execute(select(func.max(erasure_due.c.id))).scalar()

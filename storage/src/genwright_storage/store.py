@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import math
@@ -14,7 +13,7 @@ from typing import Any, final
 
 from sqlalchemy import Connection, insert, select
 
-from genwright.errors import Conflict, Forbidden, StorageFull, StoreError, StoreLocked, UnknownName
+from genwright.errors import Conflict, Forbidden, StoreError, UnknownName
 from genwright.folders import blobs_url
 from genwright.query import Hit, Query
 from genwright.run import Run, State
@@ -264,8 +263,7 @@ class SQLStore:
         if is_due:
             from genwright_storage import erasure
 
-            with contextlib.suppress(StoreLocked, StorageFull):
-                erasure.complete(self)
+            erasure.complete(self)
 
     def _check_auditor(self) -> None:
         # Asked of a store that may be damaged, which is then for its findings to say.

@@ -64,7 +64,7 @@ def test_what_is_incomplete_and_copies_are_told(
     monkeypatch.setattr("genwright_storage.sqlite.SQLiteDatabase.rewrite", lambda *_: False)
     assert main(["audit", "erase", "LAST/1", "--reason", "asked for", "--yes"]) == 0
     told = capsys.readouterr().err
-    assert "Somebody is reading: traces are in the file until it is next opened for writing" in told
+    assert "Traces are in the file until it is next opened for writing: others use it" in told
     assert f"This copy was made before, and still holds it: {tmp_path / 'store.v0.1.0.backup'}." in told
 
 

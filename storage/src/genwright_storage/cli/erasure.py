@@ -54,7 +54,7 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
     else:
         say(f"Erased {done.samples:,} samples and the texts of {done.runs:,} runs.")
     if not done.is_complete:
-        say("Somebody is reading: traces are in the file until it is next opened for writing, or this is repeated.")
+        say("Traces are in the file until it is next opened for writing: others use it, or there is too little space.")
     for id in done.related:
         say(f"Run {id} replays or measures what was erased, and may have the same seed and texts. Erase it too?")
     for copy in done.copies:
