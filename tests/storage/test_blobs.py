@@ -130,3 +130,14 @@ def test_folders_reach_the_disk_with_their_files(tmp_path: Path, monkeypatch: py
     store = Blobs(tmp_path / "store.blobs")
     store.put({digest(b"data"): b"data"})
     assert {store.path(digest(b"data")).parent, store.folder, tmp_path} <= set(flushed)
+
+
+def test_what_is_erased_is_gone_with_what_writers_left_of_it(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    kept, erased = digest(b"kept"), digest(b"erased")
+    blobs.put({kept: b"kept", erased: b"erased"})
+    blobs.path(erased).with_name(f"{blobs.path(erased).name}.0123.part").write_bytes(b"eras")
+    for _ in range(2):
+        blobs.erase(erased)
+    assert (blobs.has(kept), blobs.has(erased)) == (True, False)
+    assert [found.digest for found in blobs.found()] == [kept]

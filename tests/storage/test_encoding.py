@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
-from genwright_storage import encoding, rows
+from genwright_storage import encoding, holds, reviews, rows, tombstones
 
 RUN = "0198f0e2c4d87a3bb1c2d3e4f5061728"
 PLAIN = Record(
@@ -59,6 +59,39 @@ END_ROW: dict[str, Any] = {
 }
 
 
+STARTED = RUN_ROW | {"actor": "ada@lab.example"}
+STONE: dict[str, Any] = {
+    "kind": "sample",
+    "ref": f"{RUN}/17",
+    "leaf": b"\x44" * 32,
+    "reason": "asked for",
+    "legal_basis": None,
+    "actor": "ada@lab.example",
+    "created_ns": 1,
+}
+REVIEW: dict[str, Any] = {
+    "uid": RUN,
+    "idx": 17,
+    "leaf": b"\x44" * 32,
+    "actor": "ada@lab.example",
+    "accepted": 1,
+    "meaning": "approval",
+    "reason": "fine",
+    "created_ns": 1,
+    "verifier": "v",
+    "signature": bytes(64),
+}
+HOLD: dict[str, Any] = {
+    "scope": "all",
+    "reason": "a dispute",
+    "placer": "ada@lab.example",
+    "placed_ns": 1,
+    "ender": "bob",
+    "ended_reason": "settled",
+    "ended_ns": 2,
+}
+KEPT = b"\x55" * 32
+
 CHECKPOINT = StoredCheckpoint(
     digest="cd" * 32, name="molecules/druglike", domain="molecules", card="{}", files={"card.json": ("ef" * 32, 2)}
 )
@@ -101,6 +134,29 @@ SCORES = [
             lambda: encoding.commitment(SALT, b"prompt", b"something personal"),
             "a30b4e2c8767187b8b6e9f4bedbf86e505011bfd5dba128141baaf794255b1a1",
         ),
+        (lambda: rows.run_digest(STARTED), "b0842ab8dc99b86e92c1cbbcb69060989b9cbc160103d9299096817897af88e3"),
+        (lambda: tombstones.content([STONE]), "6df096ad0138a61ce356018bf1a390dbcd2c732e46b50fcb3d951451e98ccd81"),
+        (
+            lambda: tombstones.remains("run", STARTED, KEPT),
+            "2284d9622978e4abb27142db62bc80efbd4d1be119bc0ce9f83a791b9e9166c0",
+        ),
+        (
+            lambda: tombstones.remains("end", END_ROW, KEPT),
+            "42d294c1343365bc52dc3215e1befbc01f902a7afb3170f0b210c664166c0329",
+        ),
+        (
+            lambda: tombstones.remains("review", REVIEW, KEPT),
+            "05b64999d311270402a2b415feae1d017b3b34c2b6c90f08add994ddba3c2d4a",
+        ),
+        (lambda: reviews.content(REVIEW), "2479568e1e78113492465f2dbe33465d3ceb6925632a5c3f4c4144f2bf0d7ed6"),
+        (
+            lambda: holds.HOLDS.placed_digest(HOLD),
+            "3a22dac9b284b8af86fc0165696c892caff67ee8cfff3aa0bd229e332ae270e7",
+        ),
+        (
+            lambda: holds.HOLDS.ended_digest(HOLD),
+            "93050b92de3887b96a96f7b79a2c536798c1339662960ab4615aa1846f64c6b6",
+        ),
     ],
     ids=[
         "plain sample of version 1",
@@ -114,6 +170,14 @@ SCORES = [
         "batch",
         "entry",
         "commitment",
+        "run by an actor",
+        "erasure",
+        "what is left of a run",
+        "what is left of an end",
+        "what is left of a review",
+        "review",
+        "hold",
+        "release",
     ],
 )
 def test_what_the_ledger_commits_to_is_frozen(found: Any, golden: str) -> None:

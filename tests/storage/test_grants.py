@@ -9,9 +9,10 @@ import pytest
 from genwright.errors import Forbidden, StoreReadOnly
 from genwright.testing.stores import make_checkpoint, make_record, make_run
 from genwright_storage.grants import ROLES, grants, role_name
+from genwright_storage.kinds import ERASABLE, EVIDENCE
 from genwright_storage.postgresql import PostgreSQLDatabase
 from genwright_storage.store import SQLStore
-from genwright_storage.tables import ERASABLE, EVIDENCE, metadata
+from genwright_storage.tables import metadata
 from tests.storage.server import Server
 
 Login = Callable[[str], str]

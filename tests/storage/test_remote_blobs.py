@@ -9,6 +9,7 @@ import pytest
 
 from genwright.errors import StoreError, UsageError
 from genwright.testing.stores import StoreTests, make_record, make_run
+from genwright_storage import erasure
 from genwright_storage.blobs import Blobs
 from genwright_storage.remote_blobs import RemoteBlobs, blobs_at
 from genwright_storage.store import SQLStore
@@ -89,3 +90,15 @@ def test_a_place_that_nothing_speaks_to_is_refused(tmp_path: Path) -> None:
         blobs_at("nowhere://x", tmp_path)
     with pytest.raises(StoreError, match=r"are kept at s3://x; a package is missing: .*Install it"):
         blobs_at("s3://x", tmp_path)
+
+
+def test_large_payloads_are_erased_where_they_are(tmp_path: Path, place: str) -> None:
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}?blobs={place}")) as store:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, index, payload=b"%d" % (index // 2) * 100_000) for index in range(4)])
+        erasure.erase(store, [f"{run.id}/{index}" for index in (0, 1, 2)], reason="asked for")
+        assert [found.digest for found in store.blobs.found()] == [digest(b"1" * 100_000)]
+        store.put_samples([make_record(run, 4, payload=b"0" * 100_000)])
+        assert list(store.verify()) == []
+        store.blobs.erase(digest(b"never there"))

@@ -13,11 +13,12 @@ from sqlalchemy import create_engine
 
 from genwright.errors import ForeignStore, StoreError, StoreLocked, StoreReadOnly, UsageError
 from genwright.testing.stores import make_record
+from genwright_storage.kinds import ERASABLE, EVIDENCE, TERMS
 from genwright_storage.migrations import HEAD, REVISIONS
 from genwright_storage.migrations.upgrade import backup, script, upgrade
 from genwright_storage.sqlite import APPLICATION, SQLiteDatabase
 from genwright_storage.store import SQLStore
-from genwright_storage.tables import EVIDENCE, metadata
+from genwright_storage.tables import metadata
 
 SOMETHING = {"INTEGER": 77, "REAL": 1.0, "TEXT": "5f" * 16, "BLOB": b"5f" * 16}
 RELEASED = Path(__file__).parent / "released"
@@ -63,7 +64,7 @@ def test_every_table_is_strict_and_every_constraint_named(tmp_path: Path) -> Non
     assert nameless == []
 
 
-@pytest.mark.parametrize("table", [*EVIDENCE, "sample"])
+@pytest.mark.parametrize("table", [*EVIDENCE, *ERASABLE, *TERMS])
 def test_evidence_is_neither_changed_nor_deleted(table: str, tmp_path: Path) -> None:
     SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
     with closing(sqlite3.connect(tmp_path / "store")) as connection:
@@ -256,3 +257,21 @@ def test_a_store_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch
     ):
         SQLStore(f"sqlite:///{tmp_path / 'store'}")
     assert os.listdir(tmp_path) == []
+
+
+def test_what_an_erasure_removes_is_overwritten(tmp_path: Path) -> None:
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1)
+    with database.erasing() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
+    with database.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 0
+
+
+def test_a_file_is_written_anew_unless_somebody_reads(tmp_path: Path) -> None:
+    database = SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=0.1)
+    with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM run").fetchone()
+        assert not database.rewrite()
+    assert database.rewrite()
+    assert (tmp_path / "store-wal").stat().st_size == 0

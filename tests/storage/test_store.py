@@ -135,7 +135,7 @@ def _found(tmp_path: Path) -> list[Finding]:
 
 
 # Keys by which rows are joined, whose change shows as a row that is gone; and what the ledger does not commit to.
-_NO_EVIDENCE = {"id", "batch_id", "actor_id", "erased_seq", "fence"}
+_NO_EVIDENCE = {"id", "batch_id", "fence"}
 
 
 def _columns(table: str) -> list[str]:
@@ -176,7 +176,7 @@ def test_a_change_of_any_column_is_found(tampered: sqlite3.Connection, tmp_path:
         "real": f"{column} + 1e-9",
         "text": f"substr({column}, 1, length({column}) - 1) || iif(substr({column}, -1) = 'Z', 'Y', 'Z')",
         "blob": f"CAST(substr({column}, 1, length({column}) - 1) || {ending} AS BLOB)",
-        "null": {"seq": "1", "idx": "1", "proof": "x'77'"}.get(column, "'x'"),
+        "null": {"seq": "1", "idx": "1", "erased_seq": "1", "proof": "x'77'"}.get(column, "'x'"),
     }[kind]
     if column == "payload":
         other = "CAST('CCN' AS BLOB)"

@@ -3,7 +3,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from genwright_storage.tables import ERASABLE, EVIDENCE, metadata
+from genwright_storage.kinds import ERASABLE, EVIDENCE
+from genwright_storage.tables import metadata
 from tests.storage.server import Server
 
 _ZERO = {"BIGINT": "1", "TEXT": "repeat('5f', 16)", "BYTEA": "sha256('x')", "DOUBLE PRECISION": "1.0"}

@@ -49,6 +49,7 @@ WITHOUT_A_TEST = {
     "genwright_storage/errors.py": "tests/storage/test_store.py and test_sqlite.py meet each error",
     "genwright_storage/migrations/upgrade.py": "tests/storage/test_sqlite.py migrates",
     "genwright_storage/plugin.py": "declares; tests/system/test_lazy.py lists it",
+    "genwright_storage/terms.py": "tests/storage/test_holds.py, test_retention.py and test_roles.py place and end each",
     "genwright_storage/queries.py": "genwright.testing.StoreTests asks each question, in tests/storage/test_store.py",
     "genwright_storage/rows.py": "tests/storage/test_store.py reads back each row it makes",
     "genwright_storage/tables.py": "tests/storage/test_sqlite.py compares it with what the migrations make",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
-from genwright.errors import OptionError, shown
+from genwright.errors import Erased, OptionError, shown
 from genwright.generation import ROWS, Generation, Precision, suited
 from genwright.known import around
 from genwright.metrics import Report
@@ -352,7 +352,11 @@ def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Ver
     """
     run, index = split_id(sample if isinstance(sample, str) else sample.id)
     with _opened(store) as opened:
-        record = opened.sample(f"{opened.run(run).id}/{index}")
+        id = f"{opened.run(run).id}/{index}"
+        try:
+            record = opened.sample(id)
+        except Erased as error:
+            return Verdict(sample=id, outcome="not repeatable", reason=str(error))
         (verdict,) = replayed(opened, registry(), [record])
     return verdict
 

@@ -110,6 +110,7 @@ class Run:
     parent:   the run that this one replays or whose samples it measures
     notes:    what went wrong beside the run itself, such as an observer that was detached
     started, finished: nanoseconds since 1970, UTC
+    actor:    who started it, where the store tells; no part of what a run is
     """
 
     id: str
@@ -127,6 +128,7 @@ class Run:
     notes: tuple[str, ...] = ()
     started: int = field(default_factory=time.time_ns)
     finished: int | None = None
+    actor: str | None = field(default=None, compare=False)
 
 
 def new_run_id() -> str:

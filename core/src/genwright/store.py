@@ -330,8 +330,8 @@ def split_id(id: str) -> tuple[str, int]:
 
 def check_same_run(stored: Run, run: Run) -> None:
     """Raise Conflict if a run that is put again did not start as the stored one did."""
-    ended = ("state", "error", "notes", "finished")
-    differing = [f.name for f in fields(Run) if f.name not in ended and getattr(stored, f.name) != getattr(run, f.name)]
+    later = ("state", "error", "notes", "finished", "actor")
+    differing = [f.name for f in fields(Run) if f.name not in later and getattr(stored, f.name) != getattr(run, f.name)]
     if differing:
         raise Conflict(
             f"run {run.id} is already stored with another {' and '.join(differing)}. "

@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from typing import Any, Literal
 
 from genwright.domain import Difference, Domain
-from genwright.errors import GenwrightError, StoreReadOnly
+from genwright.errors import Forbidden, GenwrightError, StoreReadOnly
 from genwright.generation import Generation
 from genwright.model import Model
 from genwright.recording import Recording, environment, generation_of, new_run
@@ -113,11 +113,14 @@ def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 
 def _takes(store: Store, replay: Run) -> bool:
-    """Whether a replay can be recorded in a store; warn where that can only be read."""
+    """Whether a replay can be recorded in a store; warn where that can only be read, be it by whoever acts."""
     try:
         store.put_run(replay)
     except StoreReadOnly:
         warnings.warn(f"{store.url} can only be read, so this replay is not recorded", stacklevel=2)
+        return False
+    except Forbidden as error:
+        warnings.warn(f"this replay is not recorded: {error}", stacklevel=2)
         return False
     return True
 

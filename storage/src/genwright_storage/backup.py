@@ -37,6 +37,7 @@ def write_backup(store: SQLStore, file: Path) -> int:
         )
     if os.path.lexists(file):
         raise DataError(f"a backup is written to a new file; {file} is there. Name another.")
+    store.database.require("viewer")
     part = file.with_name(f"{file.name}.part")
     try:
         with translated(str(file)):

@@ -85,6 +85,18 @@ class Blobs:
         """Return the file of a digest, open for reading. Raises OSError if it is not there."""
         return self.path(digest).open("rb")
 
+    def has(self, digest: bytes) -> bool:
+        """Whether the bytes of a digest are there."""
+        return self.path(digest).is_file()
+
+    def erase(self, digest: bytes) -> None:
+        """Remove the bytes of a digest, durably, and what a killed writer left of them; nothing if they are gone."""
+        path = self.path(digest)
+        for file in (path, *path.parent.glob(f"{path.name}.*.part")):
+            file.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            flush(path.parent)
+
     def trouble(self, digest: bytes) -> str | None:
         """Return what is wrong with the file of a digest, or None."""
         return trouble_of(self, digest)

@@ -26,6 +26,7 @@ def orphans(store: SQLStore, *, grace: float = GRACE) -> Iterator[Found]:
 
     grace: seconds for which a file is let be, since its row may not be written yet
     """
+    store.database.require("viewer")
     old = (file for file in store.blobs.found() if file.age >= grace)
     while some := list(islice(old, _AT_ONCE)):
         with store.database.reading() as connection:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select
 
 from genwright_storage.keys import KeyRing
 from genwright_storage.notes import VerifierKey
+from genwright_storage.roles import Role
 from genwright_storage.rows import SampleRow
 
 __all__ = ["Database", "Log", "Reading", "database_at"]
@@ -59,17 +60,39 @@ class Database(Protocol):
     def ledger(self) -> Log:
         """What adds to its ledger."""
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Give a connection that reads what is committed."""
+    def require(self, role: Role) -> None:
+        """Raise Forbidden if whoever acts has no role that serves."""
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Give a connection that writes; all or nothing is written, durably, when it ends."""
+    def seeing(self) -> AbstractContextManager[Connection]:
+        """Give a connection that reads what is committed, whoever acts: for what the store does of itself."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection that reads what is committed. Raises Forbidden for who has no role."""
+
+    def writing(self, role: Role | None = "admin") -> AbstractContextManager[Connection]:
+        """Give a connection that writes; all or nothing is written, durably, when it ends.
+
+        role: that whoever acts must have; None for what the store does of itself
+
+        Raises Forbidden if they do not have it.
+        """
+
+    def erasing(self) -> AbstractContextManager[Connection]:
+        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
+
+    def rewrite(self) -> bool:
+        """Leave no trace of what was removed; whether that is done, or somebody who reads kept it from it."""
+
+    def copies(self) -> Sequence[Path]:
+        """Return what was copied before it was changed, and still holds all of it."""
 
     def snapshot(self) -> AbstractContextManager[Reading]:
         """Give what reads the store from its beginning to its end."""
 
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
+
+        It is False too where erasures have to be looked at. Raises Forbidden without the role of a generator.
 
         run: its id
         """

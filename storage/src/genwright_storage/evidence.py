@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from genwright.errors import StoreError, UnknownName
 from genwright.store import split_id
-from genwright_storage import encoding, merkle, queries
+from genwright_storage import encoding, merkle, queries, tombstones
 from genwright_storage.ledger import split, state
 from genwright_storage.notes import Head, Note
 from genwright_storage.proofs import LEAVES, BatchPlace, EntryPlace, Proof, SampleFields
@@ -26,7 +26,8 @@ def prove(store: SQLStore, id: str) -> Proof:
 
     id: its run and its index, "run/index"
 
-    Raises UnknownName for a sample that is not there, StoreError for one whose evidence is damaged.
+    Raises UnknownName for a sample that is not there, Erased for one that was erased, StoreError for one whose evidence
+    is damaged.
     """
     prefix, index = split_id(id)
     store.database.settle()
@@ -36,6 +37,8 @@ def prove(store: SQLStore, id: str) -> Proof:
         row = connection.execute(chosen.where(sample.c.run_id == key, sample.c.idx == index)).first()
         if row is None:
             raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
+        if gone := tombstones.erased(connection, "sample", row.id, f"a proof of sample {row.uid}/{index}"):
+            raise gone
         return _proof(connection, row)
 
 

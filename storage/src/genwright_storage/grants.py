@@ -11,18 +11,19 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from genwright_storage.tables import ERASABLE, metadata
+from genwright_storage.kinds import ENDS, ERASABLE, LOGGED, TERMS
+from genwright_storage.tables import metadata
 
 __all__ = ["ROLES", "grants", "make_roles", "role_name"]
 
 _RUNS = ("batch", "environment", "run", "run_end", "run_input", "sample", "sample_artifact", "sample_parent", "score")
 _INSERT = {
     "viewer": (),
-    "generator": (*_RUNS, "checkpoint", "checkpoint_file", "fingerprint", "outbox"),
-    "reviewer": ("outbox", "review"),
+    "generator": ("actor", *_RUNS, "checkpoint", "checkpoint_file", "outbox"),
+    "reviewer": ("actor", "outbox", "review"),
     # An audit that draws samples again records it as a run.
-    "auditor": (*_RUNS, "note_witness", "outbox"),
-    "admin": ("actor", "hold", "outbox", "retention", "role_grant", "signing_key", "tombstone"),
+    "auditor": ("actor", *_RUNS, "note_witness", "outbox"),
+    "admin": ("actor", "erasure_due", "outbox", "signing_key", "tombstone", *TERMS),
     "sequencer": ("log_entry", "log_tile", "note"),
 }
 ROLES = tuple(_INSERT)
@@ -70,16 +71,16 @@ def _changes(database: str) -> Iterator[str]:
     """Yield the statements that give the rights to change what is no evidence, to number and to erase."""
     generator, admin, sequencer = (_quoted(role_name(database, r)) for r in ("generator", "admin", "sequencer"))
     yield f"GRANT INSERT, UPDATE, DELETE ON work_item TO {generator}"
-    yield f"GRANT UPDATE ON actor, hold, retention, role_grant TO {admin}"
-    yield f"GRANT DELETE ON fingerprint TO {admin}"
+    yield f"GRANT DELETE ON erasure_due TO {admin}"
+    for table in TERMS:
+        yield f"GRANT UPDATE ({', '.join(ENDS)}) ON {table} TO {admin}"
     for table, kept in ERASABLE.items():
         erased = [column.name for column in metadata.tables[table].columns if column.name not in kept]
         yield f"GRANT UPDATE ({', '.join(erased)}) ON {table} TO {admin}"
     yield f"GRANT UPDATE ON log_frontier TO {sequencer}"
     yield f"GRANT DELETE ON outbox TO {sequencer}"
-    for name, numbered in metadata.tables.items():
-        if "seq" in numbered.columns and name != "log_entry":
-            yield f"GRANT UPDATE (seq) ON {name} TO {sequencer}"
+    for column in dict.fromkeys(LOGGED.values()):
+        yield f"GRANT UPDATE ({column.name}) ON {column.table.name} TO {sequencer}"
 
 
 def _quoted(name: str) -> str:

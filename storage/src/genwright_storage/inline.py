@@ -22,6 +22,12 @@ class Payloads(Protocol):
     def get(self, digest: bytes) -> bytes:
         """Return the bytes of a digest. Raises OSError if they are not there."""
 
+    def has(self, digest: bytes) -> bool:
+        """Whether the bytes of a digest are there."""
+
+    def erase(self, digest: bytes) -> None:
+        """Remove the bytes of a digest; nothing if they are gone."""
+
     def open(self, digest: bytes) -> BinaryIO:
         """Return the file of a digest, open for reading. Raises OSError if it is not there."""
 
@@ -62,6 +68,14 @@ class InRows:
         """Raise OSError."""
         with self.open(digest) as file:
             return file.read()
+
+    def has(self, digest: bytes) -> bool:
+        """Return False."""
+        return False
+
+    def erase(self, digest: bytes) -> None:
+        """Raise OSError: where the file lies, only another process was told."""
+        raise OSError(errno.ENOENT, f"{self.trouble(digest)}: {digest.hex()}")
 
     def open(self, digest: bytes) -> BinaryIO:
         """Raise OSError."""

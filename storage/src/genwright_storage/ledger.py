@@ -103,7 +103,7 @@ class Ledger:
     def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
         """Add an entry and return its number.
 
-        kind:    "samples", "run", "end", "checkpoint", "scores", or what later parts of the store add
+        kind:    "samples", "run", "end", "checkpoint", "scores", or what other parts of the store add
         ref:     the id of what was put
         content: the digest of what was put
 

@@ -58,9 +58,17 @@ def register_commands() -> Iterable[CommandSpec]:
 
 
 _COMMANDS = (
+    ("audit erase", "erasure:erase", "Erase samples and runs for good, under tombstones."),
+    ("audit hold", "erasure:hold", "Keep samples from being erased."),
+    ("audit holds", "erasure:list_holds", "List legal holds."),
     ("audit prove", "audit:prove_sample", "Write a proof that a sample is in the ledger."),
+    ("audit release", "erasure:release", "Let go of a legal hold."),
+    ("audit retain", "erasure:retain", "Make a rule that samples are erased after some days."),
+    ("audit retention", "erasure:rules", "List retention rules, apply them, or end one."),
     ("audit verify-proof", "audit:verify_proof", "Check a proof with nothing but public keys."),
     ("audit witness", "audit:witness", "Note the signed head of the ledger in a file or git repository."),
+    ("samples review", "reviews:review", "Accept or reject samples, signed."),
+    ("samples reviews", "reviews:list_reviews", "List the reviews of a sample."),
     ("store backup", "store:backup", "Write a copy of the store to a new file."),
     ("store gc", "store:gc", "Remove files of large payloads that no sample names."),
     ("store index", "index:index", "Index what was recorded, so that the next search need not."),
@@ -68,5 +76,6 @@ _COMMANDS = (
     ("store init", "store:init", "Make a store, and the key that signs its ledger."),
     ("store keys", "store:keys", "Print the public keys that sign the ledger."),
     ("store sequence", "server:sequence", "Bring what waits into the ledger of a store in PostgreSQL."),
+    ("store roles", "roles:manage", "List who may do what, give a role, or take it away."),
     ("store rotate-key", "store:rotate_key", "Let a new key sign the ledger from now on."),
 )

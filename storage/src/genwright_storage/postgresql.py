@@ -18,9 +18,11 @@ from genwright_storage.database import Reading
 from genwright_storage.errors import Overtaken, foreign, read_only, translated
 from genwright_storage.grants import make_roles
 from genwright_storage.keys import KeyRing
+from genwright_storage.kinds import ERASABLE
 from genwright_storage.ledger import new_origin
 from genwright_storage.migrations import HEAD, is_current
 from genwright_storage.partitions import extend, first_partitions
+from genwright_storage.roles import Gate, Role
 from genwright_storage.rows import SampleRow
 from genwright_storage.sequencer import LOCK, MOST, Sequencer
 from genwright_storage.tables import metadata
@@ -38,7 +40,7 @@ _COPY = f"COPY sample (id, run_id, batch_id, {', '.join(SampleRow._fields)}) FRO
 _BATCH = """
 WITH entry AS (INSERT INTO outbox (kind, ref, digest, created_ns) VALUES (%s, %s, %s, %s) RETURNING id)
 INSERT INTO batch (run_id, first_idx, last_idx, size, root, version, seq)
-SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s
+SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s AND run.salt <> ''
 RETURNING run_id, id
 """
 
@@ -80,6 +82,7 @@ class PostgreSQLDatabase:
         self._origin = origin
         self.is_owner = False
         self._sequences, self._next, self._turn = False, 0.0, threading.Lock()
+        self._gate = Gate()
         self._engine = _engine(self._address, patience)
         self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         try:
@@ -89,23 +92,62 @@ class PostgreSQLDatabase:
             self._engine.dispose()
             raise
 
+    def require(self, role: Role) -> None:
+        """Raise Forbidden if whoever acts has no role that serves. Beside it, the server has grants of its own."""
+        with self.seeing() as connection:
+            self._gate.require(connection.connection.driver_connection, role)
+
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees what is committed now, and no later write."""
+    def seeing(self) -> Iterator[Connection]:
+        """Give a connection as `reading` does, whoever acts: for what the store does of itself."""
         with translated(self.url), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees what is committed now, and no later write. Raises Forbidden without a role."""
+        with self.seeing() as connection:
+            self._gate.require(connection.connection.driver_connection, "viewer")
+            yield connection
+
+    @contextmanager
+    def writing(self, role: Role | None = "admin") -> Iterator[Connection]:
         """Give a connection that writes; all or nothing is written, durably, when it ends.
 
-        Raises Overtaken where another process put the same meanwhile.
+        role: that whoever acts must have; None for what the store does of itself
+
+        Raises Forbidden if they do not have it, Overtaken where another process put the same meanwhile.
         """
         if not self.is_writable:
             raise read_only(self.url)
         with translated(self.url), self._engine.begin() as connection:
+            if role is not None:
+                self._gate.require(connection.connection.driver_connection, role)
             yield connection
         self._drain_soon()
+
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """Give a connection as `writing` does, for an admin. What is removed is overwritten later, by `rewrite`."""
+        with self.writing("admin") as connection:
+            yield connection
+
+    def rewrite(self) -> bool:
+        """Write the tables anew without traces of what was removed; False where this user may not.
+
+        What the server's log has of it goes when that is recycled.
+        """
+        if not self.is_owner:
+            return False
+        with translated(self.url), self._engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in (*ERASABLE, "fingerprint", "run_condition"):
+                alone.exec_driver_sql(f"VACUUM FULL {table}")
+        return True
+
+    def copies(self) -> Sequence[Path]:
+        """Return nothing: dumps lie where who made them put them."""
+        return ()
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
@@ -124,11 +166,14 @@ class PostgreSQLDatabase:
 
         It asks nothing first: the server refuses what is there already. That takes four exchanges with it.
         """
+        # The file of a payload may have gone with a sample that was erased since it was put.
+        if any(row.payload is None for row in rows):
+            return False
         first, last, root = rows[0].idx, rows[-1].idx, merkle.root([row.leaf for row in rows])
         content = encoding.batch_digest(run, first, last, len(rows), root)
         entry = ("samples", f"{run}/{first}", content, time.time_ns())
         try:
-            with self.writing() as connection:
+            with self.writing("generator") as connection:
                 raw: Any = connection.connection.driver_connection
                 batch = (first, last, len(rows), root, encoding.VERSION, run)
                 found = raw.execute(_BATCH, (*entry, *batch)).fetchone()
@@ -219,13 +264,13 @@ class PostgreSQLDatabase:
 
     def _prepare(self) -> None:
         """Make sure that the database is ours and up to date. Nothing is changed in one that is not ours."""
-        with self.reading() as connection:
+        with self.seeing() as connection:
             self._check_server(connection)
             is_new = self._is_new(connection)
         if is_new:
             self._create()
         self._check_revision()
-        with self.reading() as connection:
+        with self.seeing() as connection:
             may_write, may_sequence, self.is_owner = connection.exec_driver_sql(_RIGHTS).one()
         self.is_writable = self.is_writable and may_write
         self._sequences = self.is_writable and may_sequence
@@ -262,7 +307,7 @@ class PostgreSQLDatabase:
             make_roles(connection)
 
     def _check_revision(self) -> None:
-        with self.reading() as connection:
+        with self.seeing() as connection:
             revision = connection.exec_driver_sql("SELECT version_num FROM public.alembic_version").scalar_one()
         if is_current(self.url, revision, is_writable=self.is_writable):
             return

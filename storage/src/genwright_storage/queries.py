@@ -12,11 +12,26 @@ from genwright.query import is_findable
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
 from genwright_storage.functions import contains
 from genwright_storage.rows import SampleRow, checkpoint_from
-from genwright_storage.tables import batch, checkpoint, checkpoint_file, environment, run, run_end, sample, score
+from genwright_storage.tables import (
+    actor,
+    batch,
+    checkpoint,
+    checkpoint_file,
+    environment,
+    log_entry,
+    outbox,
+    run,
+    run_end,
+    sample,
+    score,
+    tombstone,
+)
 
 __all__ = [
+    "DIGEST",
     "INSERT_BATCH",
     "INSERT_SAMPLES",
+    "KIND",
     "PAGE",
     "RUNS",
     "SAMPLES",
@@ -26,14 +41,19 @@ __all__ = [
     "counts",
     "filters",
     "gaps",
+    "is_stored",
     "run_key",
     "run_row",
     "runs_with",
     "same_rows",
     "sample_row",
+    "with_entry",
 ]
 
 PAGE = 1000
+
+# Of the entry in the ledger, or of that which still waits in the outbox.
+DIGEST, KIND = func.coalesce(log_entry.c.digest, outbox.c.digest), func.coalesce(log_entry.c.kind, outbox.c.kind)
 
 _ends = run_end.alias()
 _last_end = select(func.max(_ends.c.id)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
@@ -44,17 +64,25 @@ RUNS: Select[Any] = (
         environment.c.body,
         environment.c.digest.label("environment"),
         *(run_end.c.state, run_end.c.error, run_end.c.notes, run_end.c.finished_ns),
+        actor.c.subject.label("actor"),
+        tombstone.c.reason.label("erased"),
     )
     .join(environment, environment.c.id == run.c.environment_id)
     .outerjoin(run_end, run_end.c.id == _last_end)
+    .outerjoin(actor, actor.c.id == run.c.actor_id)
+    .outerjoin(tombstone, and_(tombstone.c.kind == "run", tombstone.c.target == run.c.id))
 )
-"""Runs with their environment and their last end."""
+"""Runs with their environment, their last end, who started them, and why they were erased if they were."""
 
-SAMPLES: Select[Any] = select(
-    *(run.c.uid, sample.c.idx, sample.c.seed, sample.c.media_type, sample.c.flaw, sample.c.canonical),
-    *(sample.c.identity, sample.c.reviews, sample.c.parameters, sample.c.prompt, sample.c.payload, sample.c.digest),
-).join(run, run.c.id == sample.c.run_id)
-"""Samples, with the columns in the order of `rows.record_from`, then payload and digest."""
+SAMPLES: Select[Any] = (
+    select(
+        *(run.c.uid, sample.c.idx, sample.c.seed, sample.c.media_type, sample.c.flaw, sample.c.canonical),
+        *(sample.c.identity, sample.c.reviews, sample.c.parameters, sample.c.prompt, sample.c.payload, sample.c.digest),
+    )
+    .join(run, run.c.id == sample.c.run_id)
+    .where(sample.c.erased_seq.is_(None))
+)
+"""Samples that were not erased, with the columns in the order of `rows.record_from`, then payload and digest."""
 
 INSERT_BATCH = insert(batch).returning(batch.c.id)
 
@@ -65,9 +93,9 @@ INSERT_SAMPLES = "INSERT INTO sample (run_id, batch_id, {}) VALUES (?, ?{})".for
 
 
 # Built once: building a statement takes as long as running it, and these run for every batch.
-_RUN_KEY = select(run.c.id).where(run.c.uid == bindparam("uid"))
+_RUN_KEY = select(run.c.id, run.c.salt).where(run.c.uid == bindparam("uid"))
 _STORED = (
-    select(sample.c.idx, sample.c.salt, sample.c.leaf, batch.c.version)
+    select(sample.c.idx, sample.c.salt, sample.c.leaf, batch.c.version, sample.c.erased_seq)
     .join(batch, batch.c.id == sample.c.batch_id)
     .where(sample.c.run_id == bindparam("run_id"))
 )
@@ -101,17 +129,29 @@ def checkpoint_of(connection: Connection, row: Any) -> StoredCheckpoint:
     return checkpoint_from(row, connection.execute(files).all())
 
 
-def run_key(connection: Connection, uid: str) -> int:
-    """Return the key of the run with this id. Raises UnknownName if it was not put."""
-    key: int | None = connection.execute(_RUN_KEY, {"uid": uid}).scalar()
-    if key is None:
+def run_key(connection: Connection, uid: str) -> tuple[int, bool]:
+    """Return the key of the run with this id, and whether it was erased. Raises UnknownName if it was not put."""
+    row = connection.execute(_RUN_KEY, {"uid": uid}).first()
+    if row is None:
         raise UnknownName("run", uid, [], "Put the run before its samples.")
-    return key
+    return row.id, not row.salt
 
 
 def sample_row(connection: Connection, run_id: int, index: int) -> Any | None:
     """Return the row of `SAMPLES` of a sample, or None."""
     return connection.execute(SAMPLES.where(sample.c.run_id == run_id, sample.c.idx == index)).first()
+
+
+def is_stored(connection: Connection, run_id: int, index: int) -> bool:
+    """Whether there is a row for a sample, be it of one that was erased."""
+    found = select(sample.c.id).where(sample.c.run_id == run_id, sample.c.idx == index)
+    return connection.execute(found).first() is not None
+
+
+def with_entry(query: Select[Any], seq: Any) -> Select[Any]:
+    """Add the digest and kind of an entry to a query, be it in the ledger or waiting, in the order of the ledger."""
+    query = query.add_columns(DIGEST.label("entry_digest"), KIND.label("entry_kind"))
+    return query.outerjoin(log_entry, log_entry.c.seq == seq).outerjoin(outbox, outbox.c.id == -seq).order_by(seq)
 
 
 def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
@@ -156,7 +196,7 @@ def runs_with(connection: Connection, *, key: int | None, domain: str | None, id
 
 
 def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[Any]:
-    """Yield idx, salt, leaf and its version of those indices, in ascending order, that are stored already."""
+    """Yield idx, salt, leaf, its version and erased_seq of those indices, ascending, that are stored already."""
     span = {"run_id": run_id, "first": indices[0], "last": indices[-1]}
     if connection.execute(_ANY_STORED, span).first() is None:
         return
@@ -165,10 +205,11 @@ def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> It
 
 
 def absent(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[int]:
-    """Yield those of some indices that have no sample."""
+    """Yield those of some indices that have no sample, or one that was erased."""
     for start in range(0, len(indices), 500):
         part = indices[start : start + 500]
-        there = select(sample.c.idx).where(sample.c.run_id == run_id, sample.c.idx.in_(part))
+        living = sample.c.run_id == run_id, sample.c.erased_seq.is_(None)
+        there = select(sample.c.idx).where(*living, sample.c.idx.in_(part))
         present = set(connection.execute(there).scalars())
         yield from (index for index in part if index not in present)
 
@@ -186,6 +227,10 @@ def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple
 def counts(connection: Connection) -> dict[str, int]:
     """Return how many rows there are."""
     named = {"runs": run, "samples": sample, "batches": batch, "checkpoints": checkpoint, "scores": score}
-    return {
+    found = {
         name: connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in named.items()
     }
+    gone = select(tombstone.c.kind, func.count().label("number")).group_by(tombstone.c.kind)
+    erased = {row.kind: row.number for row in connection.execute(gone)}
+    found |= {f"{kind}s": found[f"{kind}s"] - erased.get(kind, 0) for kind in ("sample", "score")}
+    return found | {"erased": erased.get("sample", 0)}

@@ -59,6 +59,16 @@ class RemoteBlobs:
         """Return the file of a digest, open for reading. Raises OSError if it is not there."""
         return cast(BinaryIO, self._files.open(self._path(digest), "rb"))
 
+    def has(self, digest: bytes) -> bool:
+        """Whether the bytes of a digest are there."""
+        self._files.invalidate_cache()
+        return bool(self._files.exists(self._path(digest)))
+
+    def erase(self, digest: bytes) -> None:
+        """Remove the bytes of a digest; nothing if they are gone. Versions that the file system keeps stay."""
+        name = digest.hex()
+        self.remove(f"{name[:2]}/{name[2:]}")
+
     def trouble(self, digest: bytes) -> str | None:
         """Return what is wrong with the file of a digest, or None."""
         return trouble_of(self, digest)

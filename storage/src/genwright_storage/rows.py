@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from genwright.run import Environment, Run
@@ -25,8 +25,10 @@ __all__ = [
     "run_digest",
     "run_from",
     "sample_row",
+    "score_digest",
     "score_from",
     "score_row",
+    "scores_content",
     "scores_digest",
 ]
 
@@ -120,20 +122,26 @@ def run_from(row: Any) -> Run:
         parent=row.parent,
         state=row.state or "running",
         error=row.error,
-        notes=tuple(json.loads(row.notes or "[]")),
+        notes=tuple(json.loads(row.notes or "[]")) if row.erased is None else (f"it was erased: {row.erased}",),
         started=row.started_ns,
         finished=row.finished_ns,
+        actor=row.actor,
     )
 
 
 def run_digest(row: Mapping[str, Any]) -> bytes:
-    """Return what the ledger commits to for the start of a run: its columns, and `environment`, the digest of that."""
+    """Return what the ledger commits to for the start of a run: its columns, and what some of them stand for.
+
+    row: with `environment`, the digest of that, and `actor`, the name of who started it; None for version 1
+    """
+    actor = row.get("actor")
     return encoding.digest(
-        "genwright/run/v1",
+        "genwright/run/v1" if actor is None else "genwright/run/v2",
         *(row["uid"], row["kind"], row["domain"], row["environment"]),
         *(row["model"], row["checkpoint"], row["parent"]),
         encoding.commitment(row["salt"], b"config", row["config"].encode()),
         *(row["seed"], row["planned"], row["started_ns"]),
+        *(() if actor is None else (actor,)),
     )
 
 
@@ -190,11 +198,16 @@ def score_from(row: Any) -> Score:
 
 def scores_digest(run: str, scores: Sequence[Score]) -> bytes:
     """Return what the ledger commits to for scores that were put together."""
-    return encoding.digest("genwright/scores/v1", run, *map(_score_digest, scores))
+    return scores_content(run, map(score_digest, scores))
 
 
-def _score_digest(score: Score) -> bytes:
-    """Return the digest of a score."""
+def scores_content(run: str, digests: Iterable[bytes]) -> bytes:
+    """Return what the ledger commits to for scores of these digests."""
+    return encoding.digest("genwright/scores/v1", run, *digests)
+
+
+def score_digest(score: Score) -> bytes:
+    """Return the digest of a score, by which it stands in the ledger also after it was erased."""
     return encoding.digest("genwright/score/v1", score.metric, score.value, score.error, score.detail, score.index)
 
 

@@ -13,14 +13,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Column, Connection, insert
 
 from genwright.errors import ProofError, StoreError
 from genwright_storage.encoding import entry_leaf
 from genwright_storage.keys import KeyRing
+from genwright_storage.kinds import LOGGED
 from genwright_storage.ledger import TILE, State, add_tiles, found_key, key_content, state
 from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
-from genwright_storage.tables import LOGGED, log_frontier, metadata, signing_key
+from genwright_storage.tables import log_frontier, signing_key
 
 __all__ = ["LOCK", "MOST", "Sequencer"]
 
@@ -50,8 +51,8 @@ _KEEP = """
 INSERT INTO note (size, root, body, fence, created_ns) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _NUMBER = """
-UPDATE {table} SET seq = numbered.seq FROM unnest(%s::bigint[], %s::bigint[]) AS numbered (pending, seq)
-WHERE {table}.seq = numbered.pending
+UPDATE {table} SET {column} = numbered.seq FROM unnest(%s::bigint[], %s::bigint[]) AS numbered (pending, seq)
+WHERE {table}.{column} = numbered.pending
 """
 
 
@@ -198,17 +199,16 @@ def _check(end: State) -> None:
 
 def _number(raw: Any, entries: Sequence[_Entry], numbers: Sequence[int]) -> None:
     """Give the rows that wait for them the numbers of their entries."""
-    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    found: dict[Column[Any], list[tuple[int, int]]] = defaultdict(list)
     for entry, number in zip(entries, numbers, strict=True):
         assert entry.id is not None
-        for table in _tables(entry.kind):
-            found[table].append((-entry.id, number))
-    for table, pairs in found.items():
-        raw.execute(_NUMBER.format(table=table), tuple(map(list, zip(*pairs, strict=True))))
+        for column in _columns(entry.kind):
+            found[column].append((-entry.id, number))
+    for column, pairs in found.items():
+        statement = _NUMBER.format(table=column.table.name, column=column.name)
+        raw.execute(statement, tuple(map(list, zip(*pairs, strict=True))))
 
 
-def _tables(kind: str) -> Sequence[str]:
-    """Return the tables that may have rows of an entry; of a kind that is not known here, all."""
-    if kind in LOGGED:
-        return (LOGGED[kind].name,)
-    return [name for name, table in metadata.tables.items() if "seq" in table.columns and name != "log_entry"]
+def _columns(kind: str) -> Sequence[Column[Any]]:
+    """Return where rows may have the number of an entry; of a kind that is not known here, all such places."""
+    return (LOGGED[kind],) if kind in LOGGED else [*dict.fromkeys(LOGGED.values())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +25,10 @@ from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
 from genwright_storage.migrations import HEAD, is_current
 from genwright_storage.mounts import file_system, is_remote
+from genwright_storage.roles import Gate, Role
 from genwright_storage.rows import SampleRow
 from genwright_storage.tables import metadata
+from genwright_storage.triggers import sqlite_triggers
 
 __all__ = ["APPLICATION", "SQLiteDatabase"]
 
@@ -34,6 +37,7 @@ APPLICATION = 0x476E7772
 FORMAT = 1
 
 _ANY_STORED = "SELECT 1 FROM sample WHERE run_id = ? AND idx BETWEEN ? AND ? LIMIT 1"
+_ANY_ERASED = "SELECT 1 FROM tombstone LIMIT 1"
 _BATCH = "INSERT INTO batch (run_id, first_idx, last_idx, size, root, seq, version) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PRAGMAS = (
     # With synchronous=NORMAL a power cut loses acknowledged rows (147 of 200 simulated cuts); with FULL it lost none.
@@ -69,6 +73,7 @@ class SQLiteDatabase:
         self._origin = origin
         self._patience = patience
         self._guard = Guard(self.path)
+        self._gate = Gate()
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         self._writer = self._engine.execution_options(genwright_writes=True)
         event.listen(self._engine, "begin", _begin)
@@ -79,17 +84,57 @@ class SQLiteDatabase:
             self._engine.dispose()
             raise
 
+    def require(self, role: Role) -> None:
+        """Raise Forbidden if whoever acts has no role that serves."""
+        with self.seeing() as connection:
+            self._gate.require(connection.connection.driver_connection, role)
+
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees the store as it is now, and no later write."""
+    def seeing(self) -> Iterator[Connection]:
+        """Give a connection as `reading` does, whoever acts: for what the store does of itself."""
         with translated(self.url), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends."""
-        with self._alone(), self._writer.begin() as connection:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees the store as it is now, and no later write. Raises Forbidden without a role."""
+        with self.seeing() as connection:
+            self._gate.require(connection.connection.driver_connection, "viewer")
             yield connection
+
+    @contextmanager
+    def writing(self, role: Role | None = "admin") -> Iterator[Connection]:
+        """Give a connection that holds the store for writing; all or nothing is written, durably, when it ends.
+
+        role: that whoever acts must have; None for what the store does of itself
+
+        Raises Forbidden if they do not have it.
+        """
+        with self._alone(), self._writer.begin() as connection:
+            if role is not None:
+                self._gate.require(connection.connection.driver_connection, role)
+            yield connection
+
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
+        with self.writing("admin") as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("PRAGMA secure_delete=OFF").close()
+
+    def rewrite(self) -> bool:
+        """Write the file anew without traces of what was removed, and empty the log; whether nobody kept it from it."""
+        with self._alone(), closing(self._connect()) as connection:
+            connection.execute("VACUUM")
+            emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return bool(emptied == (0, 0, 0))
+
+    def copies(self) -> Sequence[Path]:
+        """Return the copies that migrations made beside the file."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.*.backup"))
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
@@ -105,6 +150,7 @@ class SQLiteDatabase:
             raw: Any = pooled.driver_connection
             raw.execute("BEGIN IMMEDIATE")
             try:
+                self._gate.require(raw, "generator")
                 is_new = self._insert(raw, run, rows)
                 raw.execute("COMMIT" if is_new else "ROLLBACK")
             except BaseException:
@@ -115,8 +161,12 @@ class SQLiteDatabase:
         return is_new
 
     def _insert(self, raw: Any, run: str, rows: Sequence[SampleRow]) -> bool:
-        key = raw.execute("SELECT id FROM run WHERE uid = ?", (run,)).fetchone()
+        # A run without a salt was erased.
+        key = raw.execute("SELECT id FROM run WHERE uid = ? AND salt <> x''", (run,)).fetchone()
         if key is None:
+            return False
+        # The file of a payload may have gone with a sample that was erased since it was put.
+        if any(row.payload is None for row in rows) and raw.execute(_ANY_ERASED).fetchone():
             return False
         first, last = rows[0].idx, rows[-1].idx
         if raw.execute(_ANY_STORED, (*key, first, last)).fetchone():
@@ -216,17 +266,19 @@ class SQLiteDatabase:
         return True
 
     def _create(self) -> None:
-        with self.writing() as connection:
+        with self.writing(None) as connection:
             if _scalar(connection, "SELECT count(*) FROM sqlite_master"):
                 return  # another process made it in the meantime
             metadata.create_all(connection, checkfirst=False)
+            for statement in sqlite_triggers():
+                connection.exec_driver_sql(statement)
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
             connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
             connection.exec_driver_sql(f"PRAGMA user_version={FORMAT}")
             self.ledger.begin(connection, self._origin or new_origin())
 
     def _check_revision(self) -> None:
-        with self.reading() as connection:
+        with self.seeing() as connection:
             revision = _scalar(connection, "SELECT version_num FROM alembic_version")
         if is_current(self.url, revision, is_writable=self.is_writable):
             return

@@ -13,7 +13,7 @@ from typing import Any, final
 
 from sqlalchemy import Connection, insert, select
 
-from genwright.errors import Conflict, UnknownName
+from genwright.errors import Conflict, Forbidden, StoreError, UnknownName
 from genwright.folders import blobs_url
 from genwright.query import Hit, Query
 from genwright.run import Run, State
@@ -30,7 +30,7 @@ from genwright.store import (
     opening,
     split_id,
 )
-from genwright_storage import encoding, merkle, queries, rows, tables
+from genwright_storage import actors, encoding, merkle, queries, rows, tables, tombstones
 from genwright_storage.database import database_at
 from genwright_storage.errors import repeated, translated
 from genwright_storage.inline import payloads_at
@@ -63,6 +63,8 @@ class SQLStore:
         self.url = self.database.url
         self.ledger = self.database.ledger
         self.blobs, self._inline = payloads_at(blobs_url(url), self.database.blobs)
+        if self.database.is_writable:
+            self._complete()
 
     @property
     def signer(self) -> SigningKey | None:
@@ -78,11 +80,12 @@ class SQLStore:
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
         started = opening(run)
-        with self.database.writing() as connection:
+        with self.database.writing("generator") as connection:
             stored = connection.execute(queries.RUNS.where(tables.run.c.uid == started.id)).first()
             if stored is None:
                 self._insert_run(connection, started)
             else:
+                _check_living(connection, stored)
                 check_same_run(rows.run_from(stored), started)
 
     @repeated
@@ -91,8 +94,9 @@ class SQLStore:
     ) -> None:
         """Record how a run ended."""
         check_plain(f"run {run}", error or "", *notes)
-        with self.database.writing() as connection:
+        with self.database.writing("generator") as connection:
             ended = queries.run_row(connection, run)
+            _check_living(connection, ended)
             values = {
                 "run_id": ended.id,
                 "state": state,
@@ -110,7 +114,7 @@ class SQLStore:
         """Record a checkpoint, once; its files stay where they are."""
         digest, texts = checkpoint.digest, (checkpoint.name, checkpoint.domain, checkpoint.card)
         check_plain(f"checkpoint {digest}", digest, *texts, *checkpoint.files)
-        with self.database.writing() as connection:
+        with self.database.writing("generator") as connection:
             stored = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.digest == digest)).first()
             if stored is None:
                 self._insert_checkpoint(connection, checkpoint)
@@ -133,8 +137,14 @@ class SQLStore:
             self.blobs.put(large)
         if self.database.insert_new(batch[0].run, new):
             return
-        with self.database.writing() as connection:
-            run_id = queries.run_key(connection, batch[0].run)
+        with self.database.writing("generator") as connection:
+            run_id, is_erased = queries.run_key(connection, batch[0].run)
+            if is_erased:
+                _check_living(connection, queries.run_row(connection, batch[0].run))
+            if large and tombstones.are_there(connection):
+                # Again, while nobody else writes: a file may have gone with a sample that was erased in between.
+                with translated(self.url):
+                    self.blobs.put({digest: data for digest, data in large.items() if not self.blobs.has(digest)})
             new = self._without_stored(connection, run_id, batch, new)
             if new:
                 self._insert_batch(connection, run_id, batch[0], new)
@@ -146,10 +156,12 @@ class SQLStore:
             return
         check_plain(f"scores of run {run}", *(text for score in scores for text in (score.metric, score.detail)))
         plain = [replace(score, value=float(score.value), error=_number(score.error)) for score in scores]
-        with self.database.writing() as connection:
+        with self.database.writing("generator") as connection:
             scored = queries.run_row(connection, run)
+            _check_living(connection, scored)
             wanted = sorted({score.index for score in scores if score.index is not None})
             for index in queries.absent(connection, scored.id, wanted):
+                _check_not_erased(connection, scored, index)
                 raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
             seq = self.ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
             connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
@@ -172,7 +184,10 @@ class SQLStore:
         """Return a sample by its id, "run/index"."""
         run, index = split_id(id)
         with self.database.reading() as connection:
-            row = queries.sample_row(connection, queries.run_row(connection, run).id, index)
+            found = queries.run_row(connection, run)
+            row = queries.sample_row(connection, found.id, index)
+            if row is None:
+                _check_not_erased(connection, found, index)
         if row is None:
             raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {run}.")
         return self._record(row)
@@ -209,13 +224,15 @@ class SQLStore:
         """Return the values of metrics recorded for a run."""
         with self.database.reading() as connection:
             scored = queries.run_row(connection, run).id
-            stored = select(tables.score).where(tables.score.c.run_id == scored).order_by(tables.score.c.id)
-            return [rows.score_from(row) for row in connection.execute(stored)]
+            query = select(tables.score).where(tables.score.c.run_id == scored).order_by(tables.score.c.id)
+            stored = connection.execute(tombstones.with_tombstone(query, "score", tables.score.c.id))
+            return [rows.score_from(row) for row in stored if row.stone is None]
 
     def verify(
         self, *, heads: Sequence[str] = (), keys: Sequence[str] = (), progress: Progress | None = None
     ) -> Iterator[Finding]:
         """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
+        self._check_auditor()
         return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
     def evidence(self, id: str) -> Mapping[str, str | int]:
@@ -242,6 +259,24 @@ class SQLStore:
     def close(self) -> None:
         """Let go of the store."""
         self.database.close()
+
+    def _complete(self) -> None:
+        """Do what an erasure left undone, if one did; where that cannot be now, the next opening tries again."""
+        with self.database.seeing() as connection:
+            is_due = tombstones.is_due(connection)
+        if is_due:
+            from genwright_storage import erasure
+
+            erasure.complete(self)
+
+    def _check_auditor(self) -> None:
+        # Asked of a store that may be damaged, which is then for its findings to say.
+        try:
+            self.database.require("auditor")
+        except Forbidden:
+            raise
+        except StoreError:
+            return
 
     def _runs(self, kind: str | None) -> Iterator[Run]:
         query, last = queries.RUNS.order_by(tables.run.c.id.desc()).limit(queries.PAGE), None
@@ -279,7 +314,8 @@ class SQLStore:
         start = 0
         while start < run.planned:
             with self.database.reading() as connection:
-                missing, start = queries.gaps(connection, queries.run_key(connection, run.id), start, run.planned)
+                key, _ = queries.run_key(connection, run.id)
+                missing, start = queries.gaps(connection, key, start, run.planned)
             yield from missing
 
     def _without_stored(
@@ -288,20 +324,24 @@ class SQLStore:
         """Return the rows that are not stored yet. Raises Conflict if a stored one is of another record."""
         records = {record.index: record for record in batch}
         stored = set()
-        for index, salt, leaf, version in queries.same_rows(connection, run_id, [record.index for record in batch]):
+        indices = [record.index for record in batch]
+        for index, salt, leaf, version, erased_seq in queries.same_rows(connection, run_id, indices):
             record = records[index]
+            if erased_seq is not None:
+                _check_not_erased(connection, queries.run_row(connection, record.run), index)
             if rows.sample_row(record, salt, version=version).leaf != leaf:
                 raise conflict(self._record(queries.sample_row(connection, run_id, index)), record)
             stored.add(index)
         return [row for row in new if row.idx not in stored]
 
     def _insert_run(self, connection: Connection, run: Run) -> None:
-        digest = bytes.fromhex(run.environment.digest)
+        digest, by = bytes.fromhex(run.environment.digest), actors.current()
         values = {
             "uid": run.id,
             "kind": run.kind,
             "domain": run.domain,
             "environment_id": _environment_key(connection, run, digest),
+            "actor_id": actors.actor_key(connection, by),
             "model": run.model,
             "checkpoint": run.checkpoint,
             "parent": run.parent,
@@ -311,7 +351,7 @@ class SQLStore:
             "started_ns": run.started,
             "salt": os.urandom(16),
         }
-        content = rows.run_digest(values | {"environment": digest})
+        content = rows.run_digest(values | {"environment": digest, "actor": by.subject})
         connection.execute(insert(tables.run), values | {"seq": self.ledger.append(connection, "run", run.id, content)})
 
     def _insert_checkpoint(self, connection: Connection, checkpoint: StoredCheckpoint) -> None:
@@ -341,6 +381,19 @@ class SQLStore:
         }
         key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
         self.database.insert_samples(connection, run_id, key, new)
+
+
+def _check_living(connection: Connection, run: Any) -> None:
+    """Raise Erased if a run was erased."""
+    if run.erased is not None and (gone := tombstones.erased(connection, "run", run.id, f"run {run.uid}")):
+        raise gone
+
+
+def _check_not_erased(connection: Connection, run: Any, index: int) -> None:
+    """Raise Erased if a sample was erased."""
+    key = select(tables.sample.c.id).where(tables.sample.c.run_id == run.id, tables.sample.c.idx == index)
+    if gone := tombstones.erased(connection, "sample", key.scalar_subquery(), f"sample {run.uid}/{index}"):
+        raise gone
 
 
 def _environment_key(connection: Connection, run: Run, digest: bytes) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     REAL,
     BigInteger,
     CheckConstraint,
@@ -25,13 +24,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
     text,
 )
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["ERASABLE", "EVIDENCE", "LOGGED", "TARGETS", "alembic_version", "metadata"]
+__all__ = ["alembic_version", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -93,6 +91,19 @@ def _one_of(name: str, *values: str, key: bool = False) -> list[SchemaItem]:
     return [_key(name) if key else _some(name), CheckConstraint(f"{name} IN ({words})", name=name)]
 
 
+def _term() -> list[SchemaItem]:
+    """Return the columns of what holds from one entry of the ledger to another: who placed it, and who ended it."""
+    return [
+        _to("placed_by", "actor.id", optional=True),
+        _some("placed_ns", Number),
+        *_entry(),
+        _to("ended_by", "actor.id", optional=True),
+        _maybe("ended_reason"),
+        _maybe("ended_ns", Number),
+        _to("ended_seq", "log_entry.seq", optional=True),
+    ]
+
+
 actor = _table(
     "actor",
     _id(),
@@ -111,10 +122,7 @@ role_grant = _table(
     _to("actor_id", "actor.id"),
     *_one_of("role", "viewer", "generator", "reviewer", "auditor", "admin"),
     _some("scope"),
-    _to("granted_by", "actor.id", optional=True),
-    _some("granted_ns", Number),
-    _maybe("revoked_ns", Number),
-    *_entry(),
+    *_term(),
     Index(None, "actor_id"),
 )
 
@@ -366,7 +374,7 @@ Index("ix_score_sample", score.c.run_id, score.c.idx, score.c.metric, sqlite_whe
 
 tombstone = _table(
     "tombstone",
-    *_one_of("kind", "sample", "run", key=True),
+    *_one_of("kind", "sample", "run", "end", "score", "review", key=True),
     _key("target", Number),
     _some("ref"),
     *_hash("leaf"),
@@ -377,28 +385,12 @@ tombstone = _table(
     *_entry(),
 )
 
-retention = _table(
-    "retention",
-    _id(),
-    _some("scope"),
-    _some("keep_ns", Number),
-    _some("reason"),
-    _to("actor_id", "actor.id", optional=True),
-    _some("created_ns", Number),
-    _maybe("ended_ns", Number),
-    *_entry(),
-)
+# What an erasure has still to do: a file to remove, or where there is none, the database to be written anew.
+erasure_due = _table("erasure_due", _id(), _maybe("digest", Bytes))
 
-hold = _table(
-    "hold",
-    _id(),
-    _some("scope"),
-    _some("reason"),
-    _to("actor_id", "actor.id", optional=True),
-    _some("placed_ns", Number),
-    _maybe("released_ns", Number),
-    *_entry(),
-)
+retention = _table("retention", _id(), _some("scope"), _some("keep_ns", Number), _some("reason"), *_term())
+
+hold = _table("hold", _id(), _some("scope"), _some("reason"), *_term())
 
 review = _table(
     "review",
@@ -431,49 +423,3 @@ for _table_of in metadata.tables.values():
     for _reference in _table_of.foreign_key_constraints:
         if _reference.referred_table in (log_entry, sample) or _table_of is sample:
             _reference.ddl_if(dialect="sqlite")
-
-LOGGED = {
-    "run": run,
-    "end": run_end,
-    "checkpoint": checkpoint,
-    "scores": score,
-    "samples": batch,
-    "key": signing_key,
-}
-"""The table that has the rows of each kind of entry."""
-
-EVIDENCE = (
-    *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note", "note_witness"),
-    *("review", "run_input", "sample_artifact", "sample_parent", "score", "signing_key", "tombstone"),
-)
-
-# What an erasure may change, under a tombstone that holds the digest that the ledger has: all but these.
-ERASABLE = {
-    "run": ("id", "uid", "kind", "environment_id", "model", "checkpoint", "parent", "planned", "started_ns", "seq"),
-    "run_end": ("id", "run_id", "state", "finished_ns", "seq"),
-    "sample": ("id", "run_id", "idx", "batch_id", "leaf"),
-}
-TARGETS = {"run": ("run", "id"), "run_end": ("run", "run_id"), "sample": ("sample", "id")}
-
-
-def _guard(table: str, verb: str, when: str = "") -> DDL:
-    condition = f" WHEN {when}" if when else ""
-    return DDL(  # type: ignore[no-untyped-call]
-        f"CREATE TRIGGER {table}_{verb.split()[0].lower()} BEFORE {verb} ON {table}{condition} "
-        f"BEGIN SELECT RAISE(ABORT, 'evidence is not changed: {table}'); END"
-    )
-
-
-def _unless_erased(table: str) -> str:
-    kind, column = TARGETS[table]
-    same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in ERASABLE[table])
-    return f"NOT (EXISTS (SELECT 1 FROM tombstone WHERE kind = '{kind}' AND target = OLD.{column}) AND {same})"
-
-
-for _statement in (
-    *(_guard(name, verb) for name in EVIDENCE for verb in ("UPDATE", "DELETE")),
-    _guard("log_frontier", "DELETE"),
-    *(_guard(name, "DELETE") for name in ERASABLE),
-    *(_guard(name, "UPDATE", _unless_erased(name)) for name in ERASABLE),
-):
-    event.listen(metadata, "after_create", _statement.execute_if(dialect="sqlite"))

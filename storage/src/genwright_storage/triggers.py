@@ -1,17 +1,18 @@
-"""Triggers that keep evidence in PostgreSQL as it was put, also from the owner of its tables.
+"""Triggers that keep evidence as it was put, also from the owner of its tables.
 
-They are a guard against mistakes; roles without the right to change evidence are another, and the ledger shows what
-got past both. Two changes pass: a row gets the number of its entry when that is made, and what a tombstone stands for
-is erased.
+They are a guard against mistakes; in PostgreSQL, roles without the right to change evidence are another, and the ledger
+shows what got past them. Three changes pass: a row gets the number of its entry when that is made, which is later in
+PostgreSQL; what a tombstone stands for is erased; and what holds for a time is ended once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from genwright_storage.tables import ERASABLE, EVIDENCE, TARGETS, metadata
+from genwright_storage.kinds import ENDS, ERASABLE, EVIDENCE, TARGETS, TERMS
+from genwright_storage.tables import metadata
 
-__all__ = ["triggers", "truncation_trigger"]
+__all__ = ["sqlite_triggers", "triggers", "truncation_trigger"]
 
 # In no other than these schemas, so that nobody can put another table or operator in the place of one that is meant.
 _PINNED = "LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp"
@@ -20,10 +21,29 @@ _REFUSAL = (
 )
 
 
+def sqlite_triggers() -> Iterator[str]:
+    """Yield the statements that make the triggers of all tables in SQLite."""
+    for table in EVIDENCE:
+        yield _sqlite_trigger(table, "UPDATE")
+        yield _sqlite_trigger(table, "DELETE")
+    yield _sqlite_trigger("log_frontier", "DELETE")
+    for table in (*ERASABLE, *TERMS):
+        yield _sqlite_trigger(table, "DELETE")
+        (allowed,) = _changes(table, "IS")
+        yield _sqlite_trigger(table, "UPDATE", f" WHEN NOT ({allowed})")
+
+
+def _sqlite_trigger(table: str, verb: str, when: str = "") -> str:
+    return (
+        f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table}{when} "
+        f"BEGIN SELECT RAISE(ABORT, 'evidence is not changed: {table}'); END"
+    )
+
+
 def triggers() -> Iterator[str]:
-    """Yield the statements that make the functions and triggers of all tables."""
+    """Yield the statements that make the functions and triggers of all tables in PostgreSQL."""
     yield f"CREATE FUNCTION genwright_refuse() RETURNS trigger {_PINNED} AS $$ BEGIN {_REFUSAL}; END $$"
-    evidence = sorted({*EVIDENCE, *ERASABLE})
+    evidence = sorted({*EVIDENCE, *ERASABLE, *TERMS})
     for table in evidence:
         allowed = " OR ".join(f"({condition})" for condition in _allowed(table))
         if allowed:
@@ -50,15 +70,24 @@ def _trigger(table: str, verb: str, function: str) -> str:
 
 
 def _allowed(table: str) -> Iterator[str]:
-    """Yield the conditions under which a row of a table may change."""
+    """Yield the conditions under which a row of a table in PostgreSQL may change."""
     columns = [column.name for column in metadata.tables[table].columns]
-    if "seq" in columns and table != "log_entry":
-        yield f"OLD.seq < 0 AND NEW.seq >= 0 AND {_same(name for name in columns if name != 'seq')}"
+    for number in ("seq", "ended_seq") if table != "log_entry" else ():
+        if number in columns:
+            same = _same((name for name in columns if name != number), "IS NOT DISTINCT FROM")
+            yield f"OLD.{number} < 0 AND NEW.{number} >= 0 AND {same}"
+    yield from _changes(table, "IS NOT DISTINCT FROM")
+
+
+def _changes(table: str, equals: str) -> Iterator[str]:
+    """Yield the conditions under which what a row of a table says may change."""
     if table in ERASABLE:
-        kind, column = TARGETS[table]
-        there = f"EXISTS (SELECT FROM tombstone WHERE kind = '{kind}' AND target = OLD.{column})"
-        yield f"{there} AND {_same(ERASABLE[table])}"
+        there = f"EXISTS (SELECT 1 FROM tombstone WHERE kind = '{TARGETS[table]}' AND target = OLD.id)"
+        yield f"{there} AND {_same(ERASABLE[table], equals)}"
+    if table in TERMS:
+        kept = [column.name for column in metadata.tables[table].columns if column.name not in ENDS]
+        yield f"OLD.ended_ns IS NULL AND {_same(kept, equals)}"
 
 
-def _same(columns: Iterable[str]) -> str:
-    return " AND ".join(f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in columns)
+def _same(columns: Iterable[str], equals: str) -> str:
+    return " AND ".join(f"NEW.{name} {equals} OLD.{name}" for name in columns)

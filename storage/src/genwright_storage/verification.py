@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, final
@@ -13,14 +13,15 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select
 
 from genwright.errors import StoreError
 from genwright.store import Finding, Progress
-from genwright_storage import ledger, merkle, queries, rows
+from genwright_storage import holds, ledger, merkle, queries, retention, reviews, roles, rows, tombstones
 from genwright_storage.database import Database, Reading
 from genwright_storage.encoding import batch_digest, blind, commitment, entry_leaf, sample_leaf
 from genwright_storage.functions import as_bytes
 from genwright_storage.heads import Claims, Trust
 from genwright_storage.inline import Payloads
+from genwright_storage.kinds import LOGGED
 from genwright_storage.tables import (
-    LOGGED,
+    actor,
     batch,
     checkpoint,
     environment,
@@ -45,26 +46,27 @@ _SAMPLES: Select[Any] = (
         *(sample.c.id, sample.c.batch_id, sample.c.run_id, sample.c.idx, sample.c.seed, as_bytes(sample.c.media_type)),
         *(sample.c.digest, sample.c.payload, as_bytes(sample.c.flaw), as_bytes(sample.c.canonical)),
         *(as_bytes(sample.c.identity), as_bytes(sample.c.reviews), as_bytes(sample.c.parameters)),
-        *(as_bytes(sample.c.prompt), sample.c.salt, sample.c.leaf),
+        *(as_bytes(sample.c.prompt), sample.c.salt, sample.c.leaf, sample.c.erased_seq),
     )
     .where(sample.c.id > bindparam("after"), sample.c.id <= bindparam("last"))
     .order_by(sample.c.id)
     .limit(PAGE)
 )
 
-# Of the entry in the ledger, or of that which still waits in the outbox.
-_DIGEST, _KIND = func.coalesce(log_entry.c.digest, outbox.c.digest), func.coalesce(log_entry.c.kind, outbox.c.kind)
-
 _BATCHES: Select[Any] = (
-    select(batch, run.c.uid, _DIGEST.label("digest"), _KIND.label("kind"))
+    select(batch, run.c.uid, queries.DIGEST.label("digest"), queries.KIND.label("kind"))
     .outerjoin(run, run.c.id == batch.c.run_id)
     .outerjoin(log_entry, log_entry.c.seq == batch.c.seq)
     .outerjoin(outbox, outbox.c.id == -batch.c.seq)
     .order_by(batch.c.id)
 )
 
+_TERMS = (holds.HOLDS, retention.RULES, roles.GRANTS)
+
 _CHANGED = "it was changed after it was put"
 _UNKNOWN = "it is not in the ledger"
+_HALF_ERASED = "it is marked as erased, and has content or no tombstone of its own"
+_BLANK = tuple(b"" if value == "" else value for value in tombstones.BLANKS["sample"].values())
 
 
 def findings(
@@ -88,6 +90,9 @@ def findings(
                 yield from _log(connection, database, heads, keys)
                 yield from _things(connection)
                 yield from _gone(connection)
+                yield from reviews.findings(connection, database.ledger.ring)
+                yield from tombstones.findings(connection)
+                yield from _due(connection)
                 last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
             yield from _Samples(database, reading, blobs, last_sample, last_batch).findings(progress)
     except StoreError as error:
@@ -160,8 +165,7 @@ def _things(connection: Connection) -> Iterator[Finding]:
     for row in connection.execute(select(environment)):
         if not _is_environment(row):
             yield Finding(where=f"environment {row.digest.hex()}", trouble=_CHANGED)
-    kinds = (("run", _runs), ("end", _ends), ("checkpoint", _checkpoints), ("scores", _scores), ("key", _keys))
-    for kind, things in kinds:
+    for kind, things in _THINGS.items():
         for where, digest, entry in things(connection):
             if entry.entry_kind != kind:
                 yield Finding(where=where, trouble=_UNKNOWN)
@@ -172,41 +176,59 @@ def _things(connection: Connection) -> Iterator[Finding]:
 _Things = Iterator[tuple[str, bytes, Any]]
 
 
-def _with_entry(query: Select[Any], seq: Any) -> Select[Any]:
-    query = query.add_columns(_DIGEST.label("entry_digest"), _KIND.label("entry_kind"))
-    return query.outerjoin(log_entry, log_entry.c.seq == seq).outerjoin(outbox, outbox.c.id == -seq).order_by(seq)
-
-
 def _runs(connection: Connection) -> _Things:
-    query = select(run, environment.c.digest.label("environment")).outerjoin_from(run, environment)
-    for row in connection.execute(_with_entry(query, run.c.seq)):
-        yield f"run {row.uid}", rows.run_digest(row._asdict()), row
+    query = select(run, environment.c.digest.label("environment"), actor.c.subject.label("actor"))
+    query = query.outerjoin_from(run, environment).outerjoin(actor, actor.c.id == run.c.actor_id)
+    for row in connection.execute(queries.with_entry(tombstones.with_tombstone(query, "run", run.c.id), run.c.seq)):
+        yield f"run {row.uid}", tombstones.standing("run", row, rows.run_digest), row
 
 
 def _ends(connection: Connection) -> _Things:
-    query = select(run_end, run.c.uid).outerjoin_from(run_end, run)
-    for row in connection.execute(_with_entry(query, run_end.c.seq)):
-        yield f"end of run {row.uid}", rows.end_digest(row._asdict()) if row.uid else b"", row
+    query = tombstones.with_tombstone(select(run_end, run.c.uid).outerjoin_from(run_end, run), "end", run_end.c.id)
+    for row in connection.execute(queries.with_entry(query, run_end.c.seq)):
+        digest = tombstones.standing("end", row, rows.end_digest) if row.uid else b""
+        yield f"end of run {row.uid}", digest, row
 
 
 def _checkpoints(connection: Connection) -> _Things:
-    for row in connection.execute(_with_entry(select(checkpoint), checkpoint.c.seq)):
+    for row in connection.execute(queries.with_entry(select(checkpoint), checkpoint.c.seq)):
         stored = queries.checkpoint_of(connection, row)
         yield f"checkpoint {row.digest}", rows.checkpoint_digest(stored), row
 
 
 def _scores(connection: Connection) -> _Things:
     query = select(score, run.c.uid).outerjoin_from(score, run, run.c.id == score.c.run_id)
-    query = _with_entry(query, score.c.seq).order_by(score.c.id)
+    query = tombstones.with_tombstone(query, "score", score.c.id)
+    query = queries.with_entry(query, score.c.seq).order_by(score.c.id)
     for (uid, _), group in groupby(connection.execute(query), attrgetter("uid", "seq")):
         found = list(group)
-        digest = rows.scores_digest(uid, [rows.score_from(row) for row in found]) if uid else b""
+        digest = rows.scores_content(uid, map(_score, found)) if uid else b""
         yield f"scores of run {uid}", digest, found[0]
 
 
 def _keys(connection: Connection) -> _Things:
-    for row in connection.execute(_with_entry(select(signing_key), signing_key.c.seq)):
+    for row in connection.execute(queries.with_entry(select(signing_key), signing_key.c.seq)):
         yield f"key {row.verifier}", ledger.key_content(row.verifier, row.reason, row.proof), row
+
+
+def _score(row: Any) -> bytes:
+    """Return the digest of a score, which for an erased one is in its tombstone."""
+    if row.stone is None:
+        return rows.score_digest(rows.score_from(row))
+    return bytes(row.stone) if tombstones.is_blank("score", row._asdict()) else b""
+
+
+_THINGS: dict[str, Callable[[Connection], _Things]] = {
+    "run": _runs,
+    "end": _ends,
+    "checkpoint": _checkpoints,
+    "scores": _scores,
+    "key": _keys,
+    "review": reviews.things,
+    "erasure": tombstones.erasures,
+    **{term.placed: term.placings for term in _TERMS},
+    **{term.ended: term.endings for term in _TERMS},
+}
 
 
 def _is_environment(row: Any) -> bool:
@@ -218,15 +240,22 @@ def _is_environment(row: Any) -> bool:
 
 def _gone(connection: Connection) -> Iterator[Finding]:
     """Check that what the ledger has an entry for is there."""
-    for kind, table in LOGGED.items():
-        gone = select(log_entry).where(log_entry.c.kind == kind, ~exists().where(table.c.seq == log_entry.c.seq))
+    for kind, seq in LOGGED.items():
+        gone = select(log_entry).where(log_entry.c.kind == kind, ~exists().where(seq == log_entry.c.seq))
         for entry in connection.execute(gone.order_by(log_entry.c.seq)):
             where = f"{kind} {entry.ref}, entry {entry.seq} of the ledger"
             yield Finding(where=where, trouble="it is in the ledger, and gone from the store")
-        waits = select(outbox).where(outbox.c.kind == kind, ~exists().where(table.c.seq == -outbox.c.id))
+        waits = select(outbox).where(outbox.c.kind == kind, ~exists().where(seq == -outbox.c.id))
         for entry in connection.execute(waits.order_by(outbox.c.id)):
             where = f"{kind} {entry.ref}, which waits to enter the ledger"
             yield Finding(where=where, trouble="it is gone from the store")
+
+
+def _due(connection: Connection) -> Iterator[Finding]:
+    """Check that no erasure was left half done."""
+    if tombstones.is_due(connection):
+        trouble = "traces of what was erased are in it: an erasure was cut off, which opening it for writing completes"
+        yield Finding(where="the file of the store", trouble=trouble)
 
 
 @final
@@ -244,6 +273,7 @@ class _Samples:
         self._batch: Row[Any] | None = None
         self._leaves: list[bytes] = []
         self._indices: list[int] = []
+        self._stones: dict[int, Row[Any]] = {}
 
     def findings(self, progress: Progress) -> Iterator[Finding]:
         checked, last = 0, 0
@@ -266,6 +296,8 @@ class _Samples:
             page = self._database.tuples(connection, _SAMPLES, {"after": last, "last": self._last_sample})
             if page:
                 self._load(connection, max(map(itemgetter(1), page)))
+                if any(row[-1] is not None for row in page):
+                    self._stones = tombstones.of_samples(connection, page[0][0], page[-1][0])
         return page
 
     def _load(self, connection: Connection, last: int) -> None:
@@ -280,15 +312,23 @@ class _Samples:
             return
         uid, own, sha256 = self._batch.uid.encode(), self._batch.run_id, hashlib.sha256
         is_blinded = self._batch.version > 1
-        for _, _, run_id, index, seed, kind, digest, payload, flaw, canonical, identity, reviews, *rest in group:
-            parameters, prompt, salt, leaf = rest
+        for key, _, run_id, index, seed, kind, digest, payload, flaw, canonical, identity, said, *rest in group:
+            parameters, prompt, salt, leaf, erased_seq = rest
+            self._leaves.append(leaf)
+            self._indices.append(index)
+            if erased_seq is not None:
+                content = (seed, kind, digest, payload, flaw, canonical, identity, said, parameters, prompt, salt)
+                stone, ref = self._stones.get(key), f"{self._batch.uid}/{index}"
+                if run_id != own or content != _BLANK or not tombstones.is_of(stone, ref, leaf, erased_seq):
+                    yield Finding(where=f"sample {ref}", trouble=_HALF_ERASED)
+                continue
             parameters = parameters and commitment(salt, b"parameters", parameters)
             prompt = prompt and commitment(salt, b"prompt", prompt)
             committed = (
                 flaw,
                 canonical,
                 identity,
-                reviews,
+                said,
                 parameters,
                 prompt,
                 blind(salt or b"") if is_blinded else None,
@@ -297,12 +337,16 @@ class _Samples:
             if found != leaf or run_id != own:
                 yield Finding(where=f"sample {self._batch.uid}/{index}", trouble=_CHANGED)
             if payload is None:
-                if trouble := self._blobs.trouble(digest):
+                if (trouble := self._blobs.trouble(digest)) and not self._is_erased(key):
                     yield Finding(where=f"payload of sample {self._batch.uid}/{index}", trouble=trouble)
             elif sha256(payload).digest() != digest:
                 yield Finding(where=f"payload of sample {self._batch.uid}/{index}", trouble=_CHANGED)
-            self._leaves.append(leaf)
-            self._indices.append(index)
+
+    def _is_erased(self, key: int) -> bool:
+        """Whether a sample was erased since its row was read, and its file with it."""
+        with self._database.reading() as connection:
+            erased = select(sample.c.erased_seq).where(sample.c.id == key)
+            return connection.execute(erased).scalar() is not None
 
     def _finish(self) -> Iterator[Finding]:
         """Check the batch that is complete, and make ready for the next."""

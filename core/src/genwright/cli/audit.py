@@ -18,7 +18,7 @@ from genwright.cli.group import Group
 from genwright.cli.lineage import show
 from genwright.cli.output import json_option, say
 from genwright.cli.store import opened, store_option
-from genwright.errors import DataError, StoreError, UsageError
+from genwright.errors import DataError, Erased, StoreError, UsageError
 from genwright.registry import registry
 from genwright.store import Store, split_id
 
@@ -155,10 +155,15 @@ def _facts(store: Store) -> Mapping[str, Any]:
 
 
 def _replayed(ids: Sequence[str], store: Store) -> Generator[Verdict, None, None]:
-    from genwright.verdict import replayed
+    from genwright.verdict import Verdict, replayed
 
+    records = []
+    for id in dict.fromkeys(ids):
+        try:
+            records.append(store.sample(id))
+        except Erased as error:
+            yield Verdict(sample=id, outcome="not repeatable", reason=str(error))
     # By model and run, so that each model is loaded once and each run has one replay.
-    records = [store.sample(id) for id in dict.fromkeys(ids)]
     models = {id: store.run(id).checkpoint for id in {record.run for record in records}}
     records.sort(key=lambda record: (models[record.run], record.run))
     yield from _counted(replayed(store, registry(), records), len(records))

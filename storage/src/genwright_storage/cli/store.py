@@ -91,6 +91,8 @@ def gc(dry_run: bool, grace: int, where: str | None) -> None:
     """Remove files of large payloads that no sample names, left behind by writers that died."""
     count = size = 0
     with opened_sql(where, writing=not dry_run) as store:
+        if not dry_run:
+            store.database.require("admin")
         for file in orphans(store, grace=grace):
             count, size = count + 1, size + file.size
             if not dry_run:

@@ -162,7 +162,7 @@ class Index:
             if end == last:
                 return
             entries = part.prepared(found)
-            with self._database.writing() as connection:
+            with self._database.writing(None) as connection:
                 # Another process may have been faster; then what it left is looked at.
                 if last_indexed(connection, part.kind) == last:
                     if not last:
