@@ -45,7 +45,6 @@ WITHOUT_A_TEST = {
     "genwright_storage/heads.py": "tests/storage/test_ledger.py signs, replaces keys, forges and cuts",
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",
-    "genwright_storage/errors.py": "tests/storage/test_store.py and test_sqlite.py meet each error",
     "genwright_storage/migrations/upgrade.py": "tests/storage/test_sqlite.py migrates",
     "genwright_storage/plugin.py": "declares; tests/system/test_lazy.py lists it",
     "genwright_storage/queries.py": "genwright.testing.StoreTests asks each question, in tests/storage/test_store.py",
