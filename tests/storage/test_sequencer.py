@@ -71,6 +71,8 @@ def test_what_a_writer_without_the_key_puts_waits_and_is_sound(writer: SQLStore,
         assert connection.execute(select(batch.c.seq)).scalar() == -ids["samples"]
     with pytest.raises(KeyMissing, match="is signed by"):
         database_of(writer).drain()
+    with pytest.raises(StoreError, match=r"waits to be numbered by who has the key. Run there: genwright store sequen"):
+        prove(writer, f"{run.id}/1")
     assert database_of(store).drain() == 4
     with store.database.reading() as connection:
         assert connection.execute(select(batch.c.seq)).scalar() == 2
