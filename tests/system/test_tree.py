@@ -33,6 +33,7 @@ WITHOUT_A_TEST = {
     "genwright/sampler.py": "abstract; each sampler is tested",
     "genwright/encoder.py": "abstract; each encoder is tested",
     "genwright/builtin.py": "declares; tests/core/test_registry.py loads it as the first plugin",
+    "genwright/testing/searches.py": "is itself tests; tests/core/test_memory.py runs them",
     "genwright/testing/stores.py": "is itself tests; tests/core/test_store.py runs them",
     "genwright_storage/migrations/versions/v0_1_0.py": "a migration; the tests of the migrations run it",
     "genwright_storage/migrations/versions/v0_2_0.py": "a migration; the tests of the migrations run it",

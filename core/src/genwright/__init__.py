@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from genwright.imports import import_samples
     from genwright.lineages import lineage
     from genwright.recipe import Recipe, use
+    from genwright.searches import search
     from genwright.store import open_store
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "replay",
     "resume",
     "score",
+    "search",
     "stream",
     "train",
     "trajectory",
@@ -65,6 +67,7 @@ _HOMES = dict.fromkeys(__all__, "genwright.api") | {
     "import_samples": "genwright.imports",
     "lineage": "genwright.lineages",
     "open_store": "genwright.store",
+    "search": "genwright.searches",
     "use": "genwright.recipe",
 }
 

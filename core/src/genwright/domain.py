@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from genwright.errors import ConditionError, shown
+from genwright.errors import ConditionError, UsageError, shown
 
-__all__ = ["Difference", "Domain", "Label", "Offer", "Prefix", "Scalar", "Text"]
+__all__ = ["Difference", "Domain", "Label", "Offer", "Pattern", "Prefix", "Scalar", "Text"]
 
 Item = TypeVar("Item")
 
@@ -124,6 +124,19 @@ class Difference:
         return f"largest difference {self.size:.6g} {self.unit}" + (f", {self.where}" if self.where else "")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pattern(Generic[Item]):
+    """What items may contain.
+
+    kind, bits: bits that the fingerprint of this kind has of every item that contains it
+    is_in:      whether an item contains it
+    """
+
+    kind: str
+    bits: bytes
+    is_in: Callable[[Item], bool]
+
+
 class Domain(ABC, Generic[Item]):
     """How to read, check, spell, measure, write and show items of one kind.
 
@@ -191,6 +204,17 @@ class Domain(ABC, Generic[Item]):
     @abstractmethod
     def reference(self, items: Sequence[Item]) -> Any:
         """Return what the domain's metrics take as a reference."""
+
+    def fingerprints(self, items: Sequence[Item]) -> Mapping[str, Sequence[bytes | None]]:
+        """Return by what items are found that are alike: of each kind that the domain's spec names, the bits of each.
+
+        All of a kind are of one length; None where an item has none. A store keeps them.
+        """
+        return {}
+
+    def pattern(self, text: str) -> Pattern[Item]:
+        """Return what a text describes that items may contain. Raises UsageError for one that describes nothing."""
+        raise UsageError(f"{self.name} have no parts that can be asked for; got {shown(text)}. Search without it.")
 
     @abstractmethod
     def to_bytes(self, item: Item) -> bytes:

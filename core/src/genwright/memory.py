@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Any, final
 
 from genwright.errors import Conflict, UnknownName, UsageError
+from genwright.query import Hit, Query, is_findable
 from genwright.run import Run, State
+from genwright.scan import scan
 from genwright.store import (
     Finding,
     Progress,
@@ -41,6 +43,8 @@ class MemoryStore:
         self._samples: dict[str, dict[int, Record]] = {}
         self._scores: dict[str, list[Score]] = {}
         self._ledger: dict[str, str] = {}
+        self._put: list[tuple[str, int]] = []
+        self._scored: list[tuple[str, Score]] = []
 
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
@@ -83,6 +87,8 @@ class MemoryStore:
             if stored.get(record.index, record) != record:
                 raise conflict(stored[record.index], record)
         for record in batch:
+            if record.index not in stored:
+                self._put.append((record.run, record.index))
             stored[record.index] = record
             self._ledger[f"sample {record.id}"] = _digest(record)
 
@@ -95,6 +101,7 @@ class MemoryStore:
                 raise UnknownName("sample", f"{id}/{score.index}", [], "Put a sample before its scores.")
         if scores:
             self._scores[id].extend(scores)
+            self._scored.extend((id, score) for score in scores)
             self._ledger[f"scores of run {id}"] = _digest(self._scores[id])
 
     def run(self, id: str) -> Run:
@@ -144,6 +151,15 @@ class MemoryStore:
             and (text is None or _holds(record, text))
         )
         return itertools.islice(found, limit)
+
+    def search(self, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
+        """Yield the samples that fit, by looking at each."""
+        if query.run is not None:
+            query = replace(query, run=self.run(query.run).id)
+        if not is_findable(query.text, query.identity, query.match, query.domain):
+            return iter(())
+        samples = [self._samples[run][index] for run, index in self._put]
+        return scan(query, samples, self._scored, self._runs)
 
     def missing(self, run: str) -> Iterable[int]:
         """Return the planned indices of a run that have no sample yet, ascending."""

@@ -21,6 +21,7 @@ __all__ = [
     "ExporterSpec",
     "FamilySpec",
     "Likelihood",
+    "Measure",
     "MetricSpec",
     "ModelSpec",
     "Reads",
@@ -45,6 +46,8 @@ critic:    network(x [B, *shape], condition) -> [B]
 """
 Reads = Literal["next-token", "denoiser", "unmasker", "decoder"]
 Likelihood = Literal["exact", "bound", "none"]
+Measure = Literal["tanimoto", "hamming", "subset"]
+"""How fingerprints are compared: by shared bits among all, by bits that differ, or by having all of a part's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +94,16 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainSpec(Spec):
-    """A kind of thing to generate; `encoder` names its default encoder."""
+    """A kind of thing to generate; `encoder` names its default encoder.
+
+    fingerprints: the kinds that `Domain.fingerprints` gives, with how each is compared; with other bits of one, the
+                  version is raised
+    """
 
     kind = "domain"
     encoder: str
     media_type: str
+    fingerprints: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

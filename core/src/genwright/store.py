@@ -7,13 +7,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from genwright.errors import Conflict, StoreError, UnknownName, UsageError, shown
 from genwright.folders import store_url
 from genwright.run import Environment, Run, State
 from genwright.samples import Review
+
+if TYPE_CHECKING:
+    from genwright.query import Hit, Query
 
 __all__ = [
     "TEXTUAL",
@@ -162,6 +165,15 @@ class Store(Protocol):
         """Yield samples, newest run first and by index in it.
 
         text: a part of the canonical spelling or the payload's text
+        """
+
+    def search(self, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
+        """Yield the samples that fit a query, in the order that it says.
+
+        progress: called now and then with how many samples were looked at that were not in the index yet
+
+        Raises UsageError for a cursor that no such search gave, UnknownName for a run that is not there or a domain
+        that is not installed and has to read its items.
         """
 
     def missing(self, run: str) -> Iterable[int]:

@@ -63,6 +63,7 @@ _COMMANDS = (
     ("audit witness", "audit:witness", "Note the signed head of the ledger in a file or git repository."),
     ("store backup", "store:backup", "Write a copy of the store to a new file."),
     ("store gc", "store:gc", "Remove files of large payloads that no sample names."),
+    ("store index", "index:index", "Index what was recorded, so that the next search need not."),
     ("store grants", "server:print_grants", "Print the SQL for the roles of a store in PostgreSQL."),
     ("store init", "store:init", "Make a store, and the key that signs its ledger."),
     ("store keys", "store:keys", "Print the public keys that sign the ledger."),

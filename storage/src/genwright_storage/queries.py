@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, insert, or_, select
 
 from genwright.errors import UnknownName
+from genwright.query import is_findable
 from genwright.store import TEXTUAL, StoredCheckpoint, chosen
 from genwright_storage.functions import contains
 from genwright_storage.rows import SampleRow, checkpoint_from
@@ -19,6 +20,7 @@ __all__ = [
     "PAGE",
     "RUNS",
     "SAMPLES",
+    "absent",
     "checkpoint_of",
     "checkpoint_row",
     "counts",
@@ -114,17 +116,17 @@ def sample_row(connection: Connection, run_id: int, index: int) -> Any | None:
 
 def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a column begins with a prefix, in the form that an index serves."""
-    return and_(column >= prefix, column < prefix + "\U0010ffff") if _is_findable(prefix) else false()
+    return and_(column >= prefix, column < prefix + "\U0010ffff") if _is_text(prefix) else false()
 
 
-def _is_findable(text: str) -> bool:
-    """Whether a text can be in a store: one with NUL or a lone surrogate is in none, and cannot be asked for."""
-    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+def _is_text(*texts: str | None) -> bool:
+    """Whether texts can be in a column of text, which NUL is not; payloads may have it."""
+    return is_findable(*texts) and not any("\0" in text for text in texts if text is not None)
 
 
 def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:
     """Return the conditions on samples that `Store.samples` takes."""
-    if not _is_findable((text or "") + (identity or "")):
+    if not is_findable(text) or not _is_text(identity):
         return [false()]
     conditions: list[ColumnElement[bool]] = []
     if identity is not None:
@@ -134,13 +136,14 @@ def filters(*, text: str | None, identity: str | None, valid: bool | None) -> li
     if text is not None:
         is_text = or_(*(sample.c.media_type.startswith(kind) for kind in TEXTUAL))
         in_payload = and_(is_text, contains(sample.c.payload, text.encode()))
-        conditions.append(or_(contains(sample.c.canonical, text), in_payload))
+        in_canonical = contains(sample.c.canonical, text) if _is_text(text) else false()
+        conditions.append(or_(in_canonical, in_payload))
     return conditions
 
 
 def runs_with(connection: Connection, *, key: int | None, domain: str | None, identity: str | None) -> Sequence[int]:
     """Return the keys of the runs to look for samples in, newest first: those that fit each of these that is given."""
-    if not _is_findable((domain or "") + (identity or "")):
+    if not _is_text(domain, identity):
         return []
     wanted = select(run.c.id)
     if key is not None:
@@ -159,6 +162,15 @@ def same_rows(connection: Connection, run_id: int, indices: Sequence[int]) -> It
         return
     for start in range(0, len(indices), 500):
         yield from connection.execute(_THESE_STORED, {"run_id": run_id, "indices": indices[start : start + 500]})
+
+
+def absent(connection: Connection, run_id: int, indices: Sequence[int]) -> Iterator[int]:
+    """Yield those of some indices that have no sample."""
+    for start in range(0, len(indices), 500):
+        part = indices[start : start + 500]
+        there = select(sample.c.idx).where(sample.c.run_id == run_id, sample.c.idx.in_(part))
+        present = set(connection.execute(there).scalars())
+        yield from (index for index in part if index not in present)
 
 
 def gaps(connection: Connection, run_id: int, start: int, planned: int) -> tuple[list[int], int]:

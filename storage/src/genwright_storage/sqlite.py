@@ -17,6 +17,7 @@ from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
 from genwright_storage import encoding, merkle, queries
 from genwright_storage.database import Reading
+from genwright_storage.durable import make_private
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
@@ -26,7 +27,7 @@ from genwright_storage.mounts import file_system, is_remote
 from genwright_storage.rows import SampleRow
 from genwright_storage.tables import metadata
 
-__all__ = ["APPLICATION", "SQLiteDatabase", "make_private"]
+__all__ = ["APPLICATION", "SQLiteDatabase"]
 
 # "Gnwr": by this number `file` and other programs tell whose an SQLite database is.
 APPLICATION = 0x476E7772
@@ -71,8 +72,12 @@ class SQLiteDatabase:
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         self._writer = self._engine.execution_options(genwright_writes=True)
         event.listen(self._engine, "begin", _begin)
-        with translated(url):
-            self._prepare()
+        try:
+            with translated(url):
+                self._prepare()
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -236,13 +241,6 @@ class SQLiteDatabase:
             self.ledger.first_key(connection, self._origin or new_origin(), reason)
         content = encoding.digest("genwright/migration/v1", revision, HEAD)
         self.ledger.append(connection, "migration", f"{revision} to {HEAD}", content)
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder and those it lies in, for the owner alone; leave those that exist as they are."""
-    if not folder.exists():
-        make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _place(url: str) -> tuple[Path, bool]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select
 
 from genwright.errors import Conflict, UnknownName
 from genwright.folders import blobs_url
+from genwright.query import Hit, Query
 from genwright.run import Run, State
 from genwright.store import (
     Finding,
@@ -149,9 +150,9 @@ class SQLStore:
         plain = [replace(score, value=float(score.value), error=_number(score.error)) for score in scores]
         with self.database.writing() as connection:
             scored = queries.run_row(connection, run)
-            for index in {score.index for score in scores if score.index is not None}:
-                if queries.sample_row(connection, scored.id, index) is None:
-                    raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
+            wanted = sorted({score.index for score in scores if score.index is not None})
+            for index in queries.absent(connection, scored.id, wanted):
+                raise UnknownName("sample", f"{scored.uid}/{index}", [], "Put a sample before its scores.")
             seq = self.ledger.append(connection, "scores", scored.uid, rows.scores_digest(scored.uid, plain))
             connection.execute(insert(tables.score), [rows.score_row(score, scored.id, seq) for score in plain])
 
@@ -194,6 +195,13 @@ class SQLStore:
             runs = queries.runs_with(connection, key=key, domain=domain, identity=identity)
         conditions = queries.filters(text=text, identity=identity, valid=valid)
         return itertools.islice((record for id in runs for record in self._samples(id, conditions)), limit)
+
+    def search(self, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
+        """Yield the samples that fit a query; the index is brought up to date first, where the store can be written."""
+        # Numpy and the plugins are imported when something is searched for.
+        from genwright_storage.search.answers import answers
+
+        return answers(self.database, self.blobs, query, progress=progress)
 
     def missing(self, run: str) -> Iterable[int]:
         """Return the planned indices of a run that have no sample yet, ascending."""

@@ -299,6 +299,8 @@ sample = _table(
     *_hash("leaf"),
     _maybe("erased_seq", Number),
     UniqueConstraint("run_id", "idx"),
+    # PostgreSQL counts by the key, which begins with the run, as fast.
+    Index(None, "run_id").ddl_if(dialect="sqlite"),
     postgresql_partition_by="RANGE (run_id)",
 )
 sample.primary_key.ddl_if(dialect="sqlite")
@@ -324,12 +326,26 @@ sample_artifact = _table(
     Column("digest", Bytes, nullable=False, index=True),
 )
 
+# What follows is no evidence: it is made from the rows above, to find them by, and can be made again. What is not in it
+# yet has a higher id than `last_id`; where `version` is not what would be written today, none of it counts.
+search_state = _table("search_state", _key("kind"), _some("version"), _some("last_id", Number))
+
+run_condition = _table(
+    "run_condition",
+    _to("run_id", "run.id", key=True),
+    _key("name"),
+    _maybe("number", Real),
+    _maybe("word"),
+    Index(None, "name", "number"),
+)
+
+# The fingerprints of up to a thousand samples in a row, one after another, in the order of the ids in `samples`.
 fingerprint = _table(
     "fingerprint",
-    _to("sample_id", "sample.id", key=True),
     _key("kind"),
+    _key("first_id", Number),
+    _some("samples", Bytes),
     _some("bits", Bytes),
-    Index(None, "kind", "bits"),
 )
 
 
@@ -346,6 +362,13 @@ score = _table(
     Index(None, "run_id", "id"),
     Index(None, "metric", "value"),
     Index(None, "seq"),
+)
+_of_samples = score.c.idx.is_not(None)
+Index(
+    "ix_score_sample",
+    *(score.c.run_id, score.c.idx, score.c.metric),
+    sqlite_where=_of_samples,
+    postgresql_where=_of_samples,
 )
 
 tombstone = _table(

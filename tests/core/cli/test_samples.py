@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from genwright.memory import MemoryStore
 from genwright.registry import Registry
 from genwright.samples import Review
 from genwright.specs import ExporterSpec
-from genwright.store import Store, open_store
+from genwright.store import Score, Store, open_store
 from genwright.testing.stores import make_record, make_run
 from genwright.testing.toys import toy_registry
 
@@ -124,9 +125,77 @@ def test_a_domain_without_samples_is_told_apart_from_one_that_is_not_there(
         assert "there is no domain named 'round'. Did you mean 'rounds'?" in capsys.readouterr().err
 
 
-def test_a_search_for_nothing_is_a_wrong_call(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["samples", "search"]) == 2
-    assert "a search needs a text or an identity; got neither. Example: genwright" in capsys.readouterr().err
+@pytest.mark.parametrize("options", [[], ["--valid"], ["--run", "5f"], ["--domain", "molecules"], ["--within", "3"]])
+def test_a_search_for_nothing_is_a_wrong_call(
+    store: MemoryStore, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["samples", "search", *options]) == 2
+    assert "a search needs a text, an identity or another option that says what" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "indices"),
+    [
+        (["--match", "cco"], [0]),
+        (["--score", "qed=0.4..1"], [2, 0]),
+        (["--score", "qed=..0.5"], [0, 1]),
+        (["--score", "qed=0.5", "--valid"], [0]),
+        (["--where", "logP=2.."], [2, 1, 0]),
+        (["--where", "logP=2.5", "C("], [1]),
+        (["--where", "logP=3.."], []),
+        (["--where", "logP=high"], []),
+        (["--where", "logP=a..b"], []),
+    ],
+)
+def test_samples_are_searched_by_words_scores_and_conditions(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str], options: list[str], indices: list[int]
+) -> None:
+    values = {0: 0.5, 1: 0.1, 2: 0.9}
+    store.put_scores("5f", [Score(metric="qed", value=value, index=index) for index, value in values.items()])
+    assert main(["samples", "search", *options, "--json"]) == (0 if indices else 1)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [sample["index"] for sample in found] == indices
+    if "--score" in options:
+        assert [sample["value"] for sample in found] == [values[index] for index in indices]
+
+
+def test_a_search_says_how_to_go_on(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    search = ["samples", "search", "--where", "logP=0..9", "--limit", "2"]
+    assert main(search) == 0
+    captured = capsys.readouterr()
+    assert [line.partition(" ")[0][-1] for line in lines(captured.out)] == ["2", "1"]
+    said = re.fullmatch(r"There are more than these 2; --limit 0 lists all, --after (\S+) the next.\n", captured.err)
+    assert said is not None
+    store.put_samples([make_record(store.run("5f"), 3)])
+    assert main([*search, "--after", said[1]]) == 0
+    captured = capsys.readouterr()
+    assert lines(captured.out) == [f"{'5f' * 16}/0  CCO"]
+    assert captured.err == ""
+    assert main([*search, "--after", "x"]) == 2
+    assert "goes on after a cursor that the same search gave; got 'x'" in capsys.readouterr().err
+
+
+def test_a_search_by_score_prints_the_values(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    store.put_scores("5f", [Score(metric="qed", value=1 / 3, index=0)])
+    assert main(["samples", "search", "--score", "qed=0..1"]) == 0
+    assert capsys.readouterr().out.split() == ["SAMPLE", "ITEM", "FLAW", "VALUE", f"{'5f' * 16}/0", "CCO", "0.333333"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--score", "qed=high"], "qed is asked for as a number or LOW..HIGH; got 'high'. Example: qed=0.5..1."),
+        (["--score", "qed=1..0"], "the bounds of qed are a number and one that is no lower; got 1.0 and 0.0"),
+        (["--score", "qed=nan"], "the bounds of qed are a number and one that is no lower; got nan and nan"),
+        (["--score", "qed=1", "--score", "qed=2"], "qed is given once; got '1' and '2'. Leave one of them out."),
+        (["--match", "(*)"], "which has none. Look for signs as a text: genwright samples search TEXT."),
+    ],
+)
+def test_a_search_that_is_written_wrongly_is_refused(
+    store: MemoryStore, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["samples", "search", *options]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_sample_is_shown_with_its_origin(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import click
 
 from genwright.cli.store import store_option
 from genwright.domain import Domain, Scalar
-from genwright.errors import UsageError
+from genwright.errors import UsageError, shown
 from genwright.registry import registry
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PAIR",
     "Pair",
+    "bounds_of",
     "conditions",
     "device_option",
     "limit_option",
@@ -82,6 +83,24 @@ def values(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
             raise UsageError(f"{name} is given once; got {found[name]!r} and {value!r}. Leave one of them out.")
         found[name] = value
     return found
+
+
+def bounds_of(name: str, text: str, *, is_word: bool = False) -> Any:
+    """Return the bounds that a text says: LOW..HIGH, either of which may be left out, or one number.
+
+    is_word: whether what is neither is returned as it is
+
+    Raises UsageError for what is neither.
+    """
+    low, dots, high = text.partition("..")
+    try:
+        if dots:
+            return float(low or "-inf"), float(high or "inf")
+        return text if is_word else (float(text), float(text))
+    except ValueError:
+        if is_word:
+            return text
+    raise UsageError(f"{name} is asked for as a number or LOW..HIGH; got {shown(text)}. Example: {name}=0.5..1.")
 
 
 def conditions(pairs: Sequence[tuple[str, str]], domain: Domain[Any]) -> dict[str, float | str]:

@@ -7,28 +7,34 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from tqdm import tqdm
 
 from genwright.cli.group import Group
 from genwright.cli.output import cut, json_option, print_json, print_table, say
-from genwright.cli.parameters import PAIR, limit_option
+from genwright.cli.parameters import PAIR, bounds_of, limit_option, values
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError, shown
 from genwright.exports import TABLES, Export, export, exporter_of, origins, write_table
 from genwright.imports import import_samples
 from genwright.options import given_to, parse
+from genwright.query import Hit
 from genwright.registry import registry
+from genwright.searches import asking
 from genwright.store import Record, Store, is_text
 
 __all__ = ["samples"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+# What alone does not say what is looked for.
+_NARROWING = ("run", "domain", "valid", "at_least", "within")
 
 
 def _filters(command: Command) -> Command:
@@ -63,28 +69,44 @@ def list_samples(domain: str | None, limit: int, where: str | None, as_json: boo
 
 @samples.command()
 @click.argument("text", required=False)
+@click.option("--match", metavar="WORDS", help="Only those with all of these words; case and accents do not count.")
+@click.option("--score", "scores", type=PAIR, multiple=True, metavar="METRIC=LOW..HIGH", help="Only those scored so.")
+@click.option("--where", "asked", type=PAIR, multiple=True, metavar="NAME=LOW..HIGH", help="Only those asked for so.")
+@click.option("--substructure", metavar="SMARTS", help="Only those that contain it; SMILES or SMARTS.")
+@click.option("--similar", metavar="ITEM", help="Only those like this item, such as a SMILES; the most similar first.")
+@click.option("--at-least", type=float, default=0.6, show_default=True, help="With --similar: the least similarity.")
+@click.option("--near", metavar="FILE", help="Only pictures that look like the one in FILE; the nearest first.")
+@click.option("--within", type=int, default=8, show_default=True, help="With --near: how many of 64 bits may differ.")
+@click.option("--after", metavar="CURSOR", help="Go on where the same search stopped, even if more was recorded since.")
 @_filters
 @limit_option
 @store_option
 @json_option
 def search(
-    text: str | None,
-    identity: str | None,
-    domain: str | None,
     limit: int,
     where: str | None,
     as_json: bool,
-    **filters: Any,
+    scores: Sequence[tuple[str, str]],
+    asked: Sequence[tuple[str, str]],
+    after: str | None,
+    **wanted: Any,
 ) -> int:
-    """Find samples that hold TEXT in their canonical spelling or their own, or that have an identity."""
-    if text is None and identity is None:
+    """Find samples that hold TEXT in their canonical spelling or their own, and fit all options.
+
+    The newest come first; with --score, --similar or --near, the best. With --json each has its value and cursor.
+    """
+    if all(value is None for name, value in wanted.items() if name not in _NARROWING) and not (scores or asked):
         raise UsageError(
-            "a search needs a text or an identity; got neither. Example: genwright samples search c1ccccc1."
+            "a search needs a text, an identity or another option that says what is looked for; got none. "
+            "Example: genwright samples search c1ccccc1."
         )
-    with opened(where) as store:
-        more = limit + 1 if limit else None
-        found = store.samples(text=text, identity=identity, domain=domain, limit=more, **filters)
-        return _print(found, limit, as_json, domain)
+    bounds = {name: bounds_of(name, text) for name, text in values(scores).items()}
+    conditions = {name: bounds_of(name, text, is_word=True) for name, text in values(asked).items()}
+    query = asking(**wanted, scores=bounds, where=conditions, after=after)
+    # None: only on a terminal; and only where it takes longer than a second.
+    with opened(where, indexing=True) as store, tqdm(unit=" samples indexed", disable=None, delay=1) as bar:
+        hits = store.search(query, progress=lambda done: bar.update(done - bar.n))
+        return _print_hits(hits, limit, as_json, query.domain)
 
 
 @samples.command("export")
@@ -233,6 +255,31 @@ def _print(found: Iterable[Record], limit: int, as_json: bool, domain: str | Non
     if next(records, None) is not None:
         say(f"There are more than these {limit}; --limit 0 lists all.")
     return _nothing(domain) if last is None else 0
+
+
+def _print_hits(found: Iterator[Hit], limit: int, as_json: bool, domain: str | None) -> int:
+    """Print the hits up to the limit, say how to go on if there are more, and return the exit code."""
+    shown, last = islice(found, limit or None), None
+    if as_json:
+        for last in shown:
+            click.echo(
+                json.dumps(to_json(last.record) | {"value": last.value, "cursor": last.cursor}, ensure_ascii=False)
+            )
+    else:
+        page = list(shown)
+        is_valued = any(hit.value is not None for hit in page)
+        print_table(
+            ("sample", "item", "flaw", "value")[: 3 + is_valued], (_cells(hit)[: 3 + is_valued] for hit in page)
+        )
+        last = page[-1] if page else None
+    if last is not None and next(found, None) is not None:
+        say(f"There are more than these {limit}; --limit 0 lists all, --after {last.cursor} the next.")
+    return _nothing(domain) if last is None else 0
+
+
+def _cells(hit: Hit) -> tuple[str, ...]:
+    value = "" if hit.value is None else f"{hit.value:.6g}"
+    return hit.record.id, _item(hit.record), hit.record.flaw or "", value
 
 
 def _nothing(domain: str | None) -> int:

@@ -25,11 +25,20 @@ def store_option(command: Command) -> Command:
 
 
 @contextmanager
-def opened(where: str | None, *, writing: bool = False) -> Iterator[Store]:
-    """Open the store at a URL, or the default store, and close it at the end. It is made only where it is written."""
+def opened(where: str | None, *, writing: bool = False, indexing: bool = False) -> Iterator[Store]:
+    """Open the store at a URL, or the default store, and close it at the end. It is made only where it is written.
+
+    indexing: whether what is written is an index alone, of a store that is there
+    """
     url = store_url() if where is None else where
-    with closing(open_store(url if writing else read_only(url))) as store:
+    is_written = writing or (indexing and _is_there(url))
+    with closing(open_store(url if is_written else read_only(url))) as store:
         yield store
+
+
+def _is_there(url: str) -> bool:
+    path = store_file(url)[0] if url.startswith("sqlite:") else None
+    return path is None or (path.is_file() and path.stat().st_size > 0)
 
 
 @click.group(cls=Group)

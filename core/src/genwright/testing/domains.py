@@ -102,6 +102,15 @@ def _rendered(domain: Domain[Item], items: Sequence[Item]) -> None:
             require(path.is_file() and path.stat().st_size, f"render wrote nothing to a {ending} file")
 
 
+def _fingerprints(domain: Domain[Item], items: Sequence[Item]) -> None:
+    together, alone = domain.fingerprints(items), domain.fingerprints(items[:1])
+    for kind, found in together.items():
+        require(len(found) == len(items), f"{len(items)} items have {len(found)} fingerprints of the kind {kind!r}")
+        lengths = sorted({len(bits) for bits in found if bits is not None})
+        require(len(lengths) <= 1, f"fingerprints of the kind {kind!r} have lengths of {lengths} bytes")
+        require(alone[kind][0] == found[0], f"{items[0]!r} has another fingerprint {kind!r} alone than among others")
+
+
 def _missing(domain: Domain[Item], items: Sequence[Item]) -> None:
     try:
         list(domain.read(Path("no-such-folder", "no-such-file")))
@@ -137,6 +146,7 @@ _FACTS: Mapping[str, Callable[..., None]] = {
     "equal items have one identity": _identity,
     "measures are a row an item and a column a name": _measured,
     "an item does not differ from itself": _differing,
+    "fingerprints are one an item, of one length": _fingerprints,
     "items are drawn to .svg or .png": _rendered,
     "a file that does not exist is a DataError": _missing,
 }

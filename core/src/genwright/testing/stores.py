@@ -18,6 +18,7 @@ from genwright.errors import Conflict, StoreError, UnknownName
 from genwright.run import Environment, Run, new_run_id
 from genwright.samples import Review
 from genwright.store import Record, Score, Store, StoredCheckpoint
+from genwright.testing.searches import SearchTests
 
 __all__ = ["StoreTests", "make_checkpoint", "make_record", "make_run"]
 
@@ -70,7 +71,7 @@ def make_checkpoint(digest: str = "5f1c" + "ab" * 30) -> StoredCheckpoint:
     )
 
 
-class StoreTests:
+class StoreTests(SearchTests):
     """The contract of `genwright.store.Store`. A test class of a backend inherits it and gives the fixture `store`.
 
     class TestMyStore(StoreTests):

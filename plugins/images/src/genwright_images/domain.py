@@ -89,6 +89,12 @@ class Images(Domain[Image.Image]):
 
         return Reference(items)
 
+    def fingerprints(self, items: Sequence[Image.Image]) -> Mapping[str, Sequence[bytes | None]]:
+        """Return the perceptual hashes of images, 64 bits each; None for those of one colour."""
+        from genwright_images.hashing import perceptual_hash
+
+        return {"phash": [perceptual_hash(item) for item in items]}
+
     def to_bytes(self, item: Image.Image) -> bytes:
         """Return a PNG with the image's facts in text chunks; equal images with equal facts give equal bytes."""
         return png.to_bytes(item)

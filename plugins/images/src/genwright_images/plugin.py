@@ -40,6 +40,7 @@ def register_domains() -> list[DomainSpec]:
             summary="Pictures in grey or RGB.",
             encoder="pixels",
             media_type="image/png",
+            fingerprints={"phash": "hamming"},
         )
     ]
 

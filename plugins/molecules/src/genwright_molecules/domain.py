@@ -12,7 +12,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
-from genwright.domain import Difference, Domain, Offer, Prefix, Scalar
+from genwright.domain import Difference, Domain, Offer, Pattern, Prefix, Scalar
 from genwright.errors import ConditionError
 from genwright_molecules import molecule, readers, writers
 
@@ -98,6 +98,21 @@ class MoleculesDomain(Domain[str]):
         from genwright_molecules.reference import Reference
 
         return Reference(items)
+
+    def fingerprints(self, items: Sequence[str]) -> Mapping[str, Sequence[bytes | None]]:
+        """Return Morgan fingerprints of radius 2 and those of patterns, of 2,048 bits each; None for invalid ones."""
+        from genwright_molecules.parallel import mapped
+        from genwright_molecules.screening import screens
+
+        found = mapped(screens, items)
+        kinds = enumerate(("morgan", "pattern"))
+        return {kind: [None if both is None else both[place] for both in found] for place, kind in kinds}
+
+    def pattern(self, text: str) -> Pattern[str]:
+        """Return the substructure that SMILES or SMARTS describe; see `screening.pattern`."""
+        from genwright_molecules.screening import pattern
+
+        return pattern(text)
 
     def to_bytes(self, item: str) -> bytes:
         """Return the SMILES in UTF-8."""

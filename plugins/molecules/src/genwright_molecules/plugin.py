@@ -32,6 +32,7 @@ def register_domains() -> list[DomainSpec]:
             summary="Small organic molecules, written as SMILES.",
             encoder="smiles",
             media_type="chemical/x-daylight-smiles",
+            fingerprints={"morgan": "tanimoto", "pattern": "subset"},
         )
     ]
 

@@ -13,9 +13,9 @@ __all__ = ["opened_sql"]
 
 
 @contextmanager
-def opened_sql(where: str | None, *, writing: bool = False) -> Iterator[SQLStore]:
+def opened_sql(where: str | None, *, writing: bool = False, indexing: bool = False) -> Iterator[SQLStore]:
     """Open the store at a URL, or the default store, and close it at the end. Raises UsageError unless it is in SQL."""
-    with opened(where, writing=writing) as store:
+    with opened(where, writing=writing, indexing=indexing) as store:
         if not isinstance(store, SQLStore):
             raise UsageError(f"this command needs a store in SQL; got {store.url}. Name another with --store.")
         yield store

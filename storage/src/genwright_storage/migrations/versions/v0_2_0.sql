@@ -8,6 +8,8 @@ DROP TABLE simulation_meta;
 
 DROP TABLE text_meta;
 
+DROP TABLE fingerprint;
+
 DROP TABLE hold;
 
 DROP TABLE retention;
@@ -22,6 +24,38 @@ ALTER TABLE log_frontier ADD COLUMN note TEXT;
 
 ALTER TABLE log_tile ADD COLUMN root BLOB;
 
+CREATE TABLE fingerprint (
+    kind TEXT NOT NULL,
+    first_id INTEGER NOT NULL,
+    samples BLOB NOT NULL,
+    bits BLOB NOT NULL,
+    CONSTRAINT pk_fingerprint PRIMARY KEY (kind, first_id)
+)
+ STRICT;
+
+CREATE TABLE run_condition (
+    run_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    number REAL,
+    word TEXT,
+    CONSTRAINT pk_run_condition PRIMARY KEY (run_id, name),
+    CONSTRAINT fk_run_condition_run_id FOREIGN KEY(run_id) REFERENCES run (id)
+)
+ STRICT;
+
+CREATE INDEX ix_run_condition_name_run_condition_number ON run_condition (name, number);
+
+CREATE TABLE search_state (
+    kind TEXT NOT NULL,
+    version TEXT NOT NULL,
+    last_id INTEGER NOT NULL,
+    CONSTRAINT pk_search_state PRIMARY KEY (kind)
+)
+ STRICT;
+
+CREATE INDEX ix_sample_run_id ON sample (run_id);
+
+CREATE INDEX ix_score_sample ON score (run_id, idx, metric) WHERE idx IS NOT NULL;
 ALTER TABLE log_frontier ADD COLUMN fence INTEGER;
 
 CREATE TABLE hold (

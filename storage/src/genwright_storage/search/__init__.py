@@ -1,0 +1,1 @@
+"""Finding samples: an index made from the rows, which can be made again, and what is answered from it."""
