@@ -10,6 +10,7 @@ from genwright.errors import Forbidden, StoreReadOnly
 from genwright.testing.stores import make_checkpoint, make_record, make_run
 from genwright_storage.grants import ROLES, grants, role_name
 from genwright_storage.kinds import ERASABLE, EVIDENCE
+from genwright_storage.migrations import HEAD
 from genwright_storage.postgresql import PostgreSQLDatabase
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import metadata
@@ -94,6 +95,16 @@ def test_a_sequencer_numbers_what_others_put(login: Login) -> None:
         assert list(store.verify()) == []
         with pytest.raises(Forbidden):
             store.put_run(make_run())
+
+
+def test_a_store_of_an_older_version_is_left_to_its_owner(login: Login, behind: psycopg.Connection) -> None:
+    url = login("generator")
+    behind.execute("UPDATE alembic_version SET version_num = 'v0.1.0'")
+    try:
+        with pytest.raises(StoreReadOnly, match=r"that is for the owner of its tables. Have it opened by them once"):
+            SQLStore(url)
+    finally:
+        behind.execute(f"UPDATE alembic_version SET version_num = '{HEAD}'")
 
 
 def test_who_has_no_role_is_refused(login: Login) -> None:

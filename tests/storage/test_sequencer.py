@@ -71,6 +71,8 @@ def test_what_a_writer_without_the_key_puts_waits_and_is_sound(writer: SQLStore,
         assert connection.execute(select(batch.c.seq)).scalar() == -ids["samples"]
     with pytest.raises(KeyMissing, match="is signed by"):
         database_of(writer).drain()
+    with pytest.raises(StoreError, match=r"waits to be numbered by who has the key. Run there: genwright store sequen"):
+        prove(writer, f"{run.id}/1")
     assert database_of(store).drain() == 4
     with store.database.reading() as connection:
         assert connection.execute(select(batch.c.seq)).scalar() == 2
@@ -119,11 +121,10 @@ def test_closing_a_store_sequences_the_rest(team_url: str, store: SQLStore) -> N
 
 
 def test_tiles_are_made_of_many_entries_at_once_as_of_single_ones(writer: SQLStore, store: SQLStore) -> None:
-    run = make_run()
-    writer.put_run(run)
-    for value in range(600):
-        writer.put_scores(run.id, [Score(metric="qed", value=value)])
-    assert database_of(store).drain() == 601
+    with writer.database.writing() as connection:
+        for number in range(600):
+            writer.ledger.append(connection, "a kind of later", str(number), bytes(32))
+    assert database_of(store).drain() == 600
     with store.database.reading() as connection:
         leaves = connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars().all()
         tiles = connection.execute(select(log_tile.c.idx, log_tile.c.hashes).order_by(log_tile.c.idx)).all()

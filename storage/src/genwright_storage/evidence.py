@@ -85,6 +85,11 @@ def subtrees(connection: Connection) -> merkle.Reader:
 def _proof(connection: Connection, row: Any) -> Proof:
     where = f"sample {row.uid}/{row.idx}"
     place = connection.execute(select(batch).where(batch.c.id == row.batch_id)).first()
+    if place is not None and place.seq is not None and place.seq < 0:
+        raise StoreError(
+            f"a proof of {where} needs its entry in the ledger; that waits to be numbered by who has the key. "
+            "Run there: genwright store sequence."
+        )
     entry = connection.execute(select(log_entry).where(log_entry.c.seq == place.seq)).first() if place else None
     end = state(connection)
     if place is None or entry is None or end.note is None:

@@ -41,6 +41,8 @@ def grants(database: str, *, existing: frozenset[str] = frozenset()) -> Iterator
 
     existing: roles that are there already
     """
+    # Before PostgreSQL 15 everybody may make tables there, and with them get into the way of ours.
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     for role in ROLES:
         name = role_name(database, role)
         if name not in existing:

@@ -269,10 +269,10 @@ class PostgreSQLDatabase:
             is_new = self._is_new(connection)
         if is_new:
             self._create()
-        self._check_revision()
         with self.seeing() as connection:
             may_write, may_sequence, self.is_owner = connection.exec_driver_sql(_RIGHTS).one()
         self.is_writable = self.is_writable and may_write
+        self._check_revision()
         self._sequences = self.is_writable and may_sequence
         if self.is_writable and self.is_owner:
             self.extend()
@@ -311,6 +311,11 @@ class PostgreSQLDatabase:
             revision = connection.exec_driver_sql("SELECT version_num FROM public.alembic_version").scalar_one()
         if is_current(self.url, revision, is_writable=self.is_writable):
             return
+        if not self.is_owner:
+            raise StoreReadOnly(
+                f"the store {self.url} of revision {revision} is to be brought to {HEAD}; that is for the owner of its "
+                "tables. Have it opened by them once."
+            )
         from genwright_storage.dump import dump
         from genwright_storage.migrations.upgrade import migrate
 

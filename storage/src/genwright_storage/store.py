@@ -1,4 +1,4 @@
-"""The SQL store: runs, checkpoints and samples in SQLite, under a Merkle ledger."""
+"""The SQL store: runs, checkpoints and samples in SQLite or PostgreSQL, under a Merkle ledger."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ __all__ = ["SQLStore"]
 
 @final
 class SQLStore:
-    """A store in an SQLite file, with payloads over 64 KiB in files beside it. It is made when it is not there.
+    """A store in an SQLite file, with payloads over 64 KiB in files beside it, or in a PostgreSQL database.
 
-    url:      "sqlite:///path"; with "?mode=ro" it is only read
+    It is made when it is not there.
+
+    url:      "sqlite:///path" or "postgresql+psycopg://user@host/database"; with "?mode=ro" it is only read
     patience: seconds to wait for another process that writes
     ring:     where the key is that signs the ledger; None for the folder of keys
     origin:   the name of the ledger, if the store is to be made; None for one that no other has
