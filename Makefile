@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 PARTS := -e core[testing,tensorboard,parquet] -e storage[postgresql,prov,c2pa] -e plugins/images -e plugins/molecules[train] -e .
 
-.PHONY: demo test check golden bench wheels clean
+.PHONY: demo test check golden bench torture wheels clean
 
 demo: $(VENV)/ready
 	$(RUN)/python examples/demo.py
@@ -23,6 +23,9 @@ golden: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(RUN)/python benchmarks/run.py molecules
+
+torture: $(VENV)/ready
+	$(RUN)/python -m tests.torture
 
 wheels: $(VENV)/ready
 	for part in core storage plugins/images plugins/molecules .; do $(RUN)/python -m build --wheel --outdir dist $$part || exit 1; done

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import UsageError
-from genwright.folders import blobs_url, cache_folder, data_folder, read_only, store_file, store_url
+from genwright.folders import blobs_url, cache_folder, data_folder, read_only, store_file, store_url, without_password
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +91,15 @@ def test_a_store_is_only_read_by_its_url() -> None:
     assert read_only("sqlite:///a.db?blobs=x") == "sqlite:///a.db?blobs=x&mode=ro"
     assert read_only("sqlite:///a.db?mode=ro") == "sqlite:///a.db?mode=ro"
     assert read_only("memory:") == "memory:"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql+psycopg://me:s:e@c@host:5/db?password=x&sslmode=require", "//me@host:5/db?sslmode=require"),
+        ("postgresql+psycopg://me@host/db", "//me@host/db"),
+        ("sqlite:////a:b@c/x?mode=ro", "////a:b@c/x?mode=ro"),
+    ],
+)
+def test_a_password_is_left_out_of_what_is_told(url: str, told: str) -> None:
+    assert without_password(url) == url.partition(":")[0] + ":" + told

@@ -80,21 +80,21 @@ class Server:
                 os.chown(path, self._owner["user"], self._owner["group"])
         # Only what it holds while it runs has to survive a crash, so that its making need not wait for the disk.
         options = ["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={secret}"]
-        command = [self._programs / "initdb", "-D", self.folder / "data", f"--username={_USER}", *options]
+        command = self._command("initdb", f"--username={_USER}", *options)
         made = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=_plain(), **self._owner)
         assert made.returncode == 0, made.stderr
 
     def start(self) -> None:
         """Run it, after a crash as well, and return when it answers."""
-        places = ["-p", str(self.port), "-k", self.folder, "-c", "listen_addresses=127.0.0.1"]
-        command = [*_bound_to_us(), self._programs / "postgres", "-D", self.folder / "data", *places]
+        places = ["-p", str(self.port), "-k", str(self.folder), "-c", "listen_addresses=127.0.0.1"]
+        command = [*_bound_to_us(), *self._command("postgres", *places)]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=_plain(), **self._owner
-            )
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            process = subprocess.Popen(command, cwd=self.folder, env=_plain(), **streams, **self._owner)
+        self._process = process
         end = time.monotonic() + _PATIENCE
         while not self.answers():
-            if self._process.poll() is not None or time.monotonic() > end:
+            if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"PostgreSQL should have started:\n{(self.folder / 'log').read_text()[-4000:]}")
             time.sleep(0.02)
 
@@ -121,8 +121,9 @@ class Server:
 
     def connect(self, database: str) -> psycopg.Connection:
         """Return a connection for whatever a test does to a database behind its store, each statement at once."""
-        address = {"host": "127.0.0.1", "port": self.port, "user": _USER, "password": self._password}
-        return psycopg.connect(dbname=database, autocommit=True, **address)
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user=_USER, password=self._password, dbname=database, autocommit=True
+        )
 
     @contextlib.contextmanager
     def database(self, *, template: str = "template0") -> Iterator[str]:
@@ -135,6 +136,9 @@ class Server:
         finally:
             with self.connect("postgres") as connection:
                 connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _command(self, program: str, *options: str) -> list[str]:
+        return [str(self._programs / program), "-D", str(self.folder / "data"), *options]
 
 
 def _unavailable(reason: str) -> NoReturn:

@@ -1,5 +1,6 @@
 import hashlib
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,6 +154,13 @@ def test_a_commitment_says_nothing_without_its_salt() -> None:
     one, two = (encoding.commitment(bytes([salt]) * 16, b"prompt", b"x") for salt in (1, 2))
     assert one != two
     assert encoding.commitment(SALT, b"prompt", b"x") != encoding.commitment(SALT, b"parameters", b"x")
+
+
+def test_a_text_that_was_put_where_none_was_changes_the_leaf() -> None:
+    """A prompt added to a row of version 1 without a salt once had no commitment, and was not found."""
+    without = rows.sample_row(PLAIN, None, version=1).leaf
+    assert rows.sample_row(replace(PLAIN, prompt="x"), None, version=1).leaf != without
+    assert rows.sample_row(replace(PLAIN, parameters="{}"), None, version=1).leaf != without
 
 
 def test_the_salt_of_each_sample_is_its_own() -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import multiprocessing
 import os
 import stat
@@ -222,3 +223,15 @@ def test_of_several_processes_one_creates_the_key(ring: KeyRing) -> None:
         process.join()
     assert made[:-1] == ["", "", ""]
     assert list(map(str, ring.trusted(ORIGIN))) == made[-1:]
+
+
+def test_a_folder_that_another_process_holds_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genwright_storage.keys._PATIENCE", 0.05)
+    handle = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match=r"by one process at a time; another holds .* for 0 seconds. Wait for it"):
+            KeyRing(tmp_path).create("example.org/log")
+    finally:
+        os.close(handle)
+    KeyRing(tmp_path).create("example.org/log")

@@ -1,8 +1,5 @@
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
@@ -97,7 +94,7 @@ class TestSQLStore(StoreTests):
     def test_the_default_store_is_found_through_the_registry(self, tmp_path: Path) -> None:
         from genwright_storage import plugin
 
-        (spec,) = plugin.register_stores()
+        spec = next(iter(plugin.register_stores()))
         with closing(spec.load()(f"sqlite:///{tmp_path / 'x'}")) as store:
             assert isinstance(store, SQLStore)
 
@@ -325,52 +322,6 @@ def test_evidence_is_guarded_by_triggers(sound: Path, tmp_path: Path, statement:
         connection.execute(statement)
 
 
-_ROUNDS = """
-import os, random, signal, sys, time
-from genwright.testing.stores import make_record, make_run
-from genwright_storage.store import SQLStore
-
-def write(pipe):
-    store, run, index = SQLStore(sys.argv[1]), make_run(), 0
-    store.put_run(run)
-    while True:
-        size = index % 7 + 1
-        payload = b"x" * 70_000 + str(index).encode() if index % 3 == 0 else b"CCO"
-        store.put_samples([make_record(run, index + i, payload=payload) for i in range(size)])
-        index += size
-        os.write(pipe, f"{run.id} {index}\\n".encode())
-
-chance = random.Random(0)
-for _ in range(20):
-    reader, writer = os.pipe()
-    if not (child := os.fork()):
-        write(writer)
-    os.close(writer)
-    with open(reader) as acknowledged:
-        last = acknowledged.readline()
-        time.sleep(chance.uniform(0, 0.1))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        for line in acknowledged:
-            last = line
-    print(last, end="")
-"""
-
-
-def test_a_writer_killed_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store'}"
-    command = [sys.executable, "-c", _ROUNDS, url]
-    out = subprocess.run(command, capture_output=True, text=True, env=_environment())
-    lines = out.stdout.splitlines()
-    assert len(lines) == 20, out.stderr
-    with closing(SQLStore(url)) as store:
-        for run, count in map(str.split, lines):
-            kept = [record.index for record in store.samples(run=run)]
-            assert kept[: int(count)] == list(range(int(count)))
-            assert kept == list(range(len(kept)))
-        assert list(store.verify()) == []
-
-
 def test_the_key_that_signs_is_given_to_those_who_sign_for_the_store(tmp_path: Path) -> None:
     """Not one that is not that of the ledger, such as that of another store under the same origin."""
     ring = KeyRing(tmp_path / "keys")
@@ -388,7 +339,3 @@ def _limit(store: SQLStore, pages: int) -> None:
     with store.database.reading() as connection:
         size = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={size + pages}")
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

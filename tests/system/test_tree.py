@@ -39,6 +39,7 @@ WITHOUT_A_TEST = {
     "genwright_storage/migrations/versions/v0_2_0.py": "a migration; the tests of the migrations run it",
     "genwright_storage/backup.py": "tests/storage/cli/test_store.py makes backups",
     "genwright_storage/cli/opening.py": "tests/storage/cli/test_audit.py opens stores that serve and one that does not",
+    "genwright_storage/migrations/__init__.py": "tests/storage/test_sqlite.py and test_postgresql.py migrate",
     "genwright_storage/migrations/statements.py": "tests/storage/test_sqlite.py migrates",
     "genwright_storage/database.py": "a protocol; tests/storage/test_sqlite.py and test_postgresql.py hold each to it",
     "genwright_storage/functions.py": "tests/storage/test_store.py and test_postgresql.py search and verify with each",

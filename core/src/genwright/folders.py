@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -10,7 +11,7 @@ import platformdirs
 
 from genwright.errors import UsageError
 
-__all__ = ["blobs_url", "cache_folder", "data_folder", "read_only", "store_file", "store_url"]
+__all__ = ["blobs_url", "cache_folder", "data_folder", "read_only", "store_file", "store_url", "without_password"]
 
 
 def data_folder() -> Path:
@@ -59,3 +60,10 @@ def read_only(url: str) -> str:
     if not url.startswith("sqlite:") or "mode=" in url.partition("?")[2]:
         return url
     return f"{url}{'&' if '?' in url else '?'}mode=ro"
+
+
+def without_password(url: str) -> str:
+    """Return the URL of a store as it may be told: without the password of its user, and those in its query."""
+    place, mark, query = url.partition("?")
+    told = re.sub(r"^([^/]*//[^:/]*):[^/]*@", r"\1@", place)
+    return told + mark + re.sub(r"(?<![^&])(\w*password)=[^&]*&?", "", query)

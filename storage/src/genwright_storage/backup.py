@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from genwright.errors import DataError, UsageError
-from genwright_storage.blobs import Blobs, flush
+from genwright_storage.blobs import Blobs
+from genwright_storage.durable import flush
 from genwright_storage.errors import translated
 from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.tables import sample
@@ -31,7 +32,9 @@ def write_backup(store: SQLStore, file: Path) -> int:
     or the copy not be written.
     """
     if not isinstance(store.database, SQLiteDatabase):
-        raise UsageError(f"a store in SQLite is copied to a file; this one is {store.url}. Use pg_dump.")
+        raise UsageError(
+            f"a store in SQLite is copied to a file; this one is {store.url}. Copy a database with: pg_dump."
+        )
     if os.path.lexists(file):
         raise DataError(f"a backup is written to a new file; {file} is there. Name another.")
     part = file.with_name(f"{file.name}.part")

@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, final
 
-__all__ = ["INLINE", "LARGEST", "Blobs", "Found", "digest_of", "flush", "read_whole", "trouble_of"]
+from genwright_storage.durable import flush
+
+__all__ = ["INLINE", "LARGEST", "Blobs", "Found", "digest_of", "read_whole", "trouble_of"]
 
 # Up to here a row is written faster than a file is made durable, which takes 4 ms whatever its size (ext4, 2026-11).
 INLINE = 64 * 1024
@@ -153,12 +155,3 @@ def _write(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(handle, "wb") as file:
         file.write(data)
-
-
-def flush(path: Path) -> None:
-    """Wait until a file or a folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

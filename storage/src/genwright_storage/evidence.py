@@ -29,6 +29,7 @@ def prove(store: SQLStore, id: str) -> Proof:
     Raises UnknownName for a sample that is not there, StoreError for one whose evidence is damaged.
     """
     prefix, index = split_id(id)
+    store.database.settle()
     with store.database.reading() as connection:
         key = queries.run_row(connection, prefix).id
         chosen = select(sample, run.c.uid).join(run, run.c.id == sample.c.run_id)

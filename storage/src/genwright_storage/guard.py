@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
-__all__ = ["SAFE", "Guard"]
+__all__ = ["SAFE", "Guard", "locked"]
 
 SAFE = (3, 51, 3)
 """From this version on, SQLite needs no guard."""
@@ -67,7 +67,8 @@ class Guard:
                 # A lock is of the file as it was opened, which a forked process shares with its parent.
                 self._process = os.getpid()
                 self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            _lock(self._handle, until)
+            if not locked(self._handle, until):
+                raise _busy()
         except BaseException:
             self._depth -= 1
             raise
@@ -78,16 +79,17 @@ class Guard:
             fcntl.flock(self._handle, fcntl.LOCK_UN)
 
 
-def _lock(handle: int, until: float) -> None:
+def locked(handle: int, until: float) -> bool:
+    """Lock an open file or folder; return False if another process holds it until that time of the monotonic clock."""
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                raise _busy() from None
+                return False
             time.sleep(_PAUSE)
         else:
-            return
+            return True
 
 
 def _busy() -> sqlite3.OperationalError:

@@ -6,11 +6,11 @@ for it, one a line. A key that leaks can sign any head, so its file is the owner
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +19,15 @@ from typing import final
 import platformdirs
 
 from genwright.errors import ProofError, StoreError, shown
+from genwright_storage.durable import make_private
+from genwright_storage.guard import locked
 from genwright_storage.notes import SigningKey, VerifierKey, is_key_name
 
 __all__ = ["KeyRing", "file_name", "keys_folder"]
 
 _LARGEST = 1 << 20
 _LONGEST_PART = 60
+_PATIENCE = 30.0
 
 
 def keys_folder() -> Path:
@@ -118,12 +121,16 @@ class KeyRing:
     def _locked(self) -> Iterator[None]:
         """Make the folder, and keep other processes from changing it meanwhile."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.folder)
             handle = os.open(self.folder, os.O_RDONLY)
         except OSError as error:
             raise _refused(self.folder, error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not locked(handle, time.monotonic() + _PATIENCE):
+                raise StoreError(
+                    f"keys are changed by one process at a time; another holds {self.folder} for {_PATIENCE:.0f} "
+                    "seconds. Wait for it, or end it."
+                )
             yield
         except OSError as error:
             raise _refused(self.folder, error) from error

@@ -23,7 +23,7 @@ from genwright_storage.keys import KeyRing
 from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
 from genwright_storage.tables import log_frontier, signing_key
 
-__all__ = ["TILE", "Ledger", "State", "key_content", "new_origin", "split", "state"]
+__all__ = ["TILE", "Ledger", "State", "add_tiles", "found_key", "key_content", "new_origin", "split", "state"]
 
 TILE = merkle.TILE
 
@@ -127,7 +127,7 @@ class Ledger:
         raw.execute(_MOVE, (edge.size, b"".join(edge.hashes), note))
         self._keep(raw, edge.size, root, note, now)
         if edge.size % TILE == 0:
-            _add_tiles(raw, edge.size // TILE - 1)
+            add_tiles(raw, edge.size // TILE - 1)
         return seq
 
     def _keep(self, raw: Any, size: int, root: bytes, note: str, now: int) -> None:
@@ -145,18 +145,8 @@ class Ledger:
                 "Restore a backup, or name all that is wrong with: genwright audit verify."
             )
         if self._key is None or self._key[0] != verifier[0]:
-            self._key = verifier[0], self._found(end.origin, verifier[0])
+            self._key = verifier[0], found_key(self.ring, end.origin, verifier[0])
         return self._key[1]
-
-    def _found(self, origin: str, verifier: str) -> SigningKey:
-        key = self.ring.signing(origin)
-        if key is None or str(key.verifier) != verifier:
-            there = "none is" if key is None else "another is"
-            raise KeyMissing(
-                f"the ledger {origin} is signed by {verifier}; in {self.ring.folder} {there}. Copy the key's file "
-                f"there from where the store was made, or let a new one sign: genwright store rotate-key."
-            )
-        return key
 
     def _add_key(self, connection: Connection, key: SigningKey, reason: str, *, proof: bytes | None) -> None:
         verifier, end = str(key.verifier), state(connection)
@@ -165,6 +155,18 @@ class Ledger:
         values = {"verifier": verifier, "reason": reason, "proof": proof, "seq": seq}
         connection.execute(insert(signing_key), values)
         self._key = verifier, key
+
+
+def found_key(ring: KeyRing, origin: str, verifier: str) -> SigningKey:
+    """Return the private key of a ledger that is signed by this public one. Raises KeyMissing if it is not there."""
+    key = ring.signing(origin)
+    if key is None or str(key.verifier) != verifier:
+        there = "none is" if key is None else "another is"
+        raise KeyMissing(
+            f"the ledger {origin} is signed by {verifier}; in {ring.folder} {there}. Copy the key's file there from "
+            f"where the store was made, or let a new one sign: genwright store rotate-key."
+        )
+    return key
 
 
 def key_content(verifier: str, reason: str, proof: bytes | None) -> bytes:
@@ -185,8 +187,11 @@ def split(hashes: bytes) -> list[bytes]:
     return [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
 
 
-def _add_tiles(raw: Any, index: int) -> None:
-    """Add the tile of leaves that just became full, and each tile above that became full with it."""
+def add_tiles(raw: Any, index: int) -> None:
+    """Add the tile of leaves that just became full, and each tile above that became full with it.
+
+    raw: a connection of the driver
+    """
     leaves = raw.execute("SELECT leaf FROM log_entry WHERE seq >= ? ORDER BY seq LIMIT ?", (index * TILE, TILE))
     hashes: Sequence[bytes] = [leaf for (leaf,) in leaves]
     level = 0

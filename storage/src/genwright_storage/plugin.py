@@ -18,6 +18,12 @@ def register_stores() -> Iterable[StoreSpec]:
         target="genwright_storage.store:SQLStore",
         summary="one file, every row under a Merkle ledger",
     )
+    yield StoreSpec(
+        name="postgresql",
+        target="genwright_storage.store:SQLStore",
+        summary="a database of a team, the same under a signed ledger",
+        extra="genwright-storage[postgresql]",
+    )
 
 
 @hookimpl
@@ -58,7 +64,9 @@ _COMMANDS = (
     ("store backup", "store:backup", "Write a copy of the store to a new file."),
     ("store gc", "store:gc", "Remove files of large payloads that no sample names."),
     ("store index", "index:index", "Index what was recorded, so that the next search need not."),
+    ("store grants", "server:print_grants", "Print the SQL for the roles of a store in PostgreSQL."),
     ("store init", "store:init", "Make a store, and the key that signs its ledger."),
     ("store keys", "store:keys", "Print the public keys that sign the ledger."),
+    ("store sequence", "server:sequence", "Bring what waits into the ledger of a store in PostgreSQL."),
     ("store rotate-key", "store:rotate_key", "Let a new key sign the ledger from now on."),
 )

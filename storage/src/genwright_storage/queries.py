@@ -116,12 +116,17 @@ def sample_row(connection: Connection, run_id: int, index: int) -> Any | None:
 
 def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a column begins with a prefix, in the form that an index serves."""
-    return and_(column >= prefix, column < prefix + "\U0010ffff") if is_findable(prefix) else false()
+    return and_(column >= prefix, column < prefix + "\U0010ffff") if _is_text(prefix) else false()
+
+
+def _is_text(*texts: str | None) -> bool:
+    """Whether texts can be in a column of text, which NUL is not; payloads may have it."""
+    return is_findable(*texts) and not any("\0" in text for text in texts if text is not None)
 
 
 def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:
     """Return the conditions on samples that `Store.samples` takes."""
-    if not is_findable(text, identity):
+    if not is_findable(text) or not _is_text(identity):
         return [false()]
     conditions: list[ColumnElement[bool]] = []
     if identity is not None:
@@ -131,13 +136,14 @@ def filters(*, text: str | None, identity: str | None, valid: bool | None) -> li
     if text is not None:
         is_text = or_(*(sample.c.media_type.startswith(kind) for kind in TEXTUAL))
         in_payload = and_(is_text, contains(sample.c.payload, text.encode()))
-        conditions.append(or_(contains(sample.c.canonical, text), in_payload))
+        in_canonical = contains(sample.c.canonical, text) if _is_text(text) else false()
+        conditions.append(or_(in_canonical, in_payload))
     return conditions
 
 
 def runs_with(connection: Connection, *, key: int | None, domain: str | None, identity: str | None) -> Sequence[int]:
     """Return the keys of the runs to look for samples in, newest first: those that fit each of these that is given."""
-    if not is_findable(domain, identity):
+    if not _is_text(domain, identity):
         return []
     wanted = select(run.c.id)
     if key is not None:

@@ -49,11 +49,14 @@ class SampleRow(NamedTuple):
     leaf: bytes
 
 
-def sample_row(record: Record, salt: bytes | None, *, version: int = encoding.VERSION) -> SampleRow:
+def sample_row(
+    record: Record, salt: bytes | None, *, version: int = encoding.VERSION, inline: int = INLINE
+) -> SampleRow:
     """Return the row of a record.
 
     salt:    16 random bytes, or those of the row it is compared with; None for one of version 1 without personal text
     version: of the leaf
+    inline:  the size up to which its payload is in the row
     """
     media_type, payload, parameters, prompt = record.media_type, record.payload, record.parameters, record.prompt
     flaw, canonical, identity = record.flaw, record.canonical, record.identity
@@ -73,15 +76,15 @@ def sample_row(record: Record, salt: bytes | None, *, version: int = encoding.VE
         encoding.commitment(salt, b"prompt", prompt.encode()) if prompt else b"",
         encoding.blind(salt or b"") if version > 1 else None,
     )
-    inline = payload if len(payload) <= INLINE else None
+    kept = payload if len(payload) <= inline else None
     found = (flaw, canonical, identity, reviews, parameters, prompt, salt, leaf)
-    return SampleRow._make((record.index, seed, media_type, digest, inline, *found))
+    return SampleRow._make((record.index, seed, media_type, digest, kept, *found))
 
 
-def new_rows(records: Sequence[Record]) -> list[SampleRow]:
+def new_rows(records: Sequence[Record], *, inline: int = INLINE) -> list[SampleRow]:
     """Return the rows of new records, each with a salt of its own."""
     salts = os.urandom(16 * len(records))
-    return [sample_row(record, salts[16 * i : 16 * i + 16]) for i, record in enumerate(records)]
+    return [sample_row(record, salts[16 * i : 16 * i + 16], inline=inline) for i, record in enumerate(records)]
 
 
 def record_from(row: Sequence[Any], payload: bytes) -> Record:

@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Select, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
 from genwright_storage import encoding, merkle, queries
 from genwright_storage.database import Reading
+from genwright_storage.durable import make_private
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
-from genwright_storage.migrations import HEAD, REVISIONS
+from genwright_storage.migrations import HEAD, is_current
 from genwright_storage.mounts import file_system, is_remote
 from genwright_storage.rows import SampleRow
 from genwright_storage.tables import metadata
 
-__all__ = ["APPLICATION", "SQLiteDatabase", "make_private"]
+__all__ = ["APPLICATION", "SQLiteDatabase"]
 
 # "Gnwr": by this number `file` and other programs tell whose an SQLite database is.
 APPLICATION = 0x476E7772
@@ -71,8 +72,12 @@ class SQLiteDatabase:
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         self._writer = self._engine.execution_options(genwright_writes=True)
         event.listen(self._engine, "begin", _begin)
-        with translated(url):
-            self._prepare()
+        try:
+            with translated(url):
+                self._prepare()
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -126,6 +131,11 @@ class SQLiteDatabase:
     def insert_samples(self, connection: Connection, run: int, batch: int, rows: Sequence[SampleRow]) -> None:
         """Insert the samples of a batch."""
         connection.exec_driver_sql(queries.INSERT_SAMPLES, [(run, batch, *row) for row in rows])
+
+    def tuples(self, connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of a statement as the driver makes them."""
+        cursor = connection.execute(statement, values).cursor
+        return list(cursor.fetchall()) if cursor else []
 
     def settle(self) -> None:
         """Do nothing: each entry of the ledger is written with what it is of."""
@@ -218,15 +228,8 @@ class SQLiteDatabase:
     def _check_revision(self) -> None:
         with self.reading() as connection:
             revision = _scalar(connection, "SELECT version_num FROM alembic_version")
-        if revision == HEAD:
+        if is_current(self.url, revision, is_writable=self.is_writable):
             return
-        if revision not in REVISIONS:
-            raise foreign(self.url, f"it is of revision {revision}, newer than {HEAD}, the newest known here")
-        if not self.is_writable:
-            raise StoreReadOnly(
-                f"the store {self.url} of revision {revision} is to be brought to {HEAD}; it can only be read. "
-                f"Open it for writing once."
-            )
         from genwright_storage.migrations.upgrade import upgrade
 
         upgrade(self._writer, self.path, revision, then=lambda connection: self._migrated(connection, revision))
@@ -238,13 +241,6 @@ class SQLiteDatabase:
             self.ledger.first_key(connection, self._origin or new_origin(), reason)
         content = encoding.digest("genwright/migration/v1", revision, HEAD)
         self.ledger.append(connection, "migration", f"{revision} to {HEAD}", content)
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder and those it lies in, for the owner alone; leave those that exist as they are."""
-    if not folder.exists():
-        make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _place(url: str) -> tuple[Path, bool]:

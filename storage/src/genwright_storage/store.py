@@ -32,12 +32,12 @@ from genwright.store import (
 )
 from genwright_storage import encoding, merkle, queries, rows, tables
 from genwright_storage.database import database_at
-from genwright_storage.errors import translated
+from genwright_storage.errors import repeated, translated
+from genwright_storage.inline import payloads_at
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
 from genwright_storage.notes import SigningKey
-from genwright_storage.remote_blobs import blobs_at
 from genwright_storage.verification import findings
 
 __all__ = ["SQLStore"]
@@ -62,8 +62,7 @@ class SQLStore:
         self.database = database_at(url, patience=patience, ring=ring, origin=origin)
         self.url = self.database.url
         self.ledger = self.database.ledger
-        assert self.database.blobs is not None
-        self.blobs = blobs_at(blobs_url(url), self.database.blobs)
+        self.blobs, self._inline = payloads_at(blobs_url(url), self.database.blobs)
 
     @property
     def signer(self) -> SigningKey | None:
@@ -75,6 +74,7 @@ class SQLStore:
         key = None if origin is None else self.ledger.ring.signing(origin)
         return key if key is not None and str(key.verifier) == verifier else None
 
+    @repeated
     def put_run(self, run: Run) -> None:
         """Record the start of a run, with its environment."""
         started = opening(run)
@@ -85,6 +85,7 @@ class SQLStore:
             else:
                 check_same_run(rows.run_from(stored), started)
 
+    @repeated
     def finish_run(
         self, run: str, state: State, *, error: str | None = None, notes: Sequence[str] = (), at: int | None = None
     ) -> None:
@@ -104,6 +105,7 @@ class SQLStore:
             seq = self.ledger.append(connection, "end", ended.uid, content)
             connection.execute(insert(tables.run_end), values | {"seq": seq})
 
+    @repeated
     def put_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Record a checkpoint, once; its files stay where they are."""
         digest, texts = checkpoint.digest, (checkpoint.name, checkpoint.domain, checkpoint.card)
@@ -118,12 +120,13 @@ class SQLStore:
                     f"The digest of a checkpoint is over its card and its files."
                 )
 
+    @repeated
     def put_samples(self, records: Sequence[Record]) -> None:
         """Record samples of one run, as one batch of the ledger."""
         batch = one_batch(records)
         if not batch:
             return
-        new = rows.new_rows(batch)
+        new = rows.new_rows(batch, inline=self._inline)
         # Files before rows, so that no row ever names a file that is not there.
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
@@ -136,6 +139,7 @@ class SQLStore:
             if new:
                 self._insert_batch(connection, run_id, batch[0], new)
 
+    @repeated
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
         """Record values of metrics."""
         if not scores:

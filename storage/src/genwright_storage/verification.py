@@ -9,23 +9,24 @@ from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, final
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select
 
 from genwright.errors import StoreError
 from genwright.store import Finding, Progress
 from genwright_storage import ledger, merkle, queries, rows
-from genwright_storage.blobs import Blobs
 from genwright_storage.database import Database, Reading
 from genwright_storage.encoding import batch_digest, blind, commitment, entry_leaf, sample_leaf
 from genwright_storage.functions import as_bytes
 from genwright_storage.heads import Claims, Trust
-from genwright_storage.remote_blobs import RemoteBlobs
+from genwright_storage.inline import Payloads
 from genwright_storage.tables import (
+    LOGGED,
     batch,
     checkpoint,
     environment,
     log_entry,
     log_tile,
+    outbox,
     run,
     run_end,
     sample,
@@ -51,28 +52,24 @@ _SAMPLES: Select[Any] = (
     .limit(PAGE)
 )
 
+# Of the entry in the ledger, or of that which still waits in the outbox.
+_DIGEST, _KIND = func.coalesce(log_entry.c.digest, outbox.c.digest), func.coalesce(log_entry.c.kind, outbox.c.kind)
+
 _BATCHES: Select[Any] = (
-    select(batch, run.c.uid, log_entry.c.digest, log_entry.c.kind)
+    select(batch, run.c.uid, _DIGEST.label("digest"), _KIND.label("kind"))
     .outerjoin(run, run.c.id == batch.c.run_id)
     .outerjoin(log_entry, log_entry.c.seq == batch.c.seq)
+    .outerjoin(outbox, outbox.c.id == -batch.c.seq)
     .order_by(batch.c.id)
 )
 
-_KINDS = {
-    "run": run,
-    "end": run_end,
-    "checkpoint": checkpoint,
-    "scores": score,
-    "samples": batch,
-    "key": signing_key,
-}
 _CHANGED = "it was changed after it was put"
 _UNKNOWN = "it is not in the ledger"
 
 
 def findings(
     database: Database,
-    blobs: Blobs | RemoteBlobs,
+    blobs: Payloads,
     progress: Progress,
     *,
     heads: Sequence[str] = (),
@@ -85,13 +82,14 @@ def findings(
     keys:     the public keys to trust; none for those in the ring
     """
     try:
+        database.settle()
         with database.snapshot() as reading:
             with reading() as connection:
                 yield from _log(connection, database, heads, keys)
                 yield from _things(connection)
                 yield from _gone(connection)
                 last_sample, last_batch = connection.execute(select(_last(sample), _last(batch))).one()
-            yield from _Samples(reading, blobs, last_sample, last_batch).findings(progress)
+            yield from _Samples(database, reading, blobs, last_sample, last_batch).findings(progress)
     except StoreError as error:
         yield Finding(where="the file of the store", trouble=f"it cannot be read to its end: {error}")
 
@@ -137,8 +135,12 @@ def _root(connection: Connection, edge: merkle.Frontier) -> Iterator[Finding]:
 
 def _tiles(connection: Connection, size: int) -> Iterator[Finding]:
     """Check that each full tile is there, and holds the hashes of what is below it."""
-    leaves = connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)).scalars()
-    level, hashes = 0, iter(leaves)
+    with connection.execute(select(log_entry.c.leaf).order_by(log_entry.c.seq)) as leaves:
+        yield from _levels(connection, size, leaves.scalars())
+
+
+def _levels(connection: Connection, size: int, leaves: Iterator[bytes]) -> Iterator[Finding]:
+    level, hashes = 0, leaves
     while size >= ledger.TILE:
         query = select(log_tile).where(log_tile.c.level == level)
         stored = {row.idx: (row.hashes, row.root) for row in connection.execute(query)}
@@ -171,8 +173,8 @@ _Things = Iterator[tuple[str, bytes, Any]]
 
 
 def _with_entry(query: Select[Any], seq: Any) -> Select[Any]:
-    entry = (log_entry.c.digest.label("entry_digest"), log_entry.c.kind.label("entry_kind"))
-    return query.add_columns(*entry).outerjoin(log_entry, log_entry.c.seq == seq).order_by(seq)
+    query = query.add_columns(_DIGEST.label("entry_digest"), _KIND.label("entry_kind"))
+    return query.outerjoin(log_entry, log_entry.c.seq == seq).outerjoin(outbox, outbox.c.id == -seq).order_by(seq)
 
 
 def _runs(connection: Connection) -> _Things:
@@ -216,28 +218,25 @@ def _is_environment(row: Any) -> bool:
 
 def _gone(connection: Connection) -> Iterator[Finding]:
     """Check that what the ledger has an entry for is there."""
-    kinds = {
-        "run": run,
-        "end": run_end,
-        "checkpoint": checkpoint,
-        "scores": score,
-        "samples": batch,
-        "key": signing_key,
-    }
-    for kind, table in kinds.items():
-        there = select(table.c.seq).where(table.c.seq.is_not(None))
-        gone = select(log_entry).where(log_entry.c.kind == kind, log_entry.c.seq.not_in(there))
-        for entry in connection.execute(gone):
+    for kind, table in LOGGED.items():
+        gone = select(log_entry).where(log_entry.c.kind == kind, ~exists().where(table.c.seq == log_entry.c.seq))
+        for entry in connection.execute(gone.order_by(log_entry.c.seq)):
             where = f"{kind} {entry.ref}, entry {entry.seq} of the ledger"
             yield Finding(where=where, trouble="it is in the ledger, and gone from the store")
+        waits = select(outbox).where(outbox.c.kind == kind, ~exists().where(table.c.seq == -outbox.c.id))
+        for entry in connection.execute(waits.order_by(outbox.c.id)):
+            where = f"{kind} {entry.ref}, which waits to enter the ledger"
+            yield Finding(where=where, trouble="it is gone from the store")
 
 
 @final
 class _Samples:
     """Checks samples in the order in which they were put, batch by batch."""
 
-    def __init__(self, reading: Reading, blobs: Blobs | RemoteBlobs, last_sample: int, last_batch: int) -> None:
-        self._reading, self._blobs = reading, blobs
+    def __init__(
+        self, database: Database, reading: Reading, blobs: Payloads, last_sample: int, last_batch: int
+    ) -> None:
+        self._database, self._reading, self._blobs = database, reading, blobs
         self._last_sample, self._last_batch = last_sample, last_batch
         self._loaded = 0
         # Batches whose samples have not come yet. Those of which none comes stay behind.
@@ -264,9 +263,7 @@ class _Samples:
 
     def _page(self, last: int) -> list[Any]:
         with self._reading() as connection:
-            # The driver's own tuples: rows of SQLAlchemy would take a fifth of the time of verifying.
-            cursor = connection.execute(_SAMPLES, {"after": last, "last": self._last_sample}).cursor
-            page = list(cursor.fetchall()) if cursor else []
+            page = self._database.tuples(connection, _SAMPLES, {"after": last, "last": self._last_sample})
             if page:
                 self._load(connection, max(map(itemgetter(1), page)))
         return page

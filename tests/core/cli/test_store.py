@@ -45,3 +45,8 @@ def test_info_says_how_much_there_is(capsys: pytest.CaptureFixture[str]) -> None
 def test_an_unknown_kind_of_store_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "info", "--store", "memori:"]) == 2
     assert "there is no store named 'memori'" in capsys.readouterr().err
+
+
+def test_the_path_of_a_store_on_a_server_is_printed_without_the_password(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "path", "--store", "postgresql+psycopg://me:secret@host/db"]) == 0
+    assert capsys.readouterr().out == "postgresql+psycopg://me@host/db\n"

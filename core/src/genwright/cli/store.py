@@ -10,7 +10,7 @@ import click
 
 from genwright.cli.group import Group
 from genwright.cli.output import json_option, print_json
-from genwright.folders import read_only, store_file, store_url
+from genwright.folders import read_only, store_file, store_url, without_password
 from genwright.store import Store, open_store
 
 __all__ = ["opened", "store", "store_option"]
@@ -51,7 +51,7 @@ def store() -> None:
 @json_option
 def path(where: str | None, as_json: bool) -> None:
     """Print where the store is, without opening it: the path of its file, or its URL."""
-    url = store_url() if where is None else where
+    url = without_password(store_url() if where is None else where)
     place = str(store_file(url)[0]) if url.startswith("sqlite:") else None
     if as_json:
         print_json({"url": url, "path": place})

@@ -83,8 +83,10 @@ def witness(place: Path, where: str | None) -> None:
     Keep it where who can write the store cannot: `genwright audit verify --since PLACE` then tells whether the ledger
     was cut, put back or made anew.
     """
-    with opened_sql(where) as store, store.database.reading() as connection:
-        note = state(connection).note
+    with opened_sql(where) as store:
+        store.database.settle()
+        with store.database.reading() as connection:
+            note = state(connection).note
     if note is None:
         raise UsageError(f"the ledger of {store.url} has no signed head yet. Open it for writing once.")
     file = note_head(place, note)

@@ -37,9 +37,9 @@ def init(origin: str | None, where: str | None) -> None:
             found = state(connection).origin
         if origin not in (None, found):
             raise UsageError(
-                f"a store is made with the name {origin}; {url} is there, named {found}. Name another place."
+                f"a store is made with the name {origin}; {store.url} is there, named {found}. Name another place."
             )
-        say(f"The ledger of {url} is {found}. It is signed by this key, which others need to check it:")
+        say(f"The ledger of {store.url} is {found}. It is signed by this key, which others need to check it:")
         _print_keys(store)
 
 

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine
 
-__all__ = ["backup", "script", "upgrade"]
+__all__ = ["backup", "migrate", "script", "upgrade"]
 
 
 def upgrade(engine: Engine, path: Path, revision: str, *, then: Callable[[Connection], None]) -> None:
@@ -21,6 +21,14 @@ def upgrade(engine: Engine, path: Path, revision: str, *, then: Callable[[Connec
     then: called in the transaction when they have run
     """
     backup(path, revision)
+    migrate(engine, then=then)
+
+
+def migrate(engine: Engine, *, then: Callable[[Connection], None]) -> None:
+    """Run the revisions that a database lacks, in one transaction.
+
+    then: called in the transaction when they have run
+    """
     config = script()
     with engine.begin() as connection:
         config.attributes["connection"] = connection

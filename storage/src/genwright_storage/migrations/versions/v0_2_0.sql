@@ -56,6 +56,7 @@ CREATE TABLE search_state (
 CREATE INDEX ix_sample_run_id ON sample (run_id);
 
 CREATE INDEX ix_score_sample ON score (run_id, idx, metric) WHERE idx IS NOT NULL;
+ALTER TABLE log_frontier ADD COLUMN fence INTEGER;
 
 CREATE TABLE hold (
     id INTEGER NOT NULL,
