@@ -28,12 +28,12 @@ def troubles(domain: object, items: Sequence[str] = ITEMS) -> dict[str, str]:
 def test_a_good_domain_passes(domain: Any) -> None:
     found = list(check_domain(domain, ITEMS, ending=".txt", of="domain rhythms"))
     assert [check for check in found if check.trouble] == []
-    assert len(found) == 10
+    assert len(found) == 11
     assert all(check.name.startswith("domain rhythms: ") for check in found)
 
 
 def test_without_an_ending_files_are_not_checked(domain: Any) -> None:
-    assert len(list(check_domain(domain, ITEMS))) == 9
+    assert len(list(check_domain(domain, ITEMS))) == 10
 
 
 def rendered(items: Sequence[str], path: Path, *, legends: Sequence[str] = ()) -> None:

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genwright.memory import MemoryStore
-from genwright.query import Query
+from genwright.query import Part, Query
 from genwright.store import Record, Score, Store
 from genwright.testing.stores import make_record, make_run
-from genwright_storage.search import answers
+from genwright_storage.search import answers, fulltext
 from genwright_storage.search.index import TEXT, Index, last_indexed
 from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.store import SQLStore
@@ -193,6 +193,27 @@ def test_what_is_near_comes_in_order_beyond_what_is_sorted_at_once(
         assert len(told(store, query)) > 30
         third = list(store.search(query))[2]
         assert told(store, replace(query, after=third.cursor)) == told(memory, query)[3:]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"match": "rare"}, {"match": "rare", "scores": {"q": (0.0, 1.0)}}, {"part": Part(domain="molecules", text="CO")}],
+)
+def test_a_search_goes_on_while_the_index_is_made_anew(tmp_path: Path, wanted: dict[str, Any]) -> None:
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}")) as store:
+        store.put_run(RUNS[0])
+        store.put_samples([make_record(RUNS[0], n, prompt="rare") for n in range(200)])
+        store.put_scores(RUNS[0].id, [Score(metric="q", value=0.5, index=n) for n in range(200)])
+        Index(store.database, store.blobs).catch_up_all()
+        expected = told(store, Query(**wanted))
+        hits = store.search(Query(**wanted))
+        first = next(hits)
+        with store.database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM search_state")
+            connection.exec_driver_sql("DELETE FROM fingerprint")
+            fulltext.clear(connection)
+        assert [(hit.record.id, hit.value) for hit in [first, *hits]] == expected
+        assert len(expected) == 200
 
 
 def test_a_search_holds_no_snapshot_while_it_is_read(tmp_path: Path) -> None:

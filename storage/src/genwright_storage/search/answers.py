@@ -140,6 +140,9 @@ class _Answers:
         yield from self._paged(self._of_words, above, below)
 
     def _of_words(self, connection: Connection, above: int, below: int, count: int) -> Sequence[Row]:
+        # Another process may be making the index anew.
+        if last_indexed(connection, TEXT) < self._texts:
+            return self._in_order(connection, above, below, count)
         table, terms, id = fulltext.driver(self._query.words, self._letters)
         asked = self._asked.join(table, id == sample.c.id).where(*terms, id > above, id < below)
         if self._runs is not None:
@@ -151,9 +154,12 @@ class _Answers:
         kind = f"{self._of.name}/{pattern.kind}"
         while True:
             with self._database.reading() as connection:
+                is_there = last_indexed(connection, fingerprint_kind(self._of.name)) >= self._bits
                 page = next(fingerprints.pages(connection, kind, below=below), None)
                 rows = [] if page is None else self._rows(connection, fingerprints.covering(page, pattern.bits))
-            if page is None:
+            if not is_there:
+                yield from self._paged(self._in_order, 0, below)
+            if page is None or not is_there:
                 return
             yield from (((-row[-1],), row, None) for row in rows)
             below = page.first
@@ -163,9 +169,7 @@ class _Answers:
         asked = self._asked.join(score, (score.c.run_id == sample.c.run_id) & (score.c.idx == sample.c.idx))
         asked = asked.add_columns(score.c.value, score.c.id)
         asked = asked.where(score.c.metric == metric, conditions.within(score.c.value, bounds))
-        asked = asked.where(
-            score.c.id <= self._top[1], *conditions.narrowed(self._query.words, self._letters, self._texts)
-        )
+        asked = asked.where(score.c.id <= self._top[1])
         if self._runs is not None:
             asked = asked.where(sample.c.run_id.in_(self._runs))
         asked = asked.order_by(score.c.value.desc(), score.c.id.desc())
@@ -173,7 +177,9 @@ class _Answers:
         while True:
             page = asked if at is None else asked.where(tuple_(score.c.value, score.c.id) < tuple_(-at[0], int(-at[1])))
             with self._database.reading() as connection:
-                rows = connection.execute(page.limit(size)).all()
+                edge = min(self._texts, last_indexed(connection, TEXT))
+                narrowed = conditions.narrowed(self._query.words, self._letters, edge)
+                rows = connection.execute(page.where(*narrowed).limit(size)).all()
             yield from (((-value, -id), row, value) for *row, value, id in rows)
             if len(rows) < size:
                 return
@@ -196,15 +202,14 @@ class _Answers:
 
     def _near(self, like: Like) -> Iterator[tuple[float, int]]:
         """Yield the keys of what is near enough, in no order."""
-        for _, row, _ in self._paged(self._in_order, self._bits, self._top[0] + 1):
+        with self._database.reading() as connection:
+            edge = min(self._bits, last_indexed(connection, fingerprint_kind(like.domain)), self._top[0])
+            for page in fingerprints.pages(connection, f"{like.domain}/{like.kind}", below=edge + 1):
+                yield from fingerprints.nearest(like, page)
+        for _, row, _ in self._paged(self._in_order, edge, self._top[0] + 1):
             bits = fingerprints_of(self._of, [self._index.payload(row)])[like.kind][0]
             if bits is not None:
-                page = fingerprints.Page.of([(row[-1], bits)])
-                yield from fingerprints.nearest(like, page)
-        below = min(self._bits, self._top[0]) + 1
-        with self._database.reading() as connection:
-            for page in fingerprints.pages(connection, f"{like.domain}/{like.kind}", below=below):
-                yield from fingerprints.nearest(like, page)
+                yield from fingerprints.nearest(like, fingerprints.Page.of([(row[-1], bits)]))
 
     def _rows(self, connection: Connection, ids: Sequence[int]) -> Sequence[Row]:
         """Return the rows of those of some samples that fit, newest first."""
