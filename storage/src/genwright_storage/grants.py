@@ -18,7 +18,7 @@ __all__ = ["ROLES", "grants", "make_roles", "role_name"]
 _RUNS = ("batch", "environment", "run", "run_end", "run_input", "sample", "sample_artifact", "sample_parent", "score")
 _INSERT = {
     "viewer": (),
-    "generator": (*_RUNS, "checkpoint", "checkpoint_file", "fingerprint", "outbox"),
+    "generator": (*_RUNS, "checkpoint", "checkpoint_file", "outbox"),
     "reviewer": ("outbox", "review"),
     # An audit that draws samples again records it as a run.
     "auditor": (*_RUNS, "note_witness", "outbox"),
@@ -26,6 +26,10 @@ _INSERT = {
     "sequencer": ("log_entry", "log_tile", "note"),
 }
 ROLES = tuple(_INSERT)
+
+# What is made from evidence and can be made again, by whoever searches and may write anything.
+_INDEX = ("fingerprint", "run_condition", "search_state")
+_INDEXING = ("generator", "reviewer", "auditor", "admin")
 
 _LONGEST = 63 - len("_generator")
 
@@ -73,7 +77,8 @@ def _changes(database: str) -> Iterator[str]:
     generator, admin, sequencer = (_quoted(role_name(database, r)) for r in ("generator", "admin", "sequencer"))
     yield f"GRANT INSERT, UPDATE, DELETE ON work_item TO {generator}"
     yield f"GRANT UPDATE ON actor, hold, retention, role_grant TO {admin}"
-    yield f"GRANT DELETE ON fingerprint TO {admin}"
+    for role in _INDEXING:
+        yield f"GRANT INSERT, UPDATE, DELETE ON {', '.join(_INDEX)} TO {_quoted(role_name(database, role))}"
     for table, kept in ERASABLE.items():
         erased = [column.name for column in metadata.tables[table].columns if column.name not in kept]
         yield f"GRANT UPDATE ({', '.join(erased)}) ON {table} TO {admin}"
