@@ -12,17 +12,19 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, insert
 
 from genwright.errors import Conflict, Forbidden, ForeignStore, StoreError, StoreLocked, StoreReadOnly, UnknownName
+from genwright.query import Query
 from genwright.samples import Review
 from genwright.store import Finding, Score, open_store
 from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
 from genwright_storage import postgresql
 from genwright_storage.migrations import HEAD
 from genwright_storage.migrations.upgrade import migrate
+from genwright_storage.queries import run_key
 from genwright_storage.store import SQLStore
-from genwright_storage.tables import metadata
+from genwright_storage.tables import batch, metadata
 from tests.storage.server import Server, binaries
 
 
@@ -134,6 +136,37 @@ class TestPostgreSQLStore(StoreTests):
         assert _at_once(4, put) == []
         assert store.info()["runs"] == store.info()["checkpoints"] == 1
         assert list(store.verify()) == []
+
+    def test_what_is_indexed_for_searches_waits_for_writes_in_progress(self, store: SQLStore, team_url: str) -> None:
+        """A batch that began earlier and is committed later has lower keys, and would be passed over for good."""
+        run = make_run()
+        store.put_run(run)
+        with closing(SQLStore(team_url)) as other:
+            with other.database.writing() as connection:
+                key = connection.execute(
+                    insert(batch).values(run_id=run_key(connection, run.id)[0], **_BATCH).returning(batch.c.id)
+                ).scalar_one()
+                store.put_samples([make_record(run, 0)])
+                with pytest.raises(StoreLocked, match="another process is writing to it"):
+                    store.database.horizon(batch.c.id)
+                assert [hit.record.index for hit in store.search(Query(text="CO"))] == [0]
+            assert store.database.horizon(batch.c.id) == key + 1
+
+    def test_a_search_finds_all_that_several_write_meanwhile(self, store: SQLStore) -> None:
+        run = make_run(config={"where": {"logP": 1.0}})
+        store.put_run(run)
+        query = Query(where={"logP": (0.0, 2.0)})
+
+        def write(number: int) -> None:
+            for start in range(number * 50, number * 50 + 50, 5):
+                store.put_samples([make_record(run, start + index) for index in range(5)])
+                list(store.search(query))
+
+        assert _at_once(4, write) == []
+        assert sorted(hit.record.index for hit in store.search(query)) == list(range(200))
+
+
+_BATCH = {"first_idx": 99, "last_idx": 99, "size": 1, "root": bytes(32), "seq": -99}
 
 
 def _at_once(count: int, put: object) -> list[Exception]:

@@ -28,7 +28,7 @@ _WRITERS, _LONGEST = 3, 1.5
 
 def need_store(url: str) -> None:
     """Skip the test where no store is installed that serves a URL."""
-    scheme = url.partition(":")[0]
+    scheme = url.partition(":")[0].partition("+")[0]
     try:
         registry().get("store", scheme)
     except UnknownName:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Column, Connection, Select
 
 from genwright_storage.keys import KeyRing
 from genwright_storage.notes import VerifierKey
@@ -50,11 +50,13 @@ class Database(Protocol):
     url:         without a password
     is_writable: whether it may be written, as far as can be told before it is
     blobs:       the folder for large payloads; None if they lie in their rows
+    has_texts:   whether it offers an index of texts; where it does not, a search reads the rows
     """
 
     url: str
     is_writable: bool
     blobs: Path | None
+    has_texts: bool
 
     @property
     def ledger(self) -> Log:
@@ -105,6 +107,9 @@ class Database(Protocol):
 
     def tuples(self, connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Any]:
         """Return the rows of a statement as the driver makes them; SQLAlchemy's take a fifth of verifying."""
+
+    def horizon(self, id: Column[int]) -> int:
+        """Return the largest key in a table that is put to. No row below it comes later, from a write in progress."""
 
     def settle(self) -> None:
         """Bring what was written so far into the ledger, if it is not there yet and this process may."""

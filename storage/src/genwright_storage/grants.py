@@ -28,6 +28,10 @@ _INSERT = {
 }
 ROLES = tuple(_INSERT)
 
+# What is made from evidence and can be made again, by whoever searches and may write anything.
+_INDEX = ("fingerprint", "run_condition", "search_state")
+_INDEXING = ("generator", "reviewer", "auditor", "admin")
+
 _LONGEST = 63 - len("_generator")
 
 
@@ -76,6 +80,8 @@ def _changes(database: str) -> Iterator[str]:
     yield f"GRANT DELETE ON erasure_due TO {admin}"
     for table in TERMS:
         yield f"GRANT UPDATE ({', '.join(ENDS)}) ON {table} TO {admin}"
+    for role in _INDEXING:
+        yield f"GRANT INSERT, UPDATE, DELETE ON {', '.join(_INDEX)} TO {_quoted(role_name(database, role))}"
     for table, kept in ERASABLE.items():
         erased = [column.name for column in metadata.tables[table].columns if column.name not in kept]
         yield f"GRANT UPDATE ({', '.join(erased)}) ON {table} TO {admin}"

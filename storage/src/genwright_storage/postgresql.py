@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, final
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Select, create_engine, event, func, select
 
 from genwright.errors import KeyMissing, StoreError, StoreLocked, StoreReadOnly
 from genwright_storage import encoding, merkle
@@ -43,6 +43,9 @@ INSERT INTO batch (run_id, first_idx, last_idx, size, root, version, seq)
 SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s AND run.salt <> ''
 RETURNING run_id, id
 """
+
+# Locks of PostgreSQL that writers share, and that who makes a store holds.
+_WRITING, _MAKING = LOCK + 2, LOCK + 1
 
 _OURS = "SELECT to_regclass('public.alembic_version') IS NOT NULL AND to_regclass('public.log_frontier') IS NOT NULL"
 _OTHERS = """
@@ -78,6 +81,7 @@ class PostgreSQLDatabase:
         self._address = Address.parse(url)
         self.url, self.is_writable = self._address.shown, not self._address.is_only_read
         self.blobs: Path | None = None
+        self.has_texts = False
         self.ledger = Sequencer(KeyRing() if ring is None else ring)
         self._origin = origin
         self.is_owner = False
@@ -121,6 +125,7 @@ class PostgreSQLDatabase:
         if not self.is_writable:
             raise read_only(self.url)
         with translated(self.url), self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_WRITING})")
             if role is not None:
                 self._gate.require(connection.connection.driver_connection, role)
             yield connection
@@ -164,7 +169,7 @@ class PostgreSQLDatabase:
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It asks nothing first: the server refuses what is there already. That takes four exchanges with it.
+        It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
         """
         # The file of a payload may have gone with a sample that was erased since it was put.
         if any(row.payload is None for row in rows):
@@ -203,6 +208,16 @@ class PostgreSQLDatabase:
         compiled = statement.compile(dialect=connection.dialect)
         with raw.cursor(binary=True) as cursor:
             return list(cursor.execute(str(compiled), compiled.construct_params(dict(values))).fetchall())
+
+    def horizon(self, id: Column[int]) -> int:
+        """Return the largest key in a table that is put to. It waits for the writes in progress: keys are given out in
+        one order and committed in another.
+        """
+        with translated(self.url), self._engine.begin() as connection:
+            # Who writes meanwhile waits too: for no longer than this, and who asks goes on without.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 1000")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITING})")
+            return int(connection.execute(select(func.coalesce(func.max(id), 0))).scalar_one())
 
     def settle(self) -> None:
         """Bring what waits in the outbox into the ledger, if this process may and has the key; else leave it there."""
@@ -298,7 +313,7 @@ class PostgreSQLDatabase:
 
     def _create(self) -> None:
         with self._engine.begin() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK + 1})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})")
             if connection.exec_driver_sql(_OURS).scalar_one():
                 return  # another process made it in the meantime
             make_tables(connection)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Select, create_engine, event
+from sqlalchemy import Column, Connection, Select, create_engine, event, func, select
 from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
@@ -68,6 +68,7 @@ class SQLiteDatabase:
     def __init__(self, url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> None:
         self.path, self.is_writable = _place(url)
         self.url = url
+        self.has_texts = True
         self.blobs: Path | None = Path(f"{self.path}.blobs")
         self.ledger = Ledger(KeyRing() if ring is None else ring)
         self._origin = origin
@@ -186,6 +187,11 @@ class SQLiteDatabase:
         """Return the rows of a statement as the driver makes them."""
         cursor = connection.execute(statement, values).cursor
         return list(cursor.fetchall()) if cursor else []
+
+    def horizon(self, id: Column[int]) -> int:
+        """Return the largest key in a table."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(id), 0))).scalar_one())
 
     def settle(self) -> None:
         """Do nothing: each entry of the ledger is written with what it is of."""

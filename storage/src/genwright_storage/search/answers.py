@@ -237,7 +237,7 @@ def _merged(
     """Return the newest rows of some runs, looking into one after another until the rest are older."""
     latest = select(func.max(sample.c.id)).where(sample.c.run_id == run.c.id, sample.c.id < below)
     newest = latest.correlate(run).scalar_subquery()
-    ordered = select(run.c.id, newest.label("newest")).where(run.c.id.in_(runs)).order_by(newest.desc())
+    ordered = select(run.c.id, newest.label("newest")).where(run.c.id.in_(runs)).order_by(newest.desc().nulls_last())
     found: list[Row] = []
     for key, id in connection.execute(ordered):
         if id is None or id <= above or (len(found) == count and id < found[-1][-1]):

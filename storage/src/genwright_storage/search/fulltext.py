@@ -38,6 +38,8 @@ _CREATE = (
 
 def exists(connection: Connection) -> bool:
     """Whether there is an index."""
+    if connection.dialect.name != "sqlite":
+        return False
     found = connection.exec_driver_sql(
         "SELECT count(*) FROM sqlite_master WHERE name IN ('word_index', 'letter_index')"
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, final
 
-from sqlalchemy import Column, Connection, Select, delete, func, insert, select
+from sqlalchemy import Column, Connection, Select, delete, insert, select
 
 from genwright.likeness import fingerprints_of
 from genwright.options import make
@@ -127,7 +127,7 @@ class Index:
         """
         if conditions:
             self._catch_up(_Conditions())
-        if text:
+        if text and self._database.has_texts:
             self._catch_up(_Texts())
         if domain is not None:
             self._catch_up(_Fingerprints(domain, self.payload))
@@ -156,10 +156,11 @@ class Index:
 
     def _catch_up(self, part: _Part) -> None:
         while True:
+            horizon = self._database.horizon(part.id)
             with self._database.reading() as connection:
                 last = last_indexed(connection, part.kind)
-                found, end = part.read(connection, last)
-            if end == last:
+                found, end = part.read(connection, last, horizon)
+            if end <= last:
                 return
             entries = part.prepared(found)
             with self._database.writing(None) as connection:
@@ -180,8 +181,12 @@ class _Part(Protocol):
     def kind(self) -> Kind:
         """Its name and version."""
 
-    def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
-        """Return a page of the rows that come after `last`, and up to which id that is all."""
+    @property
+    def id(self) -> Column[int]:
+        """The key by which the rows are gone through."""
+
+    def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
+        """Return a page of the rows that come after `last`, up to `horizon`, and up to which id that is all."""
 
     def prepared(self, found: Sequence[Any]) -> Any:
         """Return what is written of them, which may take its time."""
@@ -195,11 +200,16 @@ class _Part(Protocol):
 
 @final
 class _Texts:
-    kind = TEXT
+    kind, id = TEXT, sample.c.id
 
-    def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
+    def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
         return _page(
-            connection, FOUND.where(sample.c.id > last), sample.c.id, _PAGE, lambda row: len(row.payload or b"")
+            connection,
+            FOUND.where(sample.c.id > last),
+            sample.c.id,
+            horizon,
+            _PAGE,
+            lambda row: len(row.payload or b""),
         )
 
     def prepared(self, found: Sequence[Any]) -> list[fulltext.Entry]:
@@ -214,11 +224,11 @@ class _Texts:
 
 @final
 class _Conditions:
-    kind = CONDITIONS
+    kind, id = CONDITIONS, run.c.id
 
-    def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
+    def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
         asked = select(run.c.config, run.c.id).where(run.c.id > last)
-        return _page(connection, asked, run.c.id, _PAGE, lambda row: len(row.config))
+        return _page(connection, asked, run.c.id, horizon, _PAGE, lambda row: len(row.config))
 
     def prepared(self, found: Sequence[Any]) -> list[dict[str, Any]]:
         asked = [(id, condition_values(config)) for config, id in found]
@@ -234,11 +244,13 @@ class _Conditions:
 
 @final
 class _Fingerprints:
+    id = sample.c.id
+
     def __init__(self, domain: str, payload: Callable[[Any], bytes]) -> None:
         self.kind = fingerprint_kind(domain)
         self._spec, self._payload = registry().get("domain", domain), payload
 
-    def read(self, connection: Connection, last: int) -> tuple[Sequence[Any], int]:
+    def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
         asked = FOUND.where(run.c.domain == self._spec.name, sample.c.id > last)
         payloads: dict[int, bytes] = {}
 
@@ -246,7 +258,7 @@ class _Fingerprints:
             payloads[row.id] = self._payload(row)
             return len(payloads[row.id])
 
-        _, end = _page(connection, asked, sample.c.id, _COMPUTED, weight)
+        _, end = _page(connection, asked, sample.c.id, horizon, _COMPUTED, weight)
         return list(payloads.items()), end
 
     def prepared(self, found: Sequence[Any]) -> dict[str, list[tuple[int, bytes]]]:
@@ -282,17 +294,17 @@ def _entry(row: Any) -> fulltext.Entry:
 
 
 def _page(
-    connection: Connection, asked: Select[Any], id: Column[Any], size: int, weight: Callable[[Any], int]
+    connection: Connection, asked: Select[Any], id: Column[Any], horizon: int, size: int, weight: Callable[[Any], int]
 ) -> tuple[Sequence[Any], int]:
     """Return the first rows, by id, and up to which id that is all there is."""
     found, total = [], 0
-    for row in connection.execute(asked.order_by(id).limit(size).execution_options(yield_per=100)):
+    asked = asked.where(id <= horizon).order_by(id).limit(size)
+    for row in connection.execute(asked.execution_options(yield_per=100)):
         found.append(row)
         total += weight(row)
         if len(found) == size or total > _BYTES:
             return found, row.id
-    newest: int = connection.execute(select(func.coalesce(func.max(id), 0))).scalar_one()
-    return found, newest
+    return found, horizon
 
 
 def mark(connection: Connection, kind: Kind, last: int) -> None:
