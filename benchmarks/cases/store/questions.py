@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.clock import Repeated
 from benchmarks.row import Row, Target
 
-__all__ = ["asked", "not_built"]
+__all__ = ["asked"]
 
 _ROUNDS = 3
 
@@ -37,16 +37,4 @@ def asked(section: str, name: str, questions: Sequence[Callable[[], object]], *,
         processor=statistics.median(processor),
         target=target,
         note=f"{note} The slowest of {_ROUNDS * len(questions):,} took {slowest:.3g} ms.".strip(),
-    )
-
-
-def not_built(section: str, name: str, target: Target, method: str) -> Row:
-    """Return the row of what the store cannot be asked yet."""
-    return Row(
-        section=section,
-        name=name,
-        value=None,
-        unit="ms",
-        target=target,
-        note=f"Not built: the store has no `{method}`.",
     )
