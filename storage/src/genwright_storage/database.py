@@ -28,6 +28,7 @@ class Log(Protocol):
     """What adds to the ledger."""
 
     ring: KeyRing
+    has_begun: bool
 
     def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
         """Add an entry, and return what the row that it is of keeps as `seq`.
@@ -51,9 +52,13 @@ class Database(Protocol):
     is_writable: whether it may be written, as far as can be told before it is
     blobs:       the folder for large payloads; None if they lie in their rows
     has_texts:   whether it offers an index of texts; where it does not, a search reads the rows
+    place:       what the machine knows the store by, whatever options its URL has
+    has_outbox:  whether entries wait in one before they are in the ledger
     """
 
     url: str
+    place: str
+    has_outbox: bool
     is_writable: bool
     blobs: Path | None
     has_texts: bool

@@ -82,6 +82,7 @@ class PostgreSQLDatabase:
         self.url, self.is_writable = self._address.shown, not self._address.is_only_read
         self.blobs: Path | None = None
         self.has_texts = False
+        self.has_outbox, self.place = True, self.url.partition("?")[0]
         self.ledger = Sequencer(KeyRing() if ring is None else ring)
         self._origin = origin
         self.is_owner = False

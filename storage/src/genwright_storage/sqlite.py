@@ -70,6 +70,7 @@ class SQLiteDatabase:
         self.url = url
         self.has_texts = True
         self.blobs: Path | None = Path(f"{self.path}.blobs")
+        self.has_outbox, self.place = False, str(self.path.resolve())
         self.ledger = Ledger(KeyRing() if ring is None else ring)
         self._origin = origin
         self._patience = patience

@@ -56,8 +56,8 @@ def keys(where: str | None) -> None:
 @store_option
 def rotate_key(reason: str, where: str | None) -> None:
     """Let a new key sign the ledger from now on; print it. The key so far signs it, where it is on this machine."""
-    with opened_sql(where, writing=True) as store, store.database.writing() as connection:
-        new = store.ledger.rotate(connection, reason)
+    with opened_sql(where, writing=True) as store:
+        new = store.rotate_key(reason)
     say("The ledger is signed by a new key from now on. Tell it to who checks the ledger:")
     click.echo(str(new))
 
