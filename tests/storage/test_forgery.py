@@ -140,9 +140,8 @@ def test_a_ledger_of_another_name_at_the_same_place_is_found(url: str, ring: Key
         store.put_run(make_run(id=RUN))
     (finding,) = found(url, ring)
     assert finding.where == "the ledger"
-    assert re.fullmatch(
-        r"it is genwright/\w+; the one that was made or first used here is genwright/\w+", finding.trouble
-    )
+    told = r"it is genwright/\w+; the one that was made or first used here is genwright/\w+"
+    assert re.fullmatch(told, finding.trouble)
 
 
 def test_what_a_retired_key_signs_later_is_found(url: str, ring: KeyRing, tmp_path: Path) -> None:
