@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import select
 
-from genwright.errors import Erased, Forbidden
+from genwright.errors import Erased, Forbidden, StoreError
 from genwright.run import Run
 from genwright.store import Score
 from genwright.testing.stores import make_record, make_run
@@ -147,3 +147,23 @@ def test_whom_the_server_lets_only_generate_cannot_erase(
         store.sample(f"{run.id}/3")
     erasure.complete(store)
     assert list(store.verify()) == []
+
+
+def test_what_an_admin_left_undone_keeps_nobody_from_writing(
+    login: Callable[[str], str], store: SQLStore, run: Run, tmp_path: Path
+) -> None:
+    """Only the owner of the tables can write them anew, and only an admin or they can strike out what is due."""
+    with closing(SQLStore(f"{store.url}?blobs={tmp_path}")) as writer:
+        writer.put_samples([make_record(run, 40, payload=b"x" * 100_000)])
+    with closing(SQLStore(login("admin"))) as admin:
+        assert not erasure.erase(admin, [f"{run.id}/3"], reason="asked for").is_complete
+        # Where the file is, this process was not told.
+        with pytest.raises(StoreError, match="the system could not read or write its file"):
+            erasure.erase(admin, [f"{run.id}/40"], reason="asked for")
+    for role in ("generator", "reviewer", "auditor", "admin"):
+        SQLStore(login(role)).close()
+    with closing(SQLStore(login("generator"))) as writer:
+        writer.put_samples([make_record(run, 50)])
+    with closing(SQLStore(f"{store.url}?blobs={tmp_path}")) as owner:
+        assert list(owner.blobs.found()) == []
+        assert list(owner.verify()) == []

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, final
 
@@ -263,13 +264,14 @@ class SQLStore:
         self.database.close()
 
     def _complete(self) -> None:
-        """Do what an erasure left undone, if one did; where that cannot be now, the next opening tries again."""
+        """Do what an erasure left undone, if one did; where that cannot be now, the next opening by who may does it."""
         with self.database.seeing() as connection:
             is_due = tombstones.is_due(connection)
         if is_due:
             from genwright_storage import erasure
 
-            erasure.complete(self)
+            with suppress(StoreError):
+                erasure.complete(self)
 
     def _check_auditor(self) -> None:
         # Asked of a store that may be damaged, which is then for its findings to say.
