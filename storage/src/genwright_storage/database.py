@@ -79,8 +79,8 @@ class Database(Protocol):
         Raises Forbidden if they do not have it.
         """
 
-    def erasing(self) -> AbstractContextManager[Connection]:
-        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
+    def erasing(self, role: Role | None = "admin") -> AbstractContextManager[Connection]:
+        """Give a connection as `writing` does, while nobody else writes; what is removed on it is overwritten."""
 
     def rewrite(self) -> bool:
         """Leave no trace of what was removed; whether that is done, or somebody who reads kept it from it."""

@@ -104,7 +104,7 @@ def _complete(store: SQLStore) -> bool:
             return True
         if not files:
             break
-        with store.database.writing(None) as connection:
+        with store.database.erasing(None) as connection:
             _remove_files(store, connection)
     # What was removed is by now in no row; its traces are in free pages and in the log.
     if not store.database.rewrite():

@@ -117,9 +117,9 @@ class SQLiteDatabase:
             yield connection
 
     @contextmanager
-    def erasing(self) -> Iterator[Connection]:
-        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
-        with self.writing("admin") as connection:
+    def erasing(self, role: Role | None = "admin") -> Iterator[Connection]:
+        """Give a connection as `writing` does, on which what is removed is overwritten."""
+        with self.writing(role) as connection:
             connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
             try:
                 yield connection
