@@ -99,6 +99,7 @@ BESIDE: dict[str, tuple[Role, Operation]] = {
     "roles.granted": ("viewer", lambda store, _: roles.granted(store)),
     "evidence.place": ("viewer", lambda store, _: evidence.place(store, "LAST/0")),
     "evidence.prove": ("viewer", lambda store, _: evidence.prove(store, "LAST/0")),
+    "collection.collect": ("admin", lambda store, _: list(collection.collect(store))),
     "collection.orphans": ("viewer", lambda store, _: list(collection.orphans(store))),
     "backup.write_backup": ("viewer", lambda store, folder: backup.write_backup(store, folder / "copy")),
 }

@@ -168,7 +168,7 @@ class PostgreSQLDatabase:
 
         It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
         """
-        # The file of a payload may have gone with a sample that was erased since it was put.
+        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
         if any(row.payload is None for row in rows):
             return False
         first, last, root = rows[0].idx, rows[-1].idx, merkle.root([row.leaf for row in rows])

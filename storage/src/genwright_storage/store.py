@@ -144,8 +144,8 @@ class SQLStore:
             run_id, is_erased = queries.run_key(connection, batch[0].run)
             if is_erased:
                 _check_living(connection, queries.run_row(connection, batch[0].run))
-            if large and tombstones.are_there(connection):
-                # Again, while nobody else writes: a file may have gone with a sample that was erased in between.
+            if large:
+                # Again, while nobody erases or collects: a file may have gone in between.
                 with translated(self.url):
                     self.blobs.put({digest: data for digest, data in large.items() if not self.blobs.has(digest)})
             new = self._without_stored(connection, run_id, batch, new)
