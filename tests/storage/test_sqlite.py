@@ -104,6 +104,25 @@ def test_folders_are_made_for_the_owner_alone(tmp_path: Path) -> None:
     assert [p.stat().st_mode & 0o777 for p in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
 
 
+def test_a_file_is_made_for_the_owner_alone_and_so_are_those_beside_it(tmp_path: Path) -> None:
+    """It holds prompts, and the salts without which hashes of what was erased tell nothing."""
+    path = tmp_path / "store"
+    with closing(SQLiteDatabase(f"sqlite:///{path}", patience=1)) as database:
+        with database.writing() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+        database.copy(tmp_path / "copy")
+        files = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir() if file.suffix != ".lock"}
+    assert files == dict.fromkeys(("store", "store-wal", "store-shm", "copy"), 0o600)
+
+
+def test_a_file_that_others_may_read_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    SQLiteDatabase(f"sqlite:///{path}", patience=1).close()
+    path.chmod(0o644)
+    SQLiteDatabase(f"sqlite:///{path}", patience=1).close()
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, " * 100)

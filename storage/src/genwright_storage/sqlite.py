@@ -18,7 +18,7 @@ from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
 from genwright_storage import encoding, merkle, queries
 from genwright_storage.database import Reading
-from genwright_storage.durable import make_private
+from genwright_storage.durable import make_private, make_private_file
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
@@ -202,8 +202,9 @@ class SQLiteDatabase:
         return {"sqlite": sqlite3.sqlite_version, "bytes": size}
 
     def copy(self, file: Path) -> None:
-        """Write the database as it is now to a file, which is not there yet."""
+        """Write the database as it is now to a file, which is not there yet, for the owner alone."""
         with translated(self.url), closing(self._open()) as source:
+            make_private_file(file)
             source.execute("VACUUM INTO ?", (str(file),))
 
     def close(self) -> None:
@@ -248,6 +249,7 @@ class SQLiteDatabase:
             )
         if self.is_writable:
             make_private(self.path.parent)
+            make_private_file(self.path)
         elif not self.path.exists():
             raise StoreError(
                 f"the store {self.url} is to be read; there is no such file. Name another with --store or "
