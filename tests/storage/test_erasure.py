@@ -249,8 +249,10 @@ def test_a_hold_on_something_else_does_not(store: SQLStore, run: Run) -> None:
 
 def test_copies_made_before_are_named(store: SQLStore, run: Run) -> None:
     copy = store.database.path.with_name("store.v0.1.0.backup")
-    shutil.copy(store.database.path, copy)
-    assert erasure.erase(store, [f"{run.id}/6"], reason="asked for").copies == (copy,)
+    part = store.database.path.with_name("store.v0.1.0.backup.5f.part")
+    for path in (copy, part):
+        shutil.copy(store.database.path, path)
+    assert erasure.erase(store, [f"{run.id}/6"], reason="asked for").copies == (copy, part)
 
 
 def test_somebody_who_reads_delays_it_until_the_next_opening(store: SQLStore, run: Run) -> None:

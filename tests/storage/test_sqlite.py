@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import sqlite3
@@ -263,6 +264,54 @@ def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
     assert copy == tmp_path / f"store.{HEAD}.backup"
     assert schema(copy) == schema(tmp_path / "store")
     SQLiteDatabase(f"sqlite:///{copy}", patience=1).close()
+
+
+def _application(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
+@pytest.mark.parametrize("left", ["nothing", "text", "a part", "another program's"])
+def test_a_backup_that_is_none_is_made_anew(tmp_path: Path, left: str) -> None:
+    """A process that died while it wrote one left it behind, and the next migrated without any."""
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    copy = tmp_path / f"store.{HEAD}.backup"
+    if left == "another program's":
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("CREATE TABLE recipes (name)")
+    else:
+        whole = (tmp_path / "store").read_bytes()
+        copy.write_bytes({"nothing": b"", "text": b"my notes, " * 1000, "a part": whole[: len(whole) // 2]}[left])
+    assert backup(tmp_path / "store", HEAD) == copy
+    assert schema(copy) == schema(tmp_path / "store")
+    assert (_application(copy), copy.stat().st_mode & 0o777) == (APPLICATION, 0o600)
+
+
+def test_a_backup_that_is_there_stays(tmp_path: Path) -> None:
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    before = backup(tmp_path / "store", HEAD).stat()
+    assert backup(tmp_path / "store", HEAD).stat().st_ino == before.st_ino
+
+
+def test_a_backup_appears_under_its_name_when_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    copy, flushed = tmp_path / f"store.{HEAD}.backup", []
+
+    def watched(path: Path) -> None:
+        flushed.append((path.suffix, copy.exists()))
+
+    def refused(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("genwright_storage.migrations.upgrade.flush", refused)
+    with pytest.raises(OSError, match="Input/output"):
+        backup(tmp_path / "store", HEAD)
+    assert not list(tmp_path.glob("*.backup*"))
+    monkeypatch.setattr("genwright_storage.migrations.upgrade.flush", watched)
+    backup(tmp_path / "store", HEAD)
+    assert flushed == [(".part", False), (tmp_path.suffix, True)]
 
 
 def _environment() -> dict[str, str]:

@@ -133,8 +133,9 @@ class SQLiteDatabase:
         return bool(emptied == (0, 0, 0))
 
     def copies(self) -> Sequence[Path]:
-        """Return the copies that migrations made beside the file."""
-        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.*.backup"))
+        """Return the copies that migrations made beside the file, also those that they could not end."""
+        names = (f"{glob.escape(self.path.name)}.*.backup{ending}" for ending in ("", ".*.part"))
+        return sorted(path for name in names for path in self.path.parent.glob(name))
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
