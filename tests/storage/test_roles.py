@@ -92,7 +92,7 @@ BESIDE: dict[str, tuple[Role, Operation]] = {
     "retention.retain": ("admin", lambda store, _: retention.retain(store, "all", days=1, reason="space")),
     "retention.end": ("admin", lambda store, _: retention.end(store, 1, reason="enough")),
     "retention.listed": ("viewer", lambda store, _: retention.listed(store)),
-    "retention.apply": ("admin", lambda store, _: list(retention.apply(store))),
+    "retention.apply": ("admin", lambda store, _: retention.apply(store)),
     "erasure.erase": ("admin", lambda store, _: erasure.erase(store, [f"{RUN.id}/0"], reason="asked for")),
     "roles.grant": ("admin", lambda store, _: roles.grant(store, "eve", "viewer")),
     "roles.revoke": ("admin", lambda store, _: roles.revoke(store, "viewer", "viewer")),

@@ -123,12 +123,28 @@ def test_a_rule_is_made_applied_and_ended(url: str, capsys: Capture) -> None:
     assert main(["audit", "retention", "apply"]) == 0
     assert capsys.readouterr().out == f"Rule 1 on all erased 4 samples.\n{held}"
     assert main(["audit", "retention", "apply", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"rule": 1, "scope": "all", "samples": 0, "held": {"1": 1}}
+    left = {"complete": True, "copies": []}
+    assert json.loads(capsys.readouterr().out) == {"rule": 1, "scope": "all", "samples": 0, "held": {"1": 1}, **left}
     assert main(["audit", "retention", "end", "1", "--reason", "enough"]) == 0
     assert main(["audit", "retention", "list", "--json"]) == 0
     (rule,) = json.loads(capsys.readouterr().out)
     assert (rule["days"], rule["ended_reason"]) == (200, "enough")
     assert main(["audit", "verify"]) == 0
+
+
+def test_what_a_rule_left_and_copies_are_told(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (tmp_path / "store.v0.1.0.backup").write_bytes(b"")
+    assert main(["audit", "retain", "all", "--days", "200", "--reason", "space"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "retention", "apply", "--dry-run"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("genwright_storage.sqlite.SQLiteDatabase.rewrite", lambda *_: False)
+    assert main(["audit", "retention", "apply"]) == 0
+    told = capsys.readouterr().err
+    assert "Traces are in the file until it is next opened for writing: others use it" in told
+    assert f"This copy was made before, and still holds it: {tmp_path / 'store.v0.1.0.backup'}." in told
 
 
 def test_a_short_rule_is_warned_of(url: str, capsys: Capture) -> None:

@@ -53,12 +53,9 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
         say("All of it was erased before.")
     else:
         say(f"Erased {done.samples:,} samples and the texts of {done.runs:,} runs.")
-    if not done.is_complete:
-        say("Traces are in the file until it is next opened for writing: others use it, or there is too little space.")
     for id in done.related:
         say(f"Run {id} replays or measures what was erased, and may have the same seed and texts. Erase it too?")
-    for copy in done.copies:
-        say(f"This copy was made before, and still holds it: {copy}.")
+    _say_what_is_left(done)
 
 
 @click.command()
@@ -139,14 +136,17 @@ def _list_rules(where: str | None = None, as_json: bool = False) -> int:
 def _apply(dry_run: bool, where: str | None, as_json: bool) -> None:
     """Erase the samples that are due under the rules, but for those that a legal hold covers."""
     with opened_sql(where, writing=not dry_run) as store:
-        for done in retention.apply(store, is_dry=dry_run):
-            if as_json:
-                print_json({"rule": done.rule, "scope": done.scope, "samples": done.samples, "held": done.held})
-                continue
-            verb = "would erase" if dry_run else "erased"
-            click.echo(f"Rule {done.rule} on {done.scope} {verb} {done.samples:,} samples.")
-            for hold, count in done.held.items():
-                click.echo(f"  {count:,} more are due, and are kept by hold {hold}.")
+        swept = retention.apply(store, is_dry=dry_run)
+    left = {} if dry_run else {"complete": swept.is_complete, "copies": [str(path) for path in swept.copies]}
+    for done in swept.rules:
+        if as_json:
+            print_json({"rule": done.rule, "scope": done.scope, "samples": done.samples, "held": done.held, **left})
+            continue
+        verb = "would erase" if dry_run else "erased"
+        click.echo(f"Rule {done.rule} on {done.scope} {verb} {done.samples:,} samples.")
+        for hold, count in done.held.items():
+            click.echo(f"  {count:,} more are due, and are kept by hold {hold}.")
+    _say_what_is_left(swept)
 
 
 @rules.command("end")
@@ -158,6 +158,13 @@ def _end(id: int, reason: str, where: str | None) -> None:
     with opened_sql(where, writing=True) as store:
         retention.end(store, id, reason=reason)
     say(f"Ended retention rule {id}.")
+
+
+def _say_what_is_left(done: erasure.Erased | retention.Swept) -> None:
+    if not done.is_complete:
+        say("Traces are in the file until it is next opened for writing: others use it, or there is too little space.")
+    for copy in done.copies:
+        say(f"This copy was made before, and still holds it: {copy}.")
 
 
 def moment(nanoseconds: int | None) -> str:
