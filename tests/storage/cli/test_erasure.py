@@ -68,6 +68,26 @@ def test_what_is_incomplete_and_copies_are_told(
     assert f"This copy was made before, and still holds it: {tmp_path / 'store.v0.1.0.backup'}." in told
 
 
+@pytest.mark.parametrize(
+    ("config", "is_told"),
+    [({"where": {"logP": 2.5}}, True), ({"prompt": "a coat"}, True), ({"where": {}, "prompt": ""}, False), ({}, False)],
+)
+def test_what_was_asked_of_the_whole_run_is_told_to_stay(
+    url: str, capsys: Capture, config: dict[str, object], is_told: bool
+) -> None:
+    id = "b" * 32
+    with closing(SQLStore(url)) as store:
+        run = make_run(id=id, config=config)
+        store.put_run(run)
+        store.put_samples([make_record(run, index) for index in range(3)])
+    command = ["--reason", "asked for", "--yes"]
+    told = f"What was asked of a whole run, its prompt or conditions, stays until the run is erased: {id}.\n"
+    assert main(["audit", "erase", f"{id}/0", "bb/1", *command]) == 0
+    assert (told in capsys.readouterr().err) == is_told
+    assert main(["audit", "erase", f"{id}/2", id, *command]) == 0
+    assert "What was asked" not in capsys.readouterr().err
+
+
 def test_a_replay_of_what_was_erased_is_not_repeatable(url: str, capsys: Capture) -> None:
     assert main(["audit", "erase", "LAST/1", "--reason", "asked for", "--yes"]) == 0
     assert main(["audit", "replay", "LAST/1"]) == 1
