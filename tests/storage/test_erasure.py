@@ -305,7 +305,7 @@ def test_a_file_that_cannot_be_removed_keeps_nobody_from_opening(
 
     with monkeypatch.context() as patch:
         patch.setattr(type(store.blobs), "erase", refused)
-        with pytest.raises(StoreReadOnly, match="it can only be read. Change the permissions"):
+        with pytest.raises(StoreReadOnly, match=r"it can only be read. Change the permissions"):
             erasure.erase(store, [f"{run.id}/1"], reason="asked for")
         with closing(SQLStore(store.url)) as again:
             again.put_samples([_secret(run, 1000)])

@@ -33,8 +33,8 @@ def write_backup(store: SQLStore, file: Path) -> int:
     The payloads come after the rows, which name no later ones; one whose sample is erased meanwhile is left out. The
     copy appears whole or not at all.
 
-    Raises DataError if the file or that folder exists, UsageError for a store that is no file, StoreError if the store cannot be read
-    or the copy not be written.
+    Raises DataError if the file or that folder exists, UsageError for a store that is no file, StoreError if the store
+    cannot be read or the copy not be written.
     """
     if not isinstance(store.database, SQLiteDatabase):
         raise UsageError(

@@ -95,9 +95,10 @@ def test_a_backup_that_fails_leaves_no_payloads_that_a_later_one_takes_over(
     def refused(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(StorageFull):
+    with monkeypatch.context() as patch:
         patch.setattr("genwright_storage.backup.os.link", refused)
-        write_backup(large, tmp_path / "copy")
+        with pytest.raises(StorageFull):
+            write_backup(large, tmp_path / "copy")
     assert not list(tmp_path.glob("copy*"))
     left = Blobs(tmp_path / "copy.blobs.part")
     left.put({bytes(32): b"what a killed process left"})

@@ -57,9 +57,8 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
     else:
         say(f"Erased {done.samples:,} samples and the texts of {done.runs:,} runs.")
     if asked:
-        say(
-            f"What was asked of a whole run, its prompt or conditions, stays until the run is erased: {', '.join(asked)}."
-        )
+        runs = ", ".join(asked)
+        say(f"What was asked of a whole run, its prompt or conditions, stays until the run is erased: {runs}.")
     for id in done.related:
         say(f"Run {id} replays or measures what was erased, and may have the same seed and texts. Erase it too?")
     _say_what_is_left(done)
