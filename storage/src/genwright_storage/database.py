@@ -84,8 +84,8 @@ class Database(Protocol):
         Raises Forbidden if they do not have it.
         """
 
-    def erasing(self) -> AbstractContextManager[Connection]:
-        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
+    def erasing(self, role: Role | None = "admin") -> AbstractContextManager[Connection]:
+        """Give a connection as `writing` does, while nobody else writes; what is removed on it is overwritten."""
 
     def rewrite(self) -> bool:
         """Leave no trace of what was removed; whether that is done, or somebody who reads kept it from it."""
@@ -99,7 +99,8 @@ class Database(Protocol):
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It is False too where erasures have to be looked at. Raises Forbidden without the role of a generator.
+        It is False too where a payload is in a file, which may be gone. Raises Forbidden without the role of a
+        generator.
 
         run: its id
         """

@@ -44,7 +44,7 @@ SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s 
 RETURNING run_id, id
 """
 
-# Locks of PostgreSQL that writers share, and that who makes a store holds.
+# Locks of PostgreSQL that writers share and who erases has alone, and that who makes a store holds.
 _WRITING, _MAKING = LOCK + 2, LOCK + 1
 
 _OURS = "SELECT to_regclass('public.alembic_version') IS NOT NULL AND to_regclass('public.log_frontier') IS NOT NULL"
@@ -123,19 +123,16 @@ class PostgreSQLDatabase:
 
         Raises Forbidden if they do not have it, Overtaken where another process put the same meanwhile.
         """
-        if not self.is_writable:
-            raise read_only(self.url)
-        with translated(self.url), self._engine.begin() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_WRITING})")
-            if role is not None:
-                self._gate.require(connection.connection.driver_connection, role)
+        with self._locking("pg_advisory_xact_lock_shared", role) as connection:
             yield connection
-        self._drain_soon()
 
     @contextmanager
-    def erasing(self) -> Iterator[Connection]:
-        """Give a connection as `writing` does, for an admin. What is removed is overwritten later, by `rewrite`."""
-        with self.writing("admin") as connection:
+    def erasing(self, role: Role | None = "admin") -> Iterator[Connection]:
+        """Give a connection as `writing` does, when all writes in progress have ended; new ones wait for it.
+
+        What is removed is overwritten later, by `rewrite`. Raises StoreLocked where a write takes too long.
+        """
+        with self._locking("pg_advisory_xact_lock", role) as connection:
             yield connection
 
     def rewrite(self) -> bool:
@@ -172,7 +169,7 @@ class PostgreSQLDatabase:
 
         It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
         """
-        # The file of a payload may have gone with a sample that was erased since it was put.
+        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
         if any(row.payload is None for row in rows):
             return False
         first, last, root = rows[0].idx, rows[-1].idx, merkle.root([row.leaf for row in rows])
@@ -259,6 +256,18 @@ class PostgreSQLDatabase:
         """Bring what waits into the ledger, and let go of the server."""
         self.settle()
         self._engine.dispose()
+
+    @contextmanager
+    def _locking(self, lock: str, role: Role | None) -> Iterator[Connection]:
+        """Give a connection that writes, under the lock of writers, shared or not."""
+        if not self.is_writable:
+            raise read_only(self.url)
+        with translated(self.url), self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT {lock}({_WRITING})")
+            if role is not None:
+                self._gate.require(connection.connection.driver_connection, role)
+            yield connection
+        self._drain_soon()
 
     def _drain_soon(self) -> None:
         """Sequence what waits for longer than the interval, unless another thread or process does; never raise."""

@@ -165,8 +165,8 @@ class SQLStore:
             run_id, is_erased = queries.run_key(connection, batch[0].run)
             if is_erased:
                 _check_living(connection, queries.run_row(connection, batch[0].run))
-            if large and tombstones.are_there(connection):
-                # Again, while nobody else writes: a file may have gone with a sample that was erased in between.
+            if large:
+                # Again, while nobody erases or collects: a file may have gone in between.
                 with translated(self.url):
                     self.blobs.put({digest: data for digest, data in large.items() if not self.blobs.has(digest)})
             new = self._without_stored(connection, run_id, batch, new)
@@ -291,13 +291,14 @@ class SQLStore:
         self.database.close()
 
     def _complete(self) -> None:
-        """Do what an erasure left undone, if one did; where that cannot be now, the next opening tries again."""
+        """Do what an erasure left undone, if one did; where that cannot be now, the next opening by who may does it."""
         with self.database.seeing() as connection:
             is_due = tombstones.is_due(connection)
         if is_due:
             from genwright_storage import erasure
 
-            erasure.complete(self)
+            with suppress(StoreError):
+                erasure.complete(self)
 
     def _check_auditor(self) -> None:
         # Asked of a store that may be damaged, which is then for its findings to say.
