@@ -399,6 +399,14 @@ CREATE TABLE sample_parent (
     CONSTRAINT pk_sample_parent PRIMARY KEY (sample_id, parent_id, relation)
 );
 
+CREATE TABLE text_index (
+    sample_id BIGINT NOT NULL,
+    terms INTEGER[] NOT NULL,
+    CONSTRAINT pk_text_index PRIMARY KEY (sample_id)
+);
+
+CREATE INDEX ix_text_index_terms ON text_index USING gin (terms);
+
 CREATE FUNCTION genwright_refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$ BEGIN RAISE EXCEPTION 'evidence is not changed: %', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE FUNCTION genwright_change_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$ BEGIN IF (OLD.seq < 0 AND NEW.seq >= 0 AND NEW.id IS NOT DISTINCT FROM OLD.id AND NEW.run_id IS NOT DISTINCT FROM OLD.run_id AND NEW.first_idx IS NOT DISTINCT FROM OLD.first_idx AND NEW.last_idx IS NOT DISTINCT FROM OLD.last_idx AND NEW.size IS NOT DISTINCT FROM OLD.size AND NEW.root IS NOT DISTINCT FROM OLD.root AND NEW.version IS NOT DISTINCT FROM OLD.version) THEN RETURN NEW; END IF; RAISE EXCEPTION 'evidence is not changed: %', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$;
