@@ -40,7 +40,10 @@ Source = Callable[[Connection, int, int, int], Sequence[Row]]
 
 def answers(database: Database, blobs: Payloads, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
     """Yield the samples that fit a query, in the order that it says. See `genwright.store.Store.search`."""
-    if not is_findable(query.text, query.identity, query.match, query.domain, *query.scores, *query.where):
+    words = [word for word in query.where.values() if isinstance(word, str)]
+    if not is_findable(query.text, query.match):
+        return iter(())
+    if not queries.is_plain(query.identity, query.domain, *query.scores, *query.where, *words):
         return iter(())
     if query.run is not None:
         with database.reading() as connection:

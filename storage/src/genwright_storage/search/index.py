@@ -306,11 +306,12 @@ def _page(
     """Return the first rows, by id, and up to which id that is all there is."""
     found, total = [], 0
     asked = asked.where(id <= horizon).order_by(id).limit(size)
-    for row in connection.execute(asked.execution_options(yield_per=100)):
-        found.append(row)
-        total += weight(row)
-        if len(found) == size or total > _BYTES:
-            return found, row.id
+    with connection.execute(asked.execution_options(yield_per=100)) as rows:
+        for row in rows:
+            found.append(row)
+            total += weight(row)
+            if len(found) == size or total > _BYTES:
+                return found, row.id
     return found, horizon
 
 

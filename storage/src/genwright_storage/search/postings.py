@@ -1,7 +1,7 @@
-"""The index of texts in PostgreSQL: a row a sample, with its words and threes of letters as numbers, found by GIN.
+"""The index of texts in PostgreSQL: a row a sample, its words and threes of letters as numbers, found by GIN.
 
-What a word is, `genwright.query.words` says, for all stores alike. Threes are of bytes in UTF-8, which an integer holds,
-and words are numbers below 0, by a checksum. Two words may so have one number; who asks reads what was found.
+What a word is, `genwright.query.words` says, for all stores alike. Threes are of bytes in UTF-8, which fit an integer;
+words are numbers below 0, by a checksum. Two words may so have one number; who asks reads what was found.
 """
 
 from __future__ import annotations
