@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -79,9 +80,11 @@ def copying(url: str, run: str, run_id: int, batch_id: int) -> Prepare:
 def _copying(url: str, run: str, run_id: int, batch_id: int, count: int, first: int) -> Work:
     import psycopg
 
-    made = raw_rows(records(run, count, first), run_id, batch_id)
+    # Beyond the keys that the store itself has given.
+    ids = itertools.count((1 << 60) + first)
+    made = [(next(ids), *row) for row in raw_rows(records(run, count, first), run_id, batch_id)]
     connection = psycopg.connect(url)
-    statement = f"COPY sample (run_id, batch_id, {', '.join(SampleRow._fields)}) FROM STDIN".encode()
+    statement = f"COPY sample (id, run_id, batch_id, {', '.join(SampleRow._fields)}) FROM STDIN".encode()
 
     def copy() -> None:
         for start in range(0, count, BATCH):

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from genwright.errors import StoreError, UnknownName
 from genwright.store import Score
 from genwright.testing.stores import make_record, make_run
-from genwright_storage import ledger, merkle
+from genwright_storage import ledger, merkle, reviews
+from genwright_storage.actors import current
 from genwright_storage.evidence import consistency, prove, subtrees
 from genwright_storage.notes import VerifierKey
 from genwright_storage.proofs import Proof
@@ -67,6 +68,9 @@ def test_the_place_of_a_sample_is_told(store: SQLStore) -> None:
     assert (place["entry"], place["entries"]) == (2, 3)
     assert place["root"] == store.info()["head"]["root"]
     assert str(place["batch"]).startswith(f"{run.id}/0, 3 samples, root ")
+    assert "reviewed" not in place
+    reviews.put(store, {"LAST/1": (False, "a duplicate")}, by=None)
+    assert store.evidence("LAST/1")["reviewed"] == f"rejected by {current().subject}: a duplicate"
 
 
 def test_a_sample_that_is_not_there_is_not_proven(store: SQLStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import create_engine, select
 
 from benchmarks.cases.store import ingest
 from benchmarks.peers.postgresql import NoServer, Server, server
@@ -14,7 +14,6 @@ from benchmarks.row import Row, at_least
 from benchmarks.setting import Setting
 from benchmarks.stored import BATCH, kept_keys, records
 from benchmarks.writers import WRITERS, copying, putting, together
-from genwright.errors import UnknownName
 from genwright.store import open_store
 from genwright.testing.stores import make_run
 from genwright_storage import tables
@@ -42,16 +41,12 @@ def _measured(found: Server, setting: Setting) -> Iterator[Row]:
         "evidence. Its default configuration, with `fsync` on; the processor time is that of the writers, without the "
         "server's, which shares the cores with them."
     )
-    work: dict[str, Callable[[], Spent]] = {peer: lambda: _copied(found, setting.rows)}
-    if is_served := _is_served(found):
-        work["ours"] = lambda: _put(found, setting.rows)
+    work: dict[str, Callable[[], Spent]] = {
+        "ours": lambda: _put(found, setting.rows),
+        peer: lambda: _copied(found, setting.rows),
+    }
     rate = rates(work, rounds=setting.scaled(5, 3))
-    if is_served:
-        yield rate_row(_SECTION, _name(setting.rows), rate, target=_TARGET, note=note)
-        return
-    yield _unmeasured(setting, "No store of this scheme is installed.")
-    name = f"{peer}, {WRITERS} writers, {BATCH:,} rows a commit, {setting.rows:,} rows"
-    yield rate_row(_SECTION, name, rate, ours=peer, note=note)
+    yield rate_row(_SECTION, _name(setting.rows), rate, target=_TARGET, note=note)
 
 
 def _name(count: int) -> str:
@@ -77,15 +72,6 @@ def _database(found: Server) -> Iterator[str]:
         found.drop("measured")
 
 
-def _is_served(found: Server) -> bool:
-    with _database(found) as url:
-        try:
-            open_store(_store_url(url)).close()
-        except UnknownName:
-            return False
-        return True
-
-
 def _put(found: Server, count: int) -> Spent:
     with _database(found) as url:
         with closing(open_store(_store_url(url))) as store:
@@ -97,10 +83,7 @@ def _put(found: Server, count: int) -> Spent:
 def _copied(found: Server, count: int) -> Spent:
     with _database(found) as url:
         run = make_run()
-        try:
-            run_id, batch_id = _by_the_store(url, run.id, count)
-        except UnknownName:
-            run_id, batch_id = _by_the_tables(url)
+        run_id, batch_id = _by_the_store(url, run.id, count)
         return together(copying(url, run.id, run_id, batch_id), count)
 
 
@@ -114,21 +97,3 @@ def _by_the_store(url: str, run: str, index: int) -> tuple[int, int]:
         run_id, batch_id = connection.execute(select(tables.sample.c.run_id, tables.sample.c.batch_id)).one()
     engine.dispose()
     return run_id, batch_id
-
-
-def _by_the_tables(url: str) -> tuple[int, int]:
-    """Make the tables where no store does it, and return the keys of a run and a batch in them."""
-    engine = create_engine(_store_url(url))
-    tables.metadata.create_all(engine)
-    zeros, words = bytes(32), dict.fromkeys(("python", "platform", "device", "body"), "")
-    run = dict.fromkeys(("kind", "domain", "model", "checkpoint", "config"), "")
-    numbers = dict.fromkeys(("seed", "planned", "started_ns"), 0)
-    with engine.begin() as connection:
-        connection.execute(insert(tables.environment), {"id": 1, "digest": zeros, **words})
-        connection.execute(
-            insert(tables.run), {"id": 1, "uid": "0" * 32, "environment_id": 1, "salt": b"", **run, **numbers}
-        )
-        span = {"id": 1, "run_id": 1, "first_idx": 0, "last_idx": 0, "size": 0, "root": zeros}
-        connection.execute(insert(tables.batch), span)
-    engine.dispose()
-    return 1, 1

@@ -23,9 +23,12 @@ TESTS = (*ingest.TESTS, "tests/storage/search")
 def rows(setting: Setting) -> Iterator[Row]:
     """Yield the milliseconds of each kind of question, asked of a store whose index is up to date."""
     count = 10 * setting.rows
-    with TemporaryDirectory(dir=setting.scratch) as folder, kept_keys(Path(folder)):
-        with closing(open_store(f"sqlite:///{folder}/store.sqlite")) as store:
-            make(store, count)
-            for kind, question in questions(store).items():
-                name = f"SQLite, {kind}, of {count:,} samples"
-                yield asked("search", name, [question] * setting.scaled(20, 5), target=at_most(50), note="")
+    with (
+        TemporaryDirectory(dir=setting.scratch) as folder,
+        kept_keys(Path(folder)),
+        closing(open_store(f"sqlite:///{folder}/store.sqlite")) as store,
+    ):
+        make(store, count)
+        for kind, question in questions(store).items():
+            name = f"SQLite, {kind}, of {count:,} samples"
+            yield asked("search", name, [question] * setting.scaled(20, 5), target=at_most(50), note="")

@@ -238,6 +238,7 @@ def _of_run(run: Run, models: tuple[Ancestor, ...], *, title: str = "") -> Box:
     here = run.environment
     facts = {
         "state": f"{run.state}, begun {_moment(run.started)}",
+        "by": run.actor,
         "sampler": " ".join(map(str, filter(None, (sampler.get("name"), options or "")))),
         "condition": config.get("where"),
         "seed": f"{run.seed}" + (f", {run.planned:,} samples planned" if run.planned else ""),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from genwright.errors import StoreError, UnknownName
 from genwright.store import split_id
-from genwright_storage import encoding, merkle, queries, tombstones
+from genwright_storage import encoding, merkle, queries, reviews, tombstones
 from genwright_storage.ledger import split, state
 from genwright_storage.notes import Head, Note
 from genwright_storage.proofs import LEAVES, BatchPlace, EntryPlace, Proof, SampleFields
@@ -43,13 +43,15 @@ def prove(store: SQLStore, id: str) -> Proof:
 
 
 def place(store: SQLStore, id: str) -> Mapping[str, str | int]:
-    """Return where a sample is in the ledger, as plain facts.
+    """Return where a sample is in the ledger and what reviewers say of it, as plain facts.
 
     ledger: its name; entry: the number of that of the sample's batch; entries and root: of the head
     """
     proof = prove(store, id)
     head = Head.parse(Note.parse(proof.note).text)
+    said = [f"{'accepted' if r.accepted else 'rejected'} by {r.by}: {r.reason}" for r in reviews.of(store, id)]
     return {
+        **({"reviewed": "; ".join(said)} if said else {}),
         "ledger": head.origin,
         "leaf": proof.sample.leaf.hex(),
         "batch": f"{proof.entry.ref}, {proof.batch.count} samples, root {proof.batch.root.hex()}",
