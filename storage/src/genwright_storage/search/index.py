@@ -143,8 +143,9 @@ class Index:
                 self.catch_up(domain=spec.name)
 
     def clear(self) -> None:
-        """Forget all, so that it is made anew."""
-        with self._database.writing() as connection:
+        """Forget all, so that it is made anew. Raises Forbidden for who is no admin."""
+        self._database.require("admin")
+        with self._database.indexing() as connection:
             connection.execute(delete(search_state))
 
     def payload(self, row: Any) -> bytes:
