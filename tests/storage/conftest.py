@@ -13,7 +13,7 @@ from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import new_origin
 from genwright_storage.sequencer import Sequencer
 from genwright_storage.store import SQLStore
-from genwright_storage.tables import alembic_version, metadata
+from genwright_storage.tables import alembic_version, metadata, of_server
 from tests.storage.server import Server
 
 
@@ -32,7 +32,7 @@ def team_url(server: Server, team: str) -> str:
     with engine.begin() as connection:
         # As the server's own replication does: past the triggers that guard evidence.
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        for table in reversed(metadata.sorted_tables):
+        for table in (*reversed(metadata.sorted_tables), *of_server.sorted_tables):
             if table is not alembic_version:
                 connection.execute(table.delete())
         origin = new_origin()

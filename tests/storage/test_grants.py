@@ -7,7 +7,10 @@ import psycopg
 import pytest
 
 from genwright.errors import Forbidden, StoreReadOnly
+from genwright.query import Query
+from genwright.searches import similar_to
 from genwright.testing.stores import make_checkpoint, make_record, make_run
+from genwright_storage.erasure import erase
 from genwright_storage.grants import ROLES, grants, role_name
 from genwright_storage.kinds import ERASABLE, EVIDENCE
 from genwright_storage.migrations import HEAD
@@ -72,6 +75,35 @@ def test_a_viewer_reads(login: Login, team_url: str) -> None:
         assert list(viewer.verify()) == []
         with pytest.raises(StoreReadOnly, match=r"it can only be read. Use a role that may write"):
             viewer.put_run(make_run())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_write_anything_indexes_and_a_viewer_finds_the_same(login: Login, team_url: str, role: str) -> None:
+    run = make_run(config={"where": {"logP": 1.0}})
+    like = similar_to("C1CCCC1", at_least=0.1)
+    queries = [Query(text="C1CC"), Query(match="c1"), Query(where={"logP": (0.0, 2.0)}), Query(like=like)]
+    with closing(SQLStore(team_url)) as store, closing(SQLStore(login(role))) as other:
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, payload=b"C1CCCC1 C1", canonical="C1CCCC1 C1")])
+        store.put_samples([make_record(run, 1, payload=b"C1CCCC1", canonical="C1CCCC1")])
+        found = [sorted(hit.record.index for hit in other.search(query)) for query in queries]
+        with store.database.reading() as connection:
+            count = "SELECT count(*) FROM search_state"
+            assert connection.exec_driver_sql(count).scalar() == (0 if role == "viewer" else 3)
+        assert found == [sorted(hit.record.index for hit in store.search(query)) for query in queries]
+        assert found == [[0, 1], [0], [0, 1], [1]]
+
+
+def test_an_admin_removes_what_is_erased_from_the_index(login: Login, team_url: str) -> None:
+    run = make_run()
+    with closing(SQLStore(team_url)) as store, closing(SQLStore(login("admin"))) as admin:
+        store.put_run(run)
+        store.put_samples([make_record(run, index, prompt=f"word{index}") for index in range(2)])
+        assert [hit.record.index for hit in store.search(Query(match="word1"))] == [1]
+        erase(admin, [f"{run.id}/1"], reason="asked for")
+        assert list(store.search(Query(match="word1"))) == []
+        with store.database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM text_index").scalar() == 1
 
 
 def test_a_reviewer_puts_no_samples(login: Login, team_url: str) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +22,15 @@ from genwright.query import Query
 from genwright.samples import Review
 from genwright.store import Finding, Score, open_store
 from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
-from genwright_storage import postgresql
+from genwright_storage import postgresql, queries
 from genwright_storage.migrations import HEAD
 from genwright_storage.migrations.upgrade import migrate
 from genwright_storage.queries import run_key
+from genwright_storage.rows import new_rows
+from genwright_storage.search import conditions, postings
+from genwright_storage.search.index import TEXT, Index, last_indexed
 from genwright_storage.store import SQLStore
-from genwright_storage.tables import batch, metadata
+from genwright_storage.tables import batch, metadata, sample
 from tests.storage.server import Server, binaries
 
 
@@ -143,14 +149,37 @@ class TestPostgreSQLStore(StoreTests):
         store.put_run(run)
         with closing(SQLStore(team_url)) as other:
             with other.database.writing() as connection:
-                key = connection.execute(
-                    insert(batch).values(run_id=run_key(connection, run.id)[0], **_BATCH).returning(batch.c.id)
-                ).scalar_one()
-                store.put_samples([make_record(run, 0)])
-                with pytest.raises(StoreLocked, match="another process is writing to it"):
-                    store.database.horizon(batch.c.id)
-                assert [hit.record.index for hit in store.search(Query(text="CO"))] == [0]
-            assert store.database.horizon(batch.c.id) == key + 1
+                run_id, _ = run_key(connection, run.id)
+                values = {"run_id": run_id, **_BATCH}
+                key = connection.execute(insert(batch).values(values).returning(batch.c.id)).scalar_one()
+                late = make_record(run, 99, canonical="ringed")
+                other.database.insert_samples(connection, run_id, key, new_rows([late]))
+                store.put_samples([make_record(run, 0, canonical="ringed")])
+                with pytest.raises(StoreLocked, match=r"another process is writing to it .*Wait for that process"):
+                    store.database.horizon(sample.c.id)
+                assert [hit.record.index for hit in store.search(Query(text="ringed"))] == [0]
+                with store.database.reading() as reader:
+                    assert last_indexed(reader, TEXT) == 0
+            assert [hit.record.index for hit in store.search(Query(text="ringed"))] == [0, 99]
+            with store.database.reading() as reader:
+                assert last_indexed(reader, TEXT) == (key + 1) << 24
+
+    def test_who_begins_to_write_later_is_not_waited_for_and_does_not_wait(
+        self, store: SQLStore, team_url: str, server: Server, team: str
+    ) -> None:
+        run = make_run()
+        store.put_run(run)
+        with server.connect(team) as first, server.connect(team) as second, ThreadPoolExecutor(1) as pool:
+            first.execute("BEGIN; LOCK TABLE batch IN ROW EXCLUSIVE MODE")
+            waiting = pool.submit(store.database.horizon, sample.c.id)
+            time.sleep(0.1)
+            second.execute("BEGIN; LOCK TABLE batch IN ROW EXCLUSIVE MODE")
+            with closing(SQLStore(team_url)) as other:
+                other.put_samples([make_record(run, 0)])
+            assert not waiting.done()
+            first.execute("COMMIT")
+            assert waiting.result(10) == 0
+            second.execute("COMMIT")
 
     def test_a_search_finds_all_that_several_write_meanwhile(self, store: SQLStore) -> None:
         run = make_run(config={"where": {"logP": 1.0}})
@@ -164,6 +193,62 @@ class TestPostgreSQLStore(StoreTests):
 
         assert _at_once(4, write) == []
         assert sorted(hit.record.index for hit in store.search(query)) == list(range(200))
+
+    def test_several_index_at_once_and_leave_one_index(self, store: SQLStore) -> None:
+        run = make_run(config={"where": {"logP": 1.0}})
+        store.put_run(run)
+
+        def index(number: int) -> None:
+            for start in range(number * 50, number * 50 + 50, 10):
+                store.put_samples([make_record(run, start + place, payload=b"CCOC") for place in range(10)])
+                Index(store.database, store.blobs).catch_up_all()
+
+        assert _at_once(4, index) == []
+        Index(store.database, store.blobs).catch_up_all()
+        with store.database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM text_index").scalar() == 200
+            assert connection.exec_driver_sql("SELECT count(*) FROM run_condition").scalar() == 1
+            pages = connection.exec_driver_sql("SELECT samples FROM fingerprint WHERE kind = 'molecules/morgan'")
+            ids = [id for page in pages.scalars() for (id,) in struct.iter_unpack("<q", page)]
+        assert len(ids) == len(set(ids)) == 200
+        for query in (Query(text="CCOC"), Query(match="ccoc"), Query(where={"logP": 1.0})):
+            assert sorted(hit.record.index for hit in store.search(query)) == list(range(200))
+
+    def test_a_search_goes_on_while_another_keeps_the_index(self, store: SQLStore, team_url: str) -> None:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, canonical="ringed")])
+        with closing(SQLStore(team_url)) as other, other.database.indexing():
+            assert [hit.record.index for hit in store.search(Query(text="ringed"))] == [0]
+        with store.database.reading() as connection:
+            assert last_indexed(connection, TEXT) == 0
+
+    def test_questions_are_answered_by_indexes(self, store: SQLStore, server: Server, team: str) -> None:
+        """Those that are partial are used only where a statement says what they are of."""
+        run = make_run()
+        store.put_run(run)
+        for start in range(0, 4000, 1000):
+            scores = [Score(metric="m", value=index / 1000, index=start + index) for index in range(1000)]
+            store.put_samples([make_record(run, start + i, identity=f"KEY-{start + i}") for i in range(1000)])
+            store.put_scores(run.id, scores)
+        Index(store.database, store.blobs).catch_up(text=True)
+        with server.connect(team) as connection:
+            connection.execute("ANALYZE")
+        asked = queries.SAMPLES.add_columns(sample.c.id)
+        wanted = {
+            "sample_until_4097_identity_idx": conditions.of_samples(Query(identity="KEY-7")),
+            "ix_score_sample": [conditions.scored(Query(scores={"m": (0.0, 1.0)})), sample.c.idx == 7],
+            "pk_text_index": [postings.has_words(["ring"]), sample.c.idx == 7],
+        }
+        with store.database.reading() as connection:
+            for name, those in wanted.items():
+                statement = asked.where(*those).compile(connection, compile_kwargs={"literal_binds": True})
+                assert name in "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}").scalars())
+            # Of so few rows, reading all takes as long.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            found = "WHERE terms @> ARRAY[5, 7]"
+            plan = connection.exec_driver_sql(f"EXPLAIN SELECT sample_id FROM text_index {found}").scalars()
+            assert "ix_text_index_terms" in "\n".join(plan)
 
 
 _BATCH = {"first_idx": 99, "last_idx": 99, "size": 1, "root": bytes(32), "seq": -99}
@@ -379,7 +464,7 @@ def _other(kind: str, value: object, column: str) -> object:
     if isinstance(value, bytes):
         return b"CCN" if column == "payload" else value[:-1] + bytes([value[-1] ^ 1])
     if isinstance(value, str):
-        return f"{value[:-1]}Z"
+        return f"{value[:-1]}{'Y' if value.endswith('Z') else 'Z'}"
     return value + (1e-9 if kind == "double precision" else 77)  # type: ignore[operator]
 
 

@@ -51,7 +51,6 @@ class Database(Protocol):
     url:         without a password
     is_writable: whether it may be written, as far as can be told before it is
     blobs:       the folder for large payloads; None if they lie in their rows
-    has_texts:   whether it offers an index of texts; where it does not, a search reads the rows
     place:       what the machine knows the store by, whatever options its URL has
     has_outbox:  whether entries wait in one before they are in the ledger
     """
@@ -61,7 +60,6 @@ class Database(Protocol):
     has_outbox: bool
     is_writable: bool
     blobs: Path | None
-    has_texts: bool
 
     @property
     def ledger(self) -> Log:
@@ -83,6 +81,9 @@ class Database(Protocol):
 
         Raises Forbidden if they do not have it.
         """
+
+    def indexing(self) -> AbstractContextManager[Connection]:
+        """Give a connection as `writing` does, whoever acts, while no other indexes or erases."""
 
     def erasing(self, role: Role | None = "admin") -> AbstractContextManager[Connection]:
         """Give a connection as `writing` does, while nobody else writes; what is removed on it is overwritten."""
@@ -115,7 +116,7 @@ class Database(Protocol):
         """Return the rows of a statement as the driver makes them; SQLAlchemy's take a fifth of verifying."""
 
     def horizon(self, id: Column[int]) -> int:
-        """Return the largest key in a table that is put to. No row below it comes later, from a write in progress."""
+        """Return the largest key of runs or samples. No row below it comes later, from a write in progress."""
 
     def settle(self) -> None:
         """Bring what was written so far into the ledger, if it is not there yet and this process may."""

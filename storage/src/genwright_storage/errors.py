@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from genwright.errors import Forbidden, ForeignStore, StorageFull, StoreError, StoreLocked, StoreReadOnly
 
-__all__ = ["Overtaken", "foreign", "read_only", "repeated", "translated"]
+__all__ = ["Overtaken", "foreign", "locked", "read_only", "repeated", "translated"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,6 +70,11 @@ def read_only(url: str) -> StoreError:
     if url.startswith("postgresql"):
         return StoreReadOnly(_message(url, *_SERVER_READ_ONLY[1:]))
     return _refusal(url, OSError(errno.EROFS, ""))
+
+
+def locked(url: str) -> StoreLocked:
+    """Return the error for a store that another process keeps."""
+    return StoreLocked(_message(url, *_LOCKED[1:]))
 
 
 def _refusal(url: str, error: BaseException) -> StoreError:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from genwright_storage.kinds import ENDS, ERASABLE, LOGGED, TERMS
 from genwright_storage.tables import metadata
 
-__all__ = ["ROLES", "grants", "make_roles", "role_name"]
+__all__ = ["INDEX", "ROLES", "grants", "make_roles", "role_name"]
 
 _RUNS = ("batch", "environment", "run", "run_end", "run_input", "sample", "sample_artifact", "sample_parent", "score")
 _INSERT = {
@@ -28,9 +28,10 @@ _INSERT = {
 }
 ROLES = tuple(_INSERT)
 
-# What is made from evidence and can be made again, by whoever searches and may write anything.
-_INDEX = ("fingerprint", "run_condition", "search_state")
-_INDEXING = ("generator", "reviewer", "auditor", "admin")
+INDEX = ("fingerprint", "run_condition", "search_state", "text_index")
+"""Tables of what is made from evidence and can be made again, by whoever searches and may write anything."""
+
+_INDEXING = ("generator", "reviewer", "auditor", "admin", "sequencer")
 
 _LONGEST = 63 - len("_generator")
 
@@ -81,7 +82,7 @@ def _changes(database: str) -> Iterator[str]:
     for table in TERMS:
         yield f"GRANT UPDATE ({', '.join(ENDS)}) ON {table} TO {admin}"
     for role in _INDEXING:
-        yield f"GRANT INSERT, UPDATE, DELETE ON {', '.join(_INDEX)} TO {_quoted(role_name(database, role))}"
+        yield f"GRANT INSERT, UPDATE, DELETE ON {', '.join(INDEX)} TO {_quoted(role_name(database, role))}"
     for table, kept in ERASABLE.items():
         erased = [column.name for column in metadata.tables[table].columns if column.name not in kept]
         yield f"GRANT UPDATE ({', '.join(erased)}) ON {table} TO {admin}"

@@ -15,8 +15,8 @@ from genwright.errors import KeyMissing, StoreError, StoreLocked, StoreReadOnly
 from genwright_storage import encoding, merkle
 from genwright_storage.address import Address
 from genwright_storage.database import Reading
-from genwright_storage.errors import Overtaken, foreign, read_only, translated
-from genwright_storage.grants import make_roles
+from genwright_storage.errors import Overtaken, foreign, locked, read_only, translated
+from genwright_storage.grants import INDEX, make_roles
 from genwright_storage.keys import KeyRing
 from genwright_storage.kinds import ERASABLE
 from genwright_storage.ledger import new_origin
@@ -25,7 +25,7 @@ from genwright_storage.partitions import extend, first_partitions
 from genwright_storage.roles import Gate, Role
 from genwright_storage.rows import SampleRow
 from genwright_storage.sequencer import LOCK, MOST, Sequencer
-from genwright_storage.tables import metadata
+from genwright_storage.tables import metadata, of_server, sample
 from genwright_storage.triggers import triggers
 
 __all__ = ["INTERVAL", "PostgreSQLDatabase", "make_tables"]
@@ -44,8 +44,16 @@ SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s 
 RETURNING run_id, id
 """
 
-# Locks of PostgreSQL that writers share and who erases has alone, and that who makes a store holds.
-_WRITING, _MAKING = LOCK + 2, LOCK + 1
+# Advisory locks: of who makes a store; that writers share and who erases has alone; of who changes the index.
+_MAKING, _WRITING, _INDEXING = LOCK + 1, LOCK + 2, LOCK + 3
+_PATIENCE = 1.0
+"""Seconds that a search waits to bring the index up to date; else it goes on without."""
+
+# Who puts to a table has this lock on it from before a key is given out until what was put is committed.
+_WRITERS = """
+SELECT virtualtransaction FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE datname = current_database() AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted
+"""
 
 _OURS = "SELECT to_regclass('public.alembic_version') IS NOT NULL AND to_regclass('public.log_frontier') IS NOT NULL"
 _OTHERS = """
@@ -81,7 +89,6 @@ class PostgreSQLDatabase:
         self._address = Address.parse(url)
         self.url, self.is_writable = self._address.shown, not self._address.is_only_read
         self.blobs: Path | None = None
-        self.has_texts = False
         self.has_outbox, self.place = True, self.url.partition("?")[0]
         self.ledger = Sequencer(KeyRing() if ring is None else ring)
         self._origin = origin
@@ -127,6 +134,14 @@ class PostgreSQLDatabase:
             yield connection
 
     @contextmanager
+    def indexing(self) -> Iterator[Connection]:
+        """Give a connection as `writing` does, while no other indexes or erases. Raises StoreLocked if one goes on."""
+        with self.writing(None) as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(_PATIENCE * 1000)}")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_INDEXING})")
+            yield connection
+
+    @contextmanager
     def erasing(self, role: Role | None = "admin") -> Iterator[Connection]:
         """Give a connection as `writing` does, when all writes in progress have ended; new ones wait for it.
 
@@ -143,8 +158,9 @@ class PostgreSQLDatabase:
         if not self.is_owner:
             return False
         with translated(self.url), self._engine.connect() as connection:
+            # The key of a sample is that of its batch.
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in (*ERASABLE, "fingerprint", "run_condition"):
+            for table in (*ERASABLE, *INDEX):
                 alone.exec_driver_sql(f"VACUUM FULL {table}")
         return True
 
@@ -167,7 +183,7 @@ class PostgreSQLDatabase:
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
+        It asks nothing first: the server refuses what is there already. That takes four exchanges with it.
         """
         # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
         if any(row.payload is None for row in rows):
@@ -209,13 +225,22 @@ class PostgreSQLDatabase:
 
     def horizon(self, id: Column[int]) -> int:
         """Return the largest key in a table that is put to. It waits for the writes in progress: keys are given out in
-        one order and committed in another.
+        one order and committed in another. Who begins to write meanwhile is given a larger one, and waits for nothing.
+
+        Raises StoreLocked if that takes longer than a second.
         """
-        with translated(self.url), self._engine.begin() as connection:
-            # Who writes meanwhile waits too: for no longer than this, and who asks goes on without.
-            connection.exec_driver_sql("SET LOCAL lock_timeout = 1000")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITING})")
-            return int(connection.execute(select(func.coalesce(func.max(id), 0))).scalar_one())
+        with translated(self.url), self._engine.connect() as connection:
+            # The key of a sample is that of its batch.
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            largest = int(alone.execute(select(func.coalesce(func.max(id), 0))).scalar_one())
+            table, end = ("batch" if id is sample.c.id else id.table.name,), time.monotonic() + _PATIENCE
+            writers = set(alone.exec_driver_sql(_WRITERS, table).scalars())
+            while writers:
+                if time.monotonic() > end:
+                    raise locked(self.url)
+                time.sleep(0.005)
+                writers &= set(alone.exec_driver_sql(_WRITERS, table).scalars())
+            return largest
 
     def settle(self) -> None:
         """Bring what waits in the outbox into the ledger, if this process may and has the key; else leave it there."""
@@ -356,6 +381,7 @@ class PostgreSQLDatabase:
 def make_tables(connection: Connection) -> None:
     """Make all tables, with their indexes, triggers and first partitions."""
     metadata.create_all(connection, checkfirst=False)
+    of_server.create_all(connection, checkfirst=False)
     raw: Any = connection.connection.driver_connection
     for statement in (*triggers(), *first_partitions()):
         raw.execute(statement)

@@ -54,6 +54,7 @@ __all__ = [
     "counts",
     "filters",
     "gaps",
+    "is_plain",
     "is_stored",
     "rank",
     "run_key",
@@ -185,17 +186,17 @@ def with_entry(query: Select[Any], seq: Any) -> Select[Any]:
 
 def _prefixed(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a column begins with a prefix, in the form that an index serves."""
-    return and_(column >= prefix, column < prefix + "\U0010ffff") if _is_text(prefix) else false()
+    return and_(column >= prefix, column < prefix + "\U0010ffff") if is_plain(prefix) else false()
 
 
-def _is_text(*texts: str | None) -> bool:
+def is_plain(*texts: str | None) -> bool:
     """Whether texts can be in a column of text, which NUL is not; payloads may have it."""
     return is_findable(*texts) and not any("\0" in text for text in texts if text is not None)
 
 
 def filters(*, text: str | None, identity: str | None, valid: bool | None) -> list[ColumnElement[bool]]:
     """Return the conditions on samples that `Store.samples` takes."""
-    if not is_findable(text) or not _is_text(identity):
+    if not is_findable(text) or not is_plain(identity):
         return [false()]
     conditions: list[ColumnElement[bool]] = []
     if identity is not None:
@@ -205,14 +206,14 @@ def filters(*, text: str | None, identity: str | None, valid: bool | None) -> li
     if text is not None:
         is_text = or_(*(sample.c.media_type.startswith(kind) for kind in TEXTUAL))
         in_payload = and_(is_text, contains(sample.c.payload, text.encode()))
-        in_canonical = contains(sample.c.canonical, text) if _is_text(text) else false()
+        in_canonical = contains(sample.c.canonical, text) if is_plain(text) else false()
         conditions.append(or_(in_canonical, in_payload))
     return conditions
 
 
 def runs_with(connection: Connection, *, key: int | None, domain: str | None, identity: str | None) -> Sequence[int]:
     """Return the keys of the runs to look for samples in, newest first: those that fit each of these that is given."""
-    if not _is_text(domain, identity):
+    if not is_plain(domain, identity):
         return []
     wanted = select(run.c.id)
     if key is not None:

@@ -6,7 +6,7 @@ import glob
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote
@@ -67,7 +67,6 @@ class SQLiteDatabase:
     def __init__(self, url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> None:
         self.path, self.is_writable = _place(url)
         self.url = url
-        self.has_texts = True
         self.blobs: Path | None = Path(f"{self.path}.blobs")
         self.has_outbox, self.place = False, str(self.path.resolve())
         self.ledger = Ledger(KeyRing() if ring is None else ring)
@@ -115,6 +114,10 @@ class SQLiteDatabase:
             if role is not None:
                 self._gate.require(connection.connection.driver_connection, role)
             yield connection
+
+    def indexing(self) -> AbstractContextManager[Connection]:
+        """Give a connection as `writing` does, beside which none writes, whoever acts."""
+        return self.writing(None)
 
     @contextmanager
     def erasing(self, role: Role | None = "admin") -> Iterator[Connection]:

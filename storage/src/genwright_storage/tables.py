@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     REAL,
     BigInteger,
     CheckConstraint,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["alembic_version", "metadata"]
+__all__ = ["alembic_version", "metadata", "of_server"]
 
 metadata = MetaData(
     naming_convention={
@@ -354,6 +355,16 @@ fingerprint = _table(
     _key("first_id", Number),
     _some("samples", Bytes),
     _some("bits", Bytes),
+)
+
+# Only in PostgreSQL; in SQLite the index of texts is of FTS5. The number of each word and three letters of a sample.
+of_server = MetaData(naming_convention=metadata.naming_convention)
+text_index = Table(
+    "text_index",
+    of_server,
+    Column("sample_id", BigInteger, primary_key=True, autoincrement=False),
+    _some("terms", ARRAY(Integer)),
+    Index(None, "terms", postgresql_using="gin"),
 )
 
 

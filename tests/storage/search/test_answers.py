@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,10 +17,12 @@ from genwright.memory import MemoryStore
 from genwright.query import Part, Query
 from genwright.store import Record, Score, Store
 from genwright.testing.stores import make_record, make_run
-from genwright_storage.search import answers, fulltext
+from genwright_storage.search import answers
 from genwright_storage.search.index import TEXT, Index, last_indexed
+from genwright_storage.search.texts import text_index
 from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.store import SQLStore
+from tests.storage.server import Server
 
 WORDS = ("benzene", "Ring", "über", "a", "b", "AND", "c1ccccc1", "42")
 RUNS = [make_run(id=f"{n:x}" * 32, config={"where": {"logP": n / 2, "class": "ab"[n % 2]}}) for n in range(1, 7)]
@@ -58,23 +60,35 @@ def record(run: Any, index: int, place: int) -> Record:
     )
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def urls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The URLs of three new stores."""
+    names = ("all", "none", "half")
+    if request.param == "sqlite":
+        folder = tmp_path_factory.mktemp("stores")
+        yield {name: f"sqlite:///{folder / name}" for name in names}
+        return
+    server: Server = request.getfixturevalue("server")
+    with ExitStack() as stack:
+        yield {name: server.url(stack.enter_context(server.database())) for name in names}
+
+
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Store]]:
+def stores(urls: dict[str, str]) -> Iterator[list[Store]]:
     """The same samples in a store in memory, in one that is indexed, one that is not, and one that is in part."""
-    folder = tmp_path_factory.mktemp("stores")
     memory = MemoryStore()
     fill(memory)
-    for name in ("all", "none", "half"):
-        with closing(SQLStore(f"sqlite:///{folder / name}")) as store:
+    for name, url in urls.items():
+        with closing(SQLStore(url)) as store:
             fill(store, slice(0, 3)) if name == "half" else fill(store)
             if name != "none":
                 Index(store.database, store.blobs).catch_up_all()
     reordered = MemoryStore()
     fill(reordered, slice(0, 3))
     fill(reordered, slice(3, 6))
-    with closing(SQLStore(f"sqlite:///{folder / 'half'}")) as store:
+    with closing(SQLStore(urls["half"])) as store:
         fill(store, slice(3, 6))
-    opened = [SQLStore(f"sqlite:///{folder / name}?mode=ro") for name in ("all", "none", "half")]
+    opened = [SQLStore(f"{url}?mode=ro") for url in urls.values()]
     yield [memory, opened[0], opened[1], reordered, opened[2]]
     for one in opened:
         one.close()
@@ -129,8 +143,9 @@ def test_the_index_tells_what_looking_at_every_sample_does(
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("ab\"*^():+-{}&|!<>\\'NEAR ANDORT,5 \t%_;\0é"), max_size=30) | st.text(max_size=30))
 def test_no_text_breaks_a_search(stores: list[Store], text: str) -> None:
-    for wanted in ({"text": text}, {"match": f"a {text}"}, {"identity": text}, {"where": {"class": text}}):
-        query = Query(**wanted)  # type: ignore[arg-type]
+    named: list[dict[str, Any]] = [{"where": {text: 1.0}}, {"scores": {text: (0.0, 1.0)}}, {"domain": text}]
+    for wanted in ({"text": text}, {"match": f"a {text}"}, {"identity": text}, {"where": {"class": text}}, *named):
+        query = Query(**wanted)
         assert told(stores[1], query) == told(stores[0], query)
 
 
@@ -199,8 +214,11 @@ def test_what_is_near_comes_in_order_beyond_what_is_sorted_at_once(
     "wanted",
     [{"match": "rare"}, {"match": "rare", "scores": {"q": (0.0, 1.0)}}, {"part": Part(domain="molecules", text="CO")}],
 )
-def test_a_search_goes_on_while_the_index_is_made_anew(tmp_path: Path, wanted: dict[str, Any]) -> None:
-    with closing(SQLStore(f"sqlite:///{tmp_path / 'store'}")) as store:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_search_goes_on_while_the_index_is_made_anew(
+    tmp_path: Path, team_url: str, kind: str, wanted: dict[str, Any]
+) -> None:
+    with closing(SQLStore(team_url if kind == "postgresql" else f"sqlite:///{tmp_path / 'store'}")) as store:
         store.put_run(RUNS[0])
         store.put_samples([make_record(RUNS[0], n, prompt="rare") for n in range(200)])
         store.put_scores(RUNS[0].id, [Score(metric="q", value=0.5, index=n) for n in range(200)])
@@ -211,7 +229,7 @@ def test_a_search_goes_on_while_the_index_is_made_anew(tmp_path: Path, wanted: d
         with store.database.writing() as connection:
             connection.exec_driver_sql("DELETE FROM search_state")
             connection.exec_driver_sql("DELETE FROM fingerprint")
-            fulltext.clear(connection)
+            text_index(connection).clear(connection)
         assert [(hit.record.id, hit.value) for hit in [first, *hits]] == expected
         assert len(expected) == 200
 

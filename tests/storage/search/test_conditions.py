@@ -61,7 +61,8 @@ def test_scores_are_asked_of_the_sample_that_has_them(store: SQLStore) -> None:
     assert scored(Query()) is None
 
 
-def test_an_index_with_nothing_in_it_narrows_nothing() -> None:
-    assert narrowed(["word"], ["abc"], 0) == []
-    assert len(narrowed(["word"], ["abc"], 7)) == 2
-    assert narrowed([], [], 7) == []
+def test_an_index_with_nothing_in_it_narrows_nothing(store: SQLStore) -> None:
+    with store.database.reading() as connection:
+        assert narrowed(connection, ["word"], ["abc"], 0) == []
+        assert len(narrowed(connection, ["word"], ["abc"], 7)) == 2
+        assert narrowed(connection, [], [], 7) == []

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from genwright_storage.search.fulltext import add, clear, driver, exists, rarest, remove, trigrams
+from genwright_storage.search.fulltext import add, clear, driver, exists, rarest, remove
+from genwright_storage.search.texts import trigrams
 from genwright_storage.sqlite import SQLiteDatabase
 
 ENTRIES = [(id, f"common word{id} {'über' if id % 2 else 'x'}", f"CC{id:03d}(=O)") for id in range(1, 301)]
@@ -41,14 +42,6 @@ def test_what_is_in_quotation_marks_is_no_operator(connection: Connection) -> No
     add(connection, [(1000, "and or not", 'a"b*c^d:e')])
     assert found(connection, ["and", "not"]) == [1000]
     assert found(connection, letters=trigrams('a"b*c^d:e')) == [1000]
-
-
-def test_letters_are_taken_three_at_a_time_without_nul() -> None:
-    assert trigrams("abcab") == ["abc", "bca", "cab"]
-    assert trigrams("ab") == trigrams("") == trigrams("a\0b\0c") == []
-    assert trigrams("日本語x") == ["日本語", "本語x"]
-    long = trigrams("".join(chr(0x4E00 + n) for n in range(20_000)))
-    assert 30 < len(long) < 50
 
 
 def test_the_rarest_letters_are_asked_for(connection: Connection) -> None:

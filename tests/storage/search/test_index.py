@@ -13,6 +13,7 @@ from genwright.registry import Plugin, Registry
 from genwright.specs import DomainSpec
 from genwright.testing.stores import make_record, make_run
 from genwright.testing.toys import Rounds
+from genwright_storage.erasure import erase
 from genwright_storage.search import index as module
 from genwright_storage.search.index import (
     CONDITIONS,
@@ -130,6 +131,36 @@ def test_two_that_index_at_once_leave_one_index(store: SQLStore, monkeypatch: py
     Index(store.database, store.blobs).catch_up(text=True)
     assert len(list(store.search(Query(match="word3")))) == 2
     assert lasts(store)[0] == 10
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("part", ["_Texts", "_Conditions", "_Fingerprints"])
+def test_what_is_erased_while_it_is_indexed_does_not_get_into_the_index(
+    tmp_path: Path, team_url: str, installed: Any, monkeypatch: pytest.MonkeyPatch, kind: str, part: str
+) -> None:
+    """Its words would stay there, since it was not there yet when the erasure removed it."""
+    prepared = getattr(module, part).prepared
+    seen: list[int] = []
+    with closing(SQLStore(team_url if kind == "postgresql" else f"sqlite:///{tmp_path / 'store'}")) as store:
+        run = make_run(domain="rounds", config={"where": {"letters": 3}})
+        store.put_run(run)
+        store.put_samples([make_record(run, 0, payload=b"abcd", prompt=SECRET)])
+
+        def slower(self: Any, found: Any) -> Any:
+            seen.append(len(found))
+            if len(seen) == 1:
+                erase(store, [run.id], reason="asked for")
+            return prepared(self, found)
+
+        monkeypatch.setattr(getattr(module, part), "prepared", slower)
+        Index(store.database, store.blobs).catch_up(text=True, conditions=True, domain="rounds")
+        assert len(seen) == 2
+        with store.database.reading() as connection:
+            tables = ["run_condition", "fingerprint", *(["text_index"] if kind == "postgresql" else [])]
+            assert [connection.execute(text(f"SELECT * FROM {table}")).all() for table in tables] == [[]] * len(tables)
+            if kind == "sqlite":
+                found = "SELECT count(*) FROM word_index WHERE word_index MATCH 'zquvbjkw'"
+                assert connection.execute(text(found)).scalar() == 0
 
 
 def test_what_another_version_wrote_counts_for_nothing_and_is_made_anew(store: SQLStore, installed: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, final
 from sqlalchemy import Connection, Select, func, select, tuple_
 
 from genwright.domain import Pattern
-from genwright.errors import StorageFull, StoreLocked, StoreReadOnly
+from genwright.errors import Forbidden, StorageFull, StoreLocked, StoreReadOnly
 from genwright.likeness import fingerprints_of, is_in, value_of
 from genwright.options import make
 from genwright.query import Hit, Like, Place, Query, is_findable
@@ -18,8 +18,9 @@ from genwright.registry import registry
 from genwright.store import Progress, Record
 from genwright_storage import queries
 from genwright_storage.database import Database
-from genwright_storage.search import conditions, fingerprints, fulltext
+from genwright_storage.search import conditions, fingerprints
 from genwright_storage.search.index import FOUND, TEXT, Index, Payloads, fingerprint_kind, last_indexed, record_of
+from genwright_storage.search.texts import text_index, trigrams
 from genwright_storage.tables import run, sample, score
 
 __all__ = ["answers"]
@@ -39,7 +40,10 @@ Source = Callable[[Connection, int, int, int], Sequence[Row]]
 
 def answers(database: Database, blobs: Payloads, query: Query, *, progress: Progress | None = None) -> Iterator[Hit]:
     """Yield the samples that fit a query, in the order that it says. See `genwright.store.Store.search`."""
-    if not is_findable(query.text, query.identity, query.match, query.domain, *query.scores, *query.where):
+    words = [word for word in query.where.values() if isinstance(word, str)]
+    if not is_findable(query.text, query.match):
+        return iter(())
+    if not queries.is_plain(query.identity, query.domain, *query.scores, *query.where, *words):
         return iter(())
     if query.run is not None:
         with database.reading() as connection:
@@ -58,13 +62,13 @@ class _Answers:
         self._of = _domain(compared.domain if compared else None)
         self._pattern: Pattern[Any] | None = self._of.pattern(query.part.text) if query.part else None
         # Those of one identity are few, and soon looked through.
-        letters = fulltext.trigrams(query.text or "")
+        letters = trigrams(query.text or "")
         self._has_text = query.identity is None and (query.match is not None or bool(letters))
         self._catch_up()
         with database.reading() as connection:
             self._top = _top(connection) if self._after is None else self._after.top
             self._texts = last_indexed(connection, TEXT) if self._has_text else 0
-            self._letters = fulltext.rarest(connection, letters) if self._texts else []
+            self._letters = text_index(connection).rarest(connection, letters) if self._texts else []
             self._bits = last_indexed(connection, fingerprint_kind(compared.domain)) if compared else 0
             self._runs = conditions.runs_asked(connection, query, compared.domain if compared else None)
         self._asked = FOUND.where(sample.c.id <= self._top[0], *conditions.of_samples(query))
@@ -91,7 +95,7 @@ class _Answers:
                     conditions=bool(self._query.where),
                     domain=compared.domain if compared else None,
                 )
-        except (StoreLocked, StoreReadOnly, StorageFull):
+        except (Forbidden, StoreLocked, StoreReadOnly, StorageFull):
             return
 
     def _fits(self, row: Row, record: Record) -> bool:
@@ -143,11 +147,9 @@ class _Answers:
         # Another process may be making the index anew.
         if last_indexed(connection, TEXT) < self._texts:
             return self._in_order(connection, above, below, count)
-        table, terms, id = fulltext.driver(self._query.words, self._letters)
-        asked = self._asked.join(table, id == sample.c.id).where(*terms, id > above, id < below)
-        if self._runs is not None:
-            asked = asked.where(sample.c.run_id.in_(self._runs))
-        return connection.execute(asked.order_by(id.desc()).limit(count)).all()
+        asked = self._asked if self._runs is None else self._asked.where(sample.c.run_id.in_(self._runs))
+        words, letters = self._query.words, self._letters
+        return text_index(connection).newest(connection, asked, words, letters, (above, below), count)
 
     def _having_bits(self, pattern: Pattern[Any], below: int) -> Iterator[Found]:
         """Yield what has all the bits of the pattern, which then has to be looked at."""
@@ -178,7 +180,7 @@ class _Answers:
             page = asked if at is None else asked.where(tuple_(score.c.value, score.c.id) < tuple_(-at[0], int(-at[1])))
             with self._database.reading() as connection:
                 edge = min(self._texts, last_indexed(connection, TEXT))
-                narrowed = conditions.narrowed(self._query.words, self._letters, edge)
+                narrowed = conditions.narrowed(connection, self._query.words, self._letters, edge)
                 rows = connection.execute(page.where(*narrowed).limit(size)).all()
             yield from (((-value, -id), row, value) for *row, value, id in rows)
             if len(rows) < size:

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from genwright.query import Bounds, Query, as_number
 from genwright_storage import queries
-from genwright_storage.search import fulltext
 from genwright_storage.search.index import CONDITIONS, last_indexed
+from genwright_storage.search.texts import text_index
 from genwright_storage.tables import run, run_condition, sample, score
 
 __all__ = ["narrowed", "of_samples", "runs_asked", "scored", "span", "within"]
@@ -43,13 +43,16 @@ def scored(query: Query) -> ColumnElement[bool] | None:
     return next((_has_score(metric, bounds) for metric, bounds in query.scores.items()), None)
 
 
-def narrowed(words: Sequence[str], letters: Sequence[str], last: int) -> list[ColumnElement[bool]]:
+def narrowed(
+    connection: Connection, words: Sequence[str], letters: Sequence[str], last: int
+) -> list[ColumnElement[bool]]:
     """Return what the index of texts can tell beforehand of samples with all of the words and letters.
 
     last: up to which id samples are in it
     """
-    parts = [fulltext.has_words(words)] if words else []
-    parts += [fulltext.has_letters(letters)] if letters else []
+    index = text_index(connection)
+    parts = [index.has_words(words)] if words else []
+    parts += [index.has_letters(letters)] if letters else []
     return [or_(sample.c.id > last, part) for part in parts] if last else []
 
 

@@ -63,10 +63,11 @@ def pages(connection: Connection, kind: str, *, below: int) -> Iterator[Page]:
     columns = select(fingerprint.c.first_id, fingerprint.c.samples, fingerprint.c.bits)
     found = columns.where(fingerprint.c.kind == kind, fingerprint.c.first_id < below)
     ordered = found.order_by(fingerprint.c.first_id.desc()).execution_options(yield_per=8)
-    for row in connection.execute(ordered):
-        page = _page(*row)
-        keep = int(np.searchsorted(page.ids, below))
-        yield Page(page.first, page.ids[:keep], page.bits[:keep])
+    with connection.execute(ordered) as rows:
+        for row in rows:
+            page = _page(*row)
+            keep = int(np.searchsorted(page.ids, below))
+            yield Page(page.first, page.ids[:keep], page.bits[:keep])
 
 
 def covering(page: Page, bits: bytes) -> list[int]:

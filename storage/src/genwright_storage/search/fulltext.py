@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, column, select, table
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, column, select, table
 
+from genwright_storage.search.texts import Entry
 from genwright_storage.tables import sample
 
-__all__ = ["Entry", "add", "clear", "driver", "exists", "has_letters", "has_words", "rarest", "remove", "trigrams"]
+__all__ = ["add", "clear", "driver", "exists", "has_letters", "has_words", "newest", "rarest", "remove"]
 
-Entry = tuple[int, str, str]
-"""The id of a sample, its words with spaces between them, and its texts in which parts are looked for."""
-
-# So many letters of a text are looked at, and so many of its threes are asked for together, the rarest of them: each
-# more costs a way through all samples that have it. What they let through is read.
-_LOOKED_AT, _MOST = 40, 5
+# So many threes of letters are asked for together, the rarest of them: each more costs a way through all samples that
+# have it. What they let through is read.
+_MOST = 5
 # How rare one is, the age of the hundredth newest sample that has it tells.
 _DEPTH = 100
 
@@ -38,8 +36,6 @@ _CREATE = (
 
 def exists(connection: Connection) -> bool:
     """Whether there is an index."""
-    if connection.dialect.name != "sqlite":
-        return False
     found = connection.exec_driver_sql(
         "SELECT count(*) FROM sqlite_master WHERE name IN ('word_index', 'letter_index')"
     )
@@ -97,11 +93,19 @@ def driver(
     return _letters, [_matching(_letters.c.letter_index, letters)], _letters.c.rowid
 
 
-def trigrams(text: str) -> list[str]:
-    """Return letters of a text, three at a time, by which it can be looked for; none for one that is too short."""
-    step = max(1, (len(text) - 2) // _LOOKED_AT)
-    found = (text[place : place + 3] for place in range(0, len(text) - 2, step))
-    return list(dict.fromkeys(letters for letters in found if "\0" not in letters))
+def newest(
+    connection: Connection,
+    asked: Select[Any],
+    words: Sequence[str],
+    letters: Sequence[str],
+    between: tuple[int, int],
+    count: int,
+) -> Sequence[Row[Any]]:
+    """Return the newest rows of samples with all of the words and letters. See `TextIndex`."""
+    table, terms, id = driver(words, letters)
+    above, below = between
+    found = asked.join(table, id == sample.c.id).where(*terms, id > above, id < below)
+    return connection.execute(found.order_by(id.desc()).limit(count)).all()
 
 
 def rarest(connection: Connection, letters: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, final
 
-from sqlalchemy import Column, Connection, Select, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, insert, select
 
 from genwright.likeness import fingerprints_of
 from genwright.options import make
@@ -22,7 +22,8 @@ from genwright.store import Progress, Record, is_text
 from genwright_storage import queries, rows
 from genwright_storage.database import Database
 from genwright_storage.errors import translated
-from genwright_storage.search import fingerprints, fulltext
+from genwright_storage.search import fingerprints
+from genwright_storage.search.texts import Entry, text_index
 from genwright_storage.tables import run, run_condition, sample, search_state
 
 __all__ = [
@@ -71,7 +72,7 @@ def last_indexed(connection: Connection, kind: Kind) -> int:
         search_state.c.kind == kind.name, search_state.c.version == kind.version
     )
     last: int | None = connection.execute(asked).scalar()
-    return 0 if last is None or (kind is TEXT and not fulltext.exists(connection)) else last
+    return 0 if last is None or (kind is TEXT and not text_index(connection).exists(connection)) else last
 
 
 def record_of(row: Any, payload: bytes | None = None) -> Record:
@@ -90,14 +91,14 @@ def forget(connection: Connection, samples: Sequence[int] = (), *, runs: Sequenc
     connection.execute(delete(run_condition).where(run_condition.c.run_id.in_(runs)))
     fingerprints.remove(connection, samples)
     last = last_indexed(connection, TEXT)
-    if not last and fulltext.exists(connection):
-        fulltext.clear(connection)
+    if not last and text_index(connection).exists(connection):
+        text_index(connection).clear(connection)
     entries = []
     for id in samples:
         row = connection.execute(FOUND.where(sample.c.id == id, sample.c.id <= last)).first()
         entries += [] if row is None else [_entry(row)]
     if entries:
-        fulltext.remove(connection, entries)
+        text_index(connection).remove(connection, entries)
 
 
 class Payloads(Protocol):
@@ -127,7 +128,7 @@ class Index:
         """
         if conditions:
             self._catch_up(_Conditions())
-        if text and self._database.has_texts:
+        if text:
             self._catch_up(_Texts())
         if domain is not None:
             self._catch_up(_Fingerprints(domain, self.payload))
@@ -142,8 +143,9 @@ class Index:
                 self.catch_up(domain=spec.name)
 
     def clear(self) -> None:
-        """Forget all, so that it is made anew."""
-        with self._database.writing() as connection:
+        """Forget all, so that it is made anew. Raises Forbidden for who is no admin."""
+        self._database.require("admin")
+        with self._database.indexing() as connection:
             connection.execute(delete(search_state))
 
     def payload(self, row: Any) -> bytes:
@@ -155,21 +157,23 @@ class Index:
         return bytes(payload)
 
     def _catch_up(self, part: _Part) -> None:
+        horizon = self._database.horizon(part.id)
         while True:
-            horizon = self._database.horizon(part.id)
             with self._database.reading() as connection:
                 last = last_indexed(connection, part.kind)
                 found, end = part.read(connection, last, horizon)
+                before = last, _erased(connection, part, last, end)
             if end <= last:
                 return
             entries = part.prepared(found)
-            with self._database.writing(None) as connection:
-                # Another process may have been faster; then what it left is looked at.
-                if last_indexed(connection, part.kind) == last:
-                    if not last:
-                        part.clear(connection)
-                    part.write(connection, entries)
-                    mark(connection, part.kind, end)
+            with self._database.indexing() as connection:
+                # Another process may have been faster, or have erased what was read; then all is looked at again.
+                if (last_indexed(connection, part.kind), _erased(connection, part, last, end)) != before:
+                    continue
+                if not last:
+                    part.clear(connection)
+                part.write(connection, entries)
+                mark(connection, part.kind, end)
             self.count += len(found)
             self._progress(self.count)
 
@@ -184,6 +188,10 @@ class _Part(Protocol):
     @property
     def id(self) -> Column[int]:
         """The key by which the rows are gone through."""
+
+    @property
+    def is_erased(self) -> ColumnElement[bool]:
+        """Whether a row was erased."""
 
     def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
         """Return a page of the rows that come after `last`, up to `horizon`, and up to which id that is all."""
@@ -200,7 +208,7 @@ class _Part(Protocol):
 
 @final
 class _Texts:
-    kind, id = TEXT, sample.c.id
+    kind, id, is_erased = TEXT, sample.c.id, sample.c.erased_seq.is_not(None)
 
     def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
         return _page(
@@ -212,19 +220,19 @@ class _Texts:
             lambda row: len(row.payload or b""),
         )
 
-    def prepared(self, found: Sequence[Any]) -> list[fulltext.Entry]:
+    def prepared(self, found: Sequence[Any]) -> list[Entry]:
         return [_entry(row) for row in found]
 
-    def write(self, connection: Connection, entries: list[fulltext.Entry]) -> None:
-        fulltext.add(connection, entries)
+    def write(self, connection: Connection, entries: list[Entry]) -> None:
+        text_index(connection).add(connection, entries)
 
     def clear(self, connection: Connection) -> None:
-        fulltext.clear(connection)
+        text_index(connection).clear(connection)
 
 
 @final
 class _Conditions:
-    kind, id = CONDITIONS, run.c.id
+    kind, id, is_erased = CONDITIONS, run.c.id, run.c.salt == b""
 
     def read(self, connection: Connection, last: int, horizon: int) -> tuple[Sequence[Any], int]:
         asked = select(run.c.config, run.c.id).where(run.c.id > last)
@@ -244,7 +252,7 @@ class _Conditions:
 
 @final
 class _Fingerprints:
-    id = sample.c.id
+    id, is_erased = sample.c.id, sample.c.erased_seq.is_not(None)
 
     def __init__(self, domain: str, payload: Callable[[Any], bytes]) -> None:
         self.kind = fingerprint_kind(domain)
@@ -286,7 +294,7 @@ def condition_values(config: str) -> Iterator[dict[str, Any]]:
         yield {"name": name, "number": None if is_word else as_number(value), "word": value if is_word else None}
 
 
-def _entry(row: Any) -> fulltext.Entry:
+def _entry(row: Any) -> Entry:
     record = record_of(row)
     payload = record.payload.decode(errors="replace") if is_text(record.media_type) else ""
     texts = [text for text in dict.fromkeys((record.canonical or "", payload)) if text]
@@ -299,12 +307,19 @@ def _page(
     """Return the first rows, by id, and up to which id that is all there is."""
     found, total = [], 0
     asked = asked.where(id <= horizon).order_by(id).limit(size)
-    for row in connection.execute(asked.execution_options(yield_per=100)):
-        found.append(row)
-        total += weight(row)
-        if len(found) == size or total > _BYTES:
-            return found, row.id
+    with connection.execute(asked.execution_options(yield_per=100)) as rows:
+        for row in rows:
+            found.append(row)
+            total += weight(row)
+            if len(found) == size or total > _BYTES:
+                return found, row.id
     return found, horizon
+
+
+def _erased(connection: Connection, part: _Part, last: int, end: int) -> int:
+    """Return how many rows of a page were erased."""
+    asked = select(func.count()).where(part.id > last, part.id <= end, part.is_erased)
+    return connection.execute(asked).scalar_one()
 
 
 def mark(connection: Connection, kind: Kind, last: int) -> None:
