@@ -277,9 +277,9 @@ CREATE TABLE review (
     CONSTRAINT fk_review_actor_id FOREIGN KEY(actor_id) REFERENCES actor (id)
 );
 
-CREATE INDEX ix_review_seq ON review (seq);
-
 CREATE INDEX ix_review_run_id_review_idx ON review (run_id, idx);
+
+CREATE INDEX ix_review_seq ON review (seq);
 
 CREATE TABLE run_condition (
     run_id BIGINT NOT NULL,
@@ -331,11 +331,11 @@ CREATE TABLE score (
     CONSTRAINT fk_score_run_id FOREIGN KEY(run_id) REFERENCES run (id)
 );
 
+CREATE INDEX ix_score_sample ON score (run_id, idx, metric) WHERE idx IS NOT NULL;
+
 CREATE INDEX ix_score_metric_score_value ON score (metric, value);
 
 CREATE INDEX ix_score_seq ON score (seq);
-
-CREATE INDEX ix_score_sample ON score (run_id, idx, metric) WHERE idx IS NOT NULL;
 
 CREATE INDEX ix_score_run_id_score_id ON score (run_id, id);
 
@@ -376,9 +376,11 @@ CREATE TABLE sample (
 )
  PARTITION BY RANGE (run_id);
 
-CREATE INDEX ix_sample_id ON sample (id);
-
 CREATE INDEX ix_sample_identity ON sample (identity) WHERE identity IS NOT NULL;
+
+CREATE INDEX ix_sample_run ON sample (run_id, id);
+
+CREATE INDEX ix_sample_id ON sample (id);
 
 CREATE INDEX ix_sample_digest ON sample (digest) WHERE payload IS NULL;
 
