@@ -125,7 +125,7 @@ def _log(connection: Connection, database: Database, heads: Sequence[str], keys:
         yield from claims.reached(edge)
     yield from claims.finished(edge.size)
     known = database.ledger.ring.remembered(database.place)
-    if known is not None and known != end.origin and not keys:
+    if None not in (known, end.origin) and known != end.origin and not keys:
         yield Finding(
             where="the ledger", trouble=f"it is {end.origin}; the one that was made or first used here is {known}"
         )
