@@ -314,6 +314,8 @@ sample = _table(
 )
 sample.primary_key.ddl_if(dialect="sqlite")
 Index("ix_sample_id", sample.c.id).ddl_if(dialect="postgresql")
+# The newest of a run; in SQLite each index ends with the key.
+Index("ix_sample_run", sample.c.run_id, sample.c.id).ddl_if(dialect="postgresql")
 for _name, _column, _where in (
     ("ix_sample_identity", sample.c.identity, sample.c.identity.is_not(None)),
     ("ix_sample_digest", sample.c.digest, sample.c.payload.is_(None)),

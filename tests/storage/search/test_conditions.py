@@ -64,5 +64,5 @@ def test_scores_are_asked_of_the_sample_that_has_them(store: SQLStore) -> None:
 def test_an_index_with_nothing_in_it_narrows_nothing(store: SQLStore) -> None:
     with store.database.reading() as connection:
         assert narrowed(connection, ["word"], ["abc"], 0) == []
-        assert len(narrowed(connection, ["word"], ["abc"], 7)) == 2
+        assert len(narrowed(connection, ["word"], ["abc"], 7)) == 1
         assert narrowed(connection, [], [], 7) == []

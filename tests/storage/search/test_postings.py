@@ -12,8 +12,7 @@ from genwright_storage.search.postings import (
     add,
     clear,
     exists,
-    has_letters,
-    has_words,
+    has,
     newest,
     numbers,
     rarest,
@@ -86,12 +85,18 @@ def test_what_else_is_asked_does_not_end_the_search_too_early(
     assert [id for (id,) in newest(connection, asked, ["common"], [], (0, 300), 4)] == [251, 201, 151, 101]
 
 
-def test_whether_a_sample_has_them_is_asked_of_the_index(connection: Connection) -> None:
-    def asked(*conditions: object) -> list[int]:
-        return sorted(connection.execute(select(sample.c.id).where(*conditions)).scalars())  # type: ignore[arg-type]
+@pytest.mark.parametrize("rows", [1000, 1])
+def test_whether_a_sample_has_them_is_asked_of_the_index(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(postings, "_ROWS", rows)
 
-    assert asked(has_words(["word7", "common"])) == asked(has_letters(["007"])) == [7]
-    assert asked(has_words(["word7"]), has_letters(["008"])) == []
+    def asked(words: Sequence[str], letters: Sequence[str] = ()) -> list[int]:
+        found = select(sample.c.id).where(has(connection, words, letters))
+        return sorted(connection.execute(found).scalars())
+
+    assert asked(["word7", "common"]) == asked([], ["007"]) == asked(["word7"], ["CC0"]) == [7]
+    assert asked(["word7"], ["008"]) == []
 
 
 def test_words_are_numbers_below_zero_and_threes_of_bytes_are_not() -> None:
@@ -102,8 +107,10 @@ def test_words_are_numbers_below_zero_and_threes_of_bytes_are_not() -> None:
     assert set(numbers([], trigrams("benzene ring"))) == set(numbers([], ["benzene ring"]))
 
 
-def test_all_letters_are_asked_for(connection: Connection) -> None:
-    assert rarest(connection, ["abc", "bcd"]) == ["abc", "bcd"]
+def test_the_rarest_letters_are_asked_for(connection: Connection) -> None:
+    assert set(rarest(connection, trigrams("CC123(=O)"))) >= {"123", "23(", "C12"}
+    assert len(rarest(connection, trigrams("CC123(=O)"))) == 5
+    assert rarest(connection, ["(=O"]) == ["(=O"]
 
 
 def test_what_is_removed_is_found_no_more(connection: Connection) -> None:

@@ -50,10 +50,9 @@ def narrowed(
 
     last: up to which id samples are in it
     """
-    index = text_index(connection)
-    parts = [index.has_words(words)] if words else []
-    parts += [index.has_letters(letters)] if letters else []
-    return [or_(sample.c.id > last, part) for part in parts] if last else []
+    if not last or not (words or letters):
+        return []
+    return [or_(sample.c.id > last, text_index(connection).has(connection, words, letters))]
 
 
 def within(column: ColumnElement[Any], bounds: Bounds) -> ColumnElement[bool]:

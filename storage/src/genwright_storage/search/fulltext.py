@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, column, select, table
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, column, select, table
 
 from genwright_storage.search.texts import Entry
 from genwright_storage.tables import sample
 
-__all__ = ["add", "clear", "driver", "exists", "has_letters", "has_words", "newest", "rarest", "remove"]
+__all__ = ["add", "clear", "driver", "exists", "has", "newest", "rarest", "remove"]
 
 # So many threes of letters are asked for together, the rarest of them: each more costs a way through all samples that
 # have it. What they let through is read.
@@ -70,14 +70,11 @@ def remove(connection: Connection, entries: Iterable[Entry]) -> None:
         connection.exec_driver_sql(f"INSERT INTO {name} ({name}) VALUES ('optimize')")
 
 
-def has_words(words: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a sample that is in the index has all of the words."""
-    return sample.c.id.in_(select(_words.c.rowid).where(_matching(_words.c.word_index, words)))
-
-
-def has_letters(letters: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a sample that is in the index has all of the threes of letters."""
-    return sample.c.id.in_(select(_letters.c.rowid).where(_matching(_letters.c.letter_index, letters)))
+def has(_: Connection, words: Sequence[str], letters: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a sample that is in the index has all of the words and threes of letters."""
+    parts = [_has_letters(letters)] if letters else []
+    parts += [sample.c.id.in_(select(_words.c.rowid).where(_matching(_words.c.word_index, words)))] if words else []
+    return and_(*parts)
 
 
 def driver(
@@ -87,7 +84,7 @@ def driver(
     if words:
         return (
             _words,
-            [_matching(_words.c.word_index, words), *([has_letters(letters)] if letters else [])],
+            [_matching(_words.c.word_index, words), *([_has_letters(letters)] if letters else [])],
             _words.c.rowid,
         )
     return _letters, [_matching(_letters.c.letter_index, letters)], _letters.c.rowid
@@ -112,6 +109,10 @@ def rarest(connection: Connection, letters: Sequence[str]) -> list[str]:
     """Return the rarest of some threes of letters, which is told by the newest samples."""
     ages = {one: _age(connection, one) for one in letters} if len(letters) > _MOST else dict.fromkeys(letters, 0)
     return sorted(letters, key=lambda one: ages[one])[:_MOST]
+
+
+def _has_letters(letters: Sequence[str]) -> ColumnElement[bool]:
+    return sample.c.id.in_(select(_letters.c.rowid).where(_matching(_letters.c.letter_index, letters)))
 
 
 def _age(connection: Connection, letters: str) -> int:

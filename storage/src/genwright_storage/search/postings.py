@@ -15,12 +15,14 @@ from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Integer, Ro
 from genwright_storage.search.texts import Entry
 from genwright_storage.tables import sample, text_index
 
-__all__ = ["add", "clear", "exists", "has_letters", "has_words", "newest", "numbers", "rarest", "remove"]
+__all__ = ["add", "clear", "exists", "has", "newest", "numbers", "rarest", "remove"]
 
 # GIN gives all samples that have something, in no order. What many have is soon met among the newest, so that so many
 # of these are gone through first.
 _RECENT = (1000, 4000, 16_000)
 _AT_ONCE, _ROWS = 1 << 16, 1000
+# So many threes are asked for together, the rarest among so many samples.
+_MOST, _TOLD = 5, 1000
 
 _LOOK = """
 SELECT coalesce(array_agg(sample_id ORDER BY sample_id DESC) FILTER (WHERE terms @> %s::int[]), '{}'),
@@ -29,12 +31,15 @@ FROM (
   SELECT sample_id, terms FROM text_index WHERE sample_id > %s AND sample_id < %s ORDER BY sample_id DESC LIMIT %s
 ) AS recent
 """
-# Put in order only when found: else the planner may look for them in that order, through all there are.
+# Asked for more, the planner may go through all there are by their ids: before it was told how many have what.
 _FIND = """
-WITH found AS MATERIALIZED (
-  SELECT sample_id FROM text_index WHERE terms @> %s::int[] AND sample_id > %s AND sample_id < %s
-)
-SELECT sample_id FROM found ORDER BY sample_id DESC LIMIT %s
+WITH found AS MATERIALIZED (SELECT sample_id FROM text_index WHERE terms @> %s::int[])
+SELECT sample_id FROM found WHERE sample_id > %s AND sample_id < %s ORDER BY sample_id DESC LIMIT %s
+"""
+_COUNT = """
+SELECT term, count(*)
+FROM (SELECT terms FROM text_index ORDER BY sample_id DESC LIMIT %s) AS recent, unnest(terms) AS term
+WHERE term = ANY(%s::int[]) GROUP BY term
 """
 
 
@@ -61,19 +66,24 @@ def remove(connection: Connection, entries: Iterable[Entry]) -> None:
     connection.execute(delete(text_index).where(text_index.c.sample_id.in_([id for id, _, _ in entries])))
 
 
-def has_words(words: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a sample that is in the index has all of the words."""
-    return _has(numbers(words, ()))
+def has(connection: Connection, words: Sequence[str], letters: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a sample that is in the index has all of the words and threes of letters."""
+    terms = numbers(words, letters)
+    raw: Any = connection.connection.driver_connection
+    few = [id for (id,) in raw.execute(_FIND, (terms, -1, 1 << 62, _ROWS))]
+    if len(few) < _ROWS:
+        return sample.c.id == any_(literal(few, ARRAY(BigInteger)))
+    indexed = select(text_index.c.sample_id).where(text_index.c.sample_id == sample.c.id)
+    return indexed.where(text_index.c.terms.op("@>")(literal(terms, ARRAY(Integer)))).correlate(sample).exists()
 
 
-def has_letters(letters: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a sample that is in the index has all of the threes of letters."""
-    return _has(numbers((), letters))
-
-
-def rarest(_: Connection, letters: Sequence[str]) -> list[str]:
-    """Return all of them: GIN begins with the rarest by itself, and passes over the others."""
-    return list(letters)
+def rarest(connection: Connection, letters: Sequence[str]) -> list[str]:
+    """Return the rarest of some threes of letters, which is told by the newest samples."""
+    if len(letters) <= _MOST:
+        return list(letters)
+    raw: Any = connection.connection.driver_connection
+    counted = dict(raw.execute(_COUNT, (_TOLD, numbers((), letters))))
+    return sorted(letters, key=lambda one: min(counted.get(term, 0) for term in numbers((), [one])))[:_MOST]
 
 
 def newest(
@@ -103,11 +113,6 @@ def numbers(words: Iterable[str], texts: Iterable[str]) -> list[int]:
         threes = zip(data, data[1:], data[2:], strict=False)
         found.update(first << 16 | second << 8 | third for first, second, third in threes)
     return sorted(found)
-
-
-def _has(terms: list[int]) -> ColumnElement[bool]:
-    indexed = select(text_index.c.sample_id).where(text_index.c.sample_id == sample.c.id)
-    return indexed.where(text_index.c.terms.op("@>")(literal(terms, ARRAY(Integer)))).correlate(sample).exists()
 
 
 def _found(connection: Connection, terms: list[int], above: int, below: int) -> Iterator[list[int]]:

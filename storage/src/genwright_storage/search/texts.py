@@ -34,11 +34,8 @@ class TextIndex(Protocol):
     def remove(self, connection: Connection, entries: Iterable[Entry]) -> None:
         """Remove samples, given as they were added."""
 
-    def has_words(self, words: Sequence[str]) -> ColumnElement[bool]:
-        """Whether a sample that is in the index has all of the words."""
-
-    def has_letters(self, letters: Sequence[str]) -> ColumnElement[bool]:
-        """Whether a sample that is in the index has all of the threes of letters."""
+    def has(self, connection: Connection, words: Sequence[str], letters: Sequence[str]) -> ColumnElement[bool]:
+        """Whether a sample that is in the index has all of the words and threes of letters."""
 
     def rarest(self, connection: Connection, letters: Sequence[str]) -> list[str]:
         """Return those of some threes of letters by which it is best asked."""

@@ -382,6 +382,8 @@ CREATE INDEX ix_sample_digest ON sample (digest) WHERE payload IS NULL;
 
 CREATE INDEX ix_sample_id ON sample (id);
 
+CREATE INDEX ix_sample_run ON sample (run_id, id);
+
 CREATE TABLE sample_artifact (
     sample_id BIGINT NOT NULL,
     role TEXT COLLATE "C" NOT NULL,
