@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
+from genwright_storage.address import Address
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import new_origin
 from genwright_storage.sequencer import Sequencer
@@ -34,8 +35,11 @@ def team_url(server: Server, team: str) -> str:
         for table in (*reversed(metadata.sorted_tables), *of_server.sorted_tables):
             if table is not alembic_version:
                 connection.execute(table.delete())
-        Sequencer(KeyRing()).begin(connection, new_origin())
+        origin = new_origin()
+        Sequencer(KeyRing()).begin(connection, origin)
     engine.dispose()
+    # A new store at the same place.
+    KeyRing().remember(Address.parse(server.url(team)).shown.partition("?")[0], origin)
     return server.url(team)
 
 

@@ -48,7 +48,8 @@ def test_bytes_that_are_put_again_count_as_new(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path / "blobs")
     blobs.put({digest(b"x"): b"x"})
     os.utime(blobs.path(digest(b"x")), (0, 0))
-    assert [found.age > 1e9 for found in blobs.found()] == [True]
+    assert [found.age > 1e9 and blobs.age(found.name) > 1e9 for found in blobs.found()] == [True]
+    assert blobs.age("ab/cd") == 0
     blobs.put({digest(b"x"): b"x"})
     assert [found.age < 60 for found in blobs.found()] == [True]
 

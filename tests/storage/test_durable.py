@@ -19,3 +19,12 @@ def test_what_is_not_there_cannot_be_flushed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         durable.flush(tmp_path / "nothing")
     durable.flush(tmp_path)
+
+
+def test_a_file_is_made_for_the_owner_alone_and_one_that_is_there_left(tmp_path: Path) -> None:
+    durable.make_private_file(tmp_path / "new")
+    assert ((tmp_path / "new").stat().st_mode & 0o777, (tmp_path / "new").read_bytes()) == (0o600, b"")
+    (tmp_path / "old").write_bytes(b"x")
+    (tmp_path / "old").chmod(0o644)
+    durable.make_private_file(tmp_path / "old")
+    assert ((tmp_path / "old").stat().st_mode & 0o777, (tmp_path / "old").read_bytes()) == (0o644, b"x")

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import sqlite3
@@ -8,7 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from genwright.errors import Erased, Forbidden, StorageFull, StoreError, StoreLocked, UnknownName, UsageError
+from genwright.errors import (
+    Erased,
+    Forbidden,
+    StorageFull,
+    StoreError,
+    StoreLocked,
+    StoreReadOnly,
+    UnknownName,
+    UsageError,
+)
 from genwright.query import Query
 from genwright.run import Run
 from genwright.samples import Review
@@ -239,8 +249,10 @@ def test_a_hold_on_something_else_does_not(store: SQLStore, run: Run) -> None:
 
 def test_copies_made_before_are_named(store: SQLStore, run: Run) -> None:
     copy = store.database.path.with_name("store.v0.1.0.backup")
-    shutil.copy(store.database.path, copy)
-    assert erasure.erase(store, [f"{run.id}/6"], reason="asked for").copies == (copy,)
+    part = store.database.path.with_name("store.v0.1.0.backup.5f.part")
+    for path in (copy, part):
+        shutil.copy(store.database.path, path)
+    assert erasure.erase(store, [f"{run.id}/6"], reason="asked for").copies == (copy, part)
 
 
 def test_somebody_who_reads_delays_it_until_the_next_opening(store: SQLStore, run: Run) -> None:
@@ -283,6 +295,23 @@ def test_a_file_that_cannot_be_written_anew_is_at_the_next_opening(
         SQLStore(store.url).close()
     SQLStore(store.url).close()
     assert _traces(store, b"-00006") == []
+
+
+def test_a_file_that_cannot_be_removed_keeps_nobody_from_opening(
+    store: SQLStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.blobs), "erase", refused)
+        with pytest.raises(StoreReadOnly, match=r"it can only be read. Change the permissions"):
+            erasure.erase(store, [f"{run.id}/1"], reason="asked for")
+        with closing(SQLStore(store.url)) as again:
+            again.put_samples([_secret(run, 1000)])
+    SQLStore(store.url).close()
+    assert _traces(store, b"-00001") == []
+    assert list(store.verify()) == []
 
 
 @pytest.mark.parametrize("step", ["commit", "complete", "files", "second file", "rewrite", "end"])

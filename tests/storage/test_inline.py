@@ -20,7 +20,7 @@ def test_payloads_lie_in_their_rows_where_no_place_is_named(tmp_path: Path) -> N
 def test_what_lies_in_rows_has_no_files() -> None:
     rows = InRows()
     rows.put({})
-    assert (rows.size(), list(rows.found())) == (0, [])
+    assert (rows.size(), list(rows.found()), rows.age("78")) == (0, [], 0.0)
     with pytest.raises(OSError, match="a payload has more than"):
         rows.put({b"x": b"x"})
     for call in (lambda: rows.get(b"x"), lambda: rows.open(b"x"), lambda: rows.remove("78")):

@@ -62,7 +62,7 @@ def test_a_created_key_is_the_owners_alone_and_trusted(ring: KeyRing) -> None:
 def test_a_key_is_not_created_over_another(ring: KeyRing) -> None:
     key = ring.create(ORIGIN)
     with pytest.raises(
-        StoreError, match=r"a new key for 'example.org/store' was asked for; .* is there already\. Go on"
+        StoreError, match=r"a new key for 'example.org/store' was asked for; .* is there already\. Choose another name"
     ):
         ring.create(ORIGIN)
     found = ring.signing(ORIGIN)
@@ -71,9 +71,31 @@ def test_a_key_is_not_created_over_another(ring: KeyRing) -> None:
     assert ring.trusted(ORIGIN) == [key.verifier]
 
 
+def replaced(ring: KeyRing) -> tuple[SigningKey | None, SigningKey]:
+    old, new = ring.signing(ORIGIN), ring.prepare(ORIGIN)
+    ring.promote(ORIGIN, new.verifier)
+    return old, new
+
+
+def test_a_prepared_key_is_held_and_not_in_use(ring: KeyRing) -> None:
+    first, new = ring.create(ORIGIN), ring.prepare(ORIGIN)
+    found = ring.signing(ORIGIN)
+    assert found is not None
+    assert found.verifier == first.verifier
+    assert ring.trusted(ORIGIN) == [first.verifier]
+    for key in (first, new):
+        held = ring.held(ORIGIN, str(key.verifier))
+        assert held is not None
+        assert held.verifier == key.verifier
+    ring.promote(ORIGIN, new.verifier)
+    retired = ring.held(ORIGIN, str(first.verifier))
+    assert retired is not None
+    assert ring.held(ORIGIN, str(SigningKey.generate(ORIGIN).verifier)) is None
+
+
 def test_a_replaced_key_is_retired_and_stays_trusted(ring: KeyRing) -> None:
     first = ring.create(ORIGIN)
-    old, new = ring.replace(ORIGIN)
+    old, new = replaced(ring)
     assert old is not None
     assert old.verifier == first.verifier != new.verifier
     assert ring.trusted(ORIGIN) == [first.verifier, new.verifier]
@@ -89,7 +111,7 @@ def test_a_replaced_key_is_retired_and_stays_trusted(ring: KeyRing) -> None:
 
 
 def test_replacing_where_there_is_no_key_creates_one(ring: KeyRing) -> None:
-    old, new = ring.replace(ORIGIN)
+    old, new = replaced(ring)
     assert old is None
     assert ring.trusted(ORIGIN) == [new.verifier]
 
@@ -106,12 +128,12 @@ def test_a_replacement_that_fails_leaves_the_old_key_in_use(
     with monkeypatch.context() as patch:
         patch.setattr(os, step, fail)
         with pytest.raises(StoreError, match="No space left"):
-            ring.replace(ORIGIN)
+            replaced(ring)
     found = ring.signing(ORIGIN)
     assert found is not None
     assert found.verifier == first.verifier
     assert not [name for name in files(ring) if name.endswith(".part")]
-    old, _ = ring.replace(ORIGIN)
+    old, _ = replaced(ring)
     assert old is not None
     assert old.verifier == first.verifier
 
@@ -173,16 +195,19 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("origin", HOSTILE)
 def test_no_origin_leads_out_of_the_folder(ring: KeyRing, origin: str) -> None:
     key = ring.create(origin)
-    ring.replace(origin)
+    ring.promote(origin, ring.prepare(origin).verifier)
+    ring.prepare(origin)
+    ring.remember(origin, origin)
+    assert ring.remembered(origin) == origin.strip()
     everything = {path for path in ring.folder.parent.rglob("*") if path.is_file()}
     assert {path.parent for path in everything} == {ring.folder}
-    assert len(everything) == 3
+    assert len(everything) == 5
     assert ring.trusted(origin)[0] == key.verifier
 
 
 @pytest.mark.parametrize("origin", ["", "a\x00b", "a b", "a+b", "a\nb", "\ud800", "x" * 1001])
 def test_an_origin_that_no_log_may_have_is_refused(ring: KeyRing, origin: str) -> None:
-    for use in (ring.create, ring.signing, ring.replace, ring.trusted, lambda one: ring.trust(one, "x+00000000+AA==")):
+    for use in (ring.create, ring.signing, ring.prepare, ring.trusted, lambda one: ring.trust(one, "x+00000000+AA==")):
         with pytest.raises(StoreError):
             use(origin)
     with pytest.raises(StoreError, match=r"the origin of a log is one word .* Choose another"):

@@ -59,6 +59,8 @@ def test_what_is_wrong_with_a_file_is_said(place: str) -> None:
     blobs.put({digest(b"x"): b"x"})
     assert blobs.trouble(digest(b"x")) is None
     (found,) = blobs.found()
+    assert 0 < blobs.age(found.name) < 60
+    assert blobs.age("ab/cd") == 0
     fsspec.filesystem("memory").pipe_file(f"{place.removeprefix('memory://')}/{found.name}", b"y")
     assert blobs.trouble(digest(b"x")) == "the bytes of its file are others"
     blobs.remove(found.name)

@@ -33,12 +33,12 @@ def _left(store: SQLStore) -> dict[str, int]:
 
 def test_what_is_older_than_a_rule_says_is_erased(store: SQLStore) -> None:
     id = retention.retain(store, "domain:molecules", days=365, reason="space")
-    assert list(retention.apply(store)) == [Applied(rule=id, scope="domain:molecules", samples=10, held={})]
+    assert retention.apply(store).rules == (Applied(rule=id, scope="domain:molecules", samples=10, held={}),)
     assert _left(store) == {IMAGES: 10, NEW: 10, OLD: 0}
     with pytest.raises(Erased, match=rf"by ada: retention rule {id}: space"):
         store.sample(f"{OLD}/3")
     assert list(store.verify()) == []
-    assert list(retention.apply(store)) == [Applied(rule=id, scope="domain:molecules", samples=0, held={})]
+    assert retention.apply(store).rules == (Applied(rule=id, scope="domain:molecules", samples=0, held={}),)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_older_than_a_rule_says_is_erased(store: SQLStore) -> None:
 )
 def test_a_rule_is_for_its_scope(store: SQLStore, scope: str, left: dict[str, int]) -> None:
     retention.retain(store, scope, days=365, reason="space")
-    assert sum(done.samples for done in retention.apply(store)) == 30 - sum(left.values())
+    assert sum(done.samples for done in retention.apply(store).rules) == 30 - sum(left.values())
     assert _left(store) == left
 
 
@@ -61,10 +61,10 @@ def test_what_a_hold_covers_is_kept_and_counted(store: SQLStore, monkeypatch: py
     first = holds.place(store, f"sample:{OLD}/0", reason="a dispute")
     second = holds.place(store, "domain:images", reason="another")
     id = retention.retain(store, "all", days=365, reason="space")
-    expected = [Applied(rule=id, scope="all", samples=9, held={first: 1, second: 10})]
-    assert list(retention.apply(store, is_dry=True)) == expected
+    expected = (Applied(rule=id, scope="all", samples=9, held={first: 1, second: 10}),)
+    assert retention.apply(store, is_dry=True).rules == expected
     assert _left(store) == {OLD: 10, IMAGES: 10, NEW: 10}
-    assert list(retention.apply(store)) == expected
+    assert retention.apply(store).rules == expected
     assert _left(store) == {OLD: 1, IMAGES: 10, NEW: 10}
     assert list(store.verify()) == []
 
@@ -72,7 +72,7 @@ def test_what_a_hold_covers_is_kept_and_counted(store: SQLStore, monkeypatch: py
 def test_a_rule_that_ended_is_not_applied(store: SQLStore) -> None:
     id = retention.retain(store, "all", days=0, reason="space")
     retention.end(store, id, reason="enough space")
-    assert list(retention.apply(store)) == []
+    assert retention.apply(store).rules == ()
     (row,) = retention.listed(store)
     assert (row.keep_ns, row.reason, row.placer, row.ender, row.ended_reason) == (
         0,
@@ -98,8 +98,21 @@ def test_a_rule_is_applied_in_constant_memory(store: SQLStore) -> None:
     retention.retain(store, f"run:{run.id}", days=365, reason="space")
     tracemalloc.start()
     try:
-        assert [done.samples for done in retention.apply(store)] == [6000]
+        assert [done.samples for done in retention.apply(store).rules] == [6000]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < 8_000_000  # a page of 500; the prompts alone are 12 MB
+
+
+def test_what_is_left_to_do_and_copies_made_before_are_told(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    retention.retain(store, "all", days=365, reason="space")
+    copy = store.database.path.with_name("store.v0.1.0.backup")
+    copy.touch()
+    dry = retention.apply(store, is_dry=True)
+    assert (dry.is_complete, dry.copies) == (True, ())
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.database), "rewrite", lambda _: False)
+        done = retention.apply(store)
+    assert (done.is_complete, done.copies) == (False, (copy,))
+    assert retention.apply(store).is_complete

@@ -119,7 +119,8 @@ def test_a_review_in_the_name_of_somebody_else_is_found(store: SQLStore, tmp_pat
     """Whoever can append to the ledger can make a key in a name; who has the true one knows that it is another."""
     reviews.put(store, {f"{RUN}/0": (True, "")})
     forger = SQLStore(store.url, ring=KeyRing(tmp_path / "keys"))
-    forger.ledger.ring.replace("reviewer/ada@lab.example")
+    ring = forger.ledger.ring
+    ring.promote("reviewer/ada@lab.example", ring.prepare("reviewer/ada@lab.example").verifier)
     reviews.put(forger, {f"{RUN}/1": (True, "")})
     forger.close()
     known = KeyRing(tmp_path / "ada")

@@ -1,4 +1,5 @@
 import inspect
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,13 @@ Become = Callable[[str], None]
 @pytest.fixture
 def become(monkeypatch: pytest.MonkeyPatch) -> Become:
     return lambda name: monkeypatch.setenv("GENWRIGHT_ACTOR", name)
+
+
+@pytest.fixture(autouse=True)
+def _own_keys(tmp_path: Path, made: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of one store share its keys, of which a test may retire one."""
+    shutil.copytree(os.environ["GENWRIGHT_KEYS"], tmp_path / "keys")
+    monkeypatch.setenv("GENWRIGHT_KEYS", str(tmp_path / "keys"))
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +89,7 @@ OF_STORE: dict[str, tuple[Role, Operation]] = {
     "info": ("viewer", lambda store, _: store.info()),
     "search": ("viewer", lambda store, _: list(store.search(Query(match="CCO")))),
     "evidence": ("viewer", lambda store, _: store.evidence("LAST/0")),
+    "rotate_key": ("admin", lambda store, _: store.rotate_key("a year has passed")),
 }
 BESIDE: dict[str, tuple[Role, Operation]] = {
     "reviews.put": ("reviewer", lambda store, _: reviews.put(store, {f"{RUN.id}/0": (True, "fine")})),
@@ -92,13 +101,14 @@ BESIDE: dict[str, tuple[Role, Operation]] = {
     "retention.retain": ("admin", lambda store, _: retention.retain(store, "all", days=1, reason="space")),
     "retention.end": ("admin", lambda store, _: retention.end(store, 1, reason="enough")),
     "retention.listed": ("viewer", lambda store, _: retention.listed(store)),
-    "retention.apply": ("admin", lambda store, _: list(retention.apply(store))),
+    "retention.apply": ("admin", lambda store, _: retention.apply(store)),
     "erasure.erase": ("admin", lambda store, _: erasure.erase(store, [f"{RUN.id}/0"], reason="asked for")),
     "roles.grant": ("admin", lambda store, _: roles.grant(store, "eve", "viewer")),
-    "roles.revoke": ("admin", lambda store, _: roles.revoke(store, "viewer", "viewer")),
+    "roles.revoke": ("admin", lambda store, _: roles.revoke(store, "viewer", "viewer", reason="left")),
     "roles.granted": ("viewer", lambda store, _: roles.granted(store)),
     "evidence.place": ("viewer", lambda store, _: evidence.place(store, "LAST/0")),
     "evidence.prove": ("viewer", lambda store, _: evidence.prove(store, "LAST/0")),
+    "collection.collect": ("admin", lambda store, _: list(collection.collect(store))),
     "collection.orphans": ("viewer", lambda store, _: list(collection.orphans(store))),
     "backup.write_backup": ("viewer", lambda store, folder: backup.write_backup(store, folder / "copy")),
 }
@@ -154,7 +164,7 @@ def test_the_last_admin_stays(store: SQLStore) -> None:
     with pytest.raises(
         Forbidden, match=r"'root' was to lose the role admin; nobody else has it.*Make another one first"
     ):
-        roles.revoke(store, "root", "admin")
+        roles.revoke(store, "root", "admin", reason="left")
     roles.grant(store, "eve", "admin")
     roles.revoke(store, "root", "admin", reason="left")
     with pytest.raises(Forbidden, match="root has none"):
@@ -164,7 +174,7 @@ def test_the_last_admin_stays(store: SQLStore) -> None:
 def test_a_role_that_somebody_does_not_have_cannot_be_taken(store: SQLStore) -> None:
     roles.grant(store, "root", "admin")
     with pytest.raises(UsageError, match=r"'eve' was to lose the role viewer; they have none. See: store roles list"):
-        roles.revoke(store, "eve", "viewer")
+        roles.revoke(store, "eve", "viewer", reason="left")
 
 
 def test_a_role_is_had_once(store: SQLStore) -> None:
@@ -185,7 +195,7 @@ def test_what_another_process_grants_and_revokes_holds_here_at_once(store: SQLSt
         become("eve")
         store.run("LAST")
         become("root")
-        roles.revoke(other, "eve", "viewer")
+        roles.revoke(other, "eve", "viewer", reason="left")
         become("eve")
         with pytest.raises(Forbidden):
             store.run("LAST")

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import sqlite3
@@ -102,6 +103,25 @@ def test_each_connection_is_set_for_durability(tmp_path: Path) -> None:
 def test_folders_are_made_for_the_owner_alone(tmp_path: Path) -> None:
     SQLiteDatabase(f"sqlite:///{tmp_path / 'a' / 'b' / 'store'}", patience=1).close()
     assert [p.stat().st_mode & 0o777 for p in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
+
+
+def test_a_file_is_made_for_the_owner_alone_and_so_are_those_beside_it(tmp_path: Path) -> None:
+    """It holds prompts, and the salts without which hashes of what was erased tell nothing."""
+    path = tmp_path / "store"
+    with closing(SQLiteDatabase(f"sqlite:///{path}", patience=1)) as database:
+        with database.writing() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+        database.copy(tmp_path / "copy")
+        files = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir() if file.suffix != ".lock"}
+    assert files == dict.fromkeys(("store", "store-wal", "store-shm", "copy"), 0o600)
+
+
+def test_a_file_that_others_may_read_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    SQLiteDatabase(f"sqlite:///{path}", patience=1).close()
+    path.chmod(0o644)
+    SQLiteDatabase(f"sqlite:///{path}", patience=1).close()
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
@@ -244,6 +264,54 @@ def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
     assert copy == tmp_path / f"store.{HEAD}.backup"
     assert schema(copy) == schema(tmp_path / "store")
     SQLiteDatabase(f"sqlite:///{copy}", patience=1).close()
+
+
+def _application(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
+@pytest.mark.parametrize("left", ["nothing", "text", "a part", "another program's"])
+def test_a_backup_that_is_none_is_made_anew(tmp_path: Path, left: str) -> None:
+    """A process that died while it wrote one left it behind, and the next migrated without any."""
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    copy = tmp_path / f"store.{HEAD}.backup"
+    if left == "another program's":
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("CREATE TABLE recipes (name)")
+    else:
+        whole = (tmp_path / "store").read_bytes()
+        copy.write_bytes({"nothing": b"", "text": b"my notes, " * 1000, "a part": whole[: len(whole) // 2]}[left])
+    assert backup(tmp_path / "store", HEAD) == copy
+    assert schema(copy) == schema(tmp_path / "store")
+    assert (_application(copy), copy.stat().st_mode & 0o777) == (APPLICATION, 0o600)
+
+
+def test_a_backup_that_is_there_stays(tmp_path: Path) -> None:
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    before = backup(tmp_path / "store", HEAD).stat()
+    assert backup(tmp_path / "store", HEAD).stat().st_ino == before.st_ino
+
+
+def test_a_backup_appears_under_its_name_when_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SQLiteDatabase(f"sqlite:///{tmp_path / 'store'}", patience=1).close()
+    copy, flushed = tmp_path / f"store.{HEAD}.backup", []
+
+    def watched(path: Path) -> None:
+        flushed.append((path.suffix, copy.exists()))
+
+    def refused(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("genwright_storage.migrations.upgrade.flush", refused)
+    with pytest.raises(OSError, match="Input/output"):
+        backup(tmp_path / "store", HEAD)
+    assert not list(tmp_path.glob("*.backup*"))
+    monkeypatch.setattr("genwright_storage.migrations.upgrade.flush", watched)
+    backup(tmp_path / "store", HEAD)
+    assert flushed == [(".part", False), (tmp_path.suffix, True)]
 
 
 def _environment() -> dict[str, str]:

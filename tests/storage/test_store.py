@@ -330,7 +330,13 @@ def test_the_key_that_signs_is_given_to_those_who_sign_for_the_store(tmp_path: P
         signer = store.signer
         assert signer is not None
         assert signer.name == store.info()["head"]["origin"]
-        ring.replace("example.org/log")
+        # A newer key of the origin that is not the ledger's leaves that which is.
+        ring.promote("example.org/log", ring.prepare("example.org/log").verifier)
+        held = store.signer
+        assert held is not None
+        assert held.verifier == signer.verifier
+        for file in ring.folder.glob("*.retired.pem"):
+            file.unlink()
         assert store.signer is None
 
 

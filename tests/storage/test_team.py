@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import select
 
-from genwright.errors import Erased, Forbidden
+from genwright.errors import Erased, Forbidden, StoreError, StoreLocked
 from genwright.run import Run
 from genwright.store import Score
 from genwright.testing.stores import make_record, make_run
@@ -18,6 +22,7 @@ from genwright_storage import actors, erasure, holds, retention, reviews, roles
 from genwright_storage.evidence import prove
 from genwright_storage.keys import KeyRing
 from genwright_storage.notes import VerifierKey
+from genwright_storage.postgresql import PostgreSQLDatabase
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import signing_key
 
@@ -147,3 +152,61 @@ def test_whom_the_server_lets_only_generate_cannot_erase(
         store.sample(f"{run.id}/3")
     erasure.complete(store)
     assert list(store.verify()) == []
+
+
+def test_what_an_admin_left_undone_keeps_nobody_from_writing(
+    login: Callable[[str], str], store: SQLStore, run: Run, tmp_path: Path
+) -> None:
+    """Only the owner of the tables can write them anew, and only an admin or they can strike out what is due."""
+    with closing(SQLStore(f"{store.url}?blobs={tmp_path}")) as writer:
+        writer.put_samples([make_record(run, 40, payload=b"x" * 100_000)])
+    with closing(SQLStore(login("admin"))) as admin:
+        assert not erasure.erase(admin, [f"{run.id}/3"], reason="asked for").is_complete
+        # Where the file is, this process was not told.
+        with pytest.raises(StoreError, match="the system could not read or write its file"):
+            erasure.erase(admin, [f"{run.id}/40"], reason="asked for")
+    for role in ("generator", "reviewer", "auditor", "admin"):
+        SQLStore(login(role)).close()
+    with closing(SQLStore(login("generator"))) as writer:
+        writer.put_samples([make_record(run, 50)])
+    with closing(SQLStore(f"{store.url}?blobs={tmp_path}")) as owner:
+        assert list(owner.blobs.found()) == []
+        assert list(owner.verify()) == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_erasure_waits_for_a_batch_in_progress(
+    store: SQLStore, run: Run, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """A batch that was committed after its run was erased once stayed, with all that it says."""
+    begun, goes_on = threading.Event(), threading.Event()
+    insert = PostgreSQLDatabase.insert_samples
+
+    def slow(self: PostgreSQLDatabase, *batch: Any) -> None:
+        insert(self, *batch)
+        begun.set()
+        assert goes_on.wait(20)
+
+    monkeypatch.setattr(PostgreSQLDatabase, "insert_samples", slow)
+    targets = [run.id if whole else f"{run.id}/99"]
+    with closing(SQLStore(store.url)) as other, ThreadPoolExecutor(2) as threads:
+        batch = threads.submit(other.put_samples, [make_record(run, 99)])
+        assert begun.wait(20)
+        erased = threads.submit(erasure.erase, store, targets, reason="asked for")
+        sleep(0.3)
+        was_waiting = not erased.done()
+        goes_on.set()
+        batch.result()
+        assert erased.result().samples == (21 if whole else 1)
+    assert was_waiting
+    assert len(list(store.samples())) == (0 if whole else 20)
+    with pytest.raises(Erased):
+        store.sample(f"{run.id}/99")
+    assert list(store.verify()) == []
+
+
+def test_who_erases_gives_up_where_a_write_takes_too_long(store: SQLStore, run: Run) -> None:
+    with closing(SQLStore(store.url, patience=0.1)) as admin:
+        with store.database.writing(), pytest.raises(StoreLocked, match="another process is writing to it"):
+            erasure.erase(admin, [f"{run.id}/3"], reason="asked for")
+        assert erasure.erase(admin, [f"{run.id}/3"], reason="asked for").samples == 1

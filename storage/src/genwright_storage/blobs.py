@@ -115,6 +115,13 @@ class Blobs:
             name = str(path.relative_to(self.folder))
             yield Found(name, digest_of(name), status.st_size, time.time() - status.st_mtime)
 
+    def age(self, name: str) -> float:
+        """Return how old a file that `found` named is now, in seconds; 0 for one that is gone."""
+        try:
+            return time.time() - (self.folder / name).lstat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def remove(self, name: str) -> None:
         """Remove a file that `found` named; one that is gone is no error."""
         (self.folder / name).unlink(missing_ok=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
 from genwright_storage.blobs import Found
+from genwright_storage.errors import translated
 from genwright_storage.tables import sample
 
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
 
-__all__ = ["GRACE", "orphans"]
+__all__ = ["GRACE", "collect", "orphans"]
 
 # A writer puts its files before its rows. No transaction is open for as long as this.
 GRACE = 3600.0
@@ -30,10 +31,27 @@ def orphans(store: SQLStore, *, grace: float = GRACE) -> Iterator[Found]:
     old = (file for file in store.blobs.found() if file.age >= grace)
     while some := list(islice(old, _AT_ONCE)):
         with store.database.reading() as connection:
-            named = _named(connection, [file.digest for file in some if file.digest is not None])
-        yield from (file for file in some if file.digest is None or file.digest not in named)
+            unnamed = _unnamed(connection, some)
+        yield from unnamed
 
 
-def _named(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
-    found = select(sample.c.digest).where(sample.c.payload.is_(None), sample.c.digest.in_(list(digests)))
-    return set(connection.execute(found).scalars())
+def collect(store: SQLStore, *, grace: float = GRACE) -> Iterator[Found]:
+    """Remove the files that `orphans` yields, and yield those that are still none of a row's when nobody writes.
+
+    A writer looks for its files again in the transaction of its rows, so that it misses none that goes here.
+    """
+    store.database.require("admin")
+    old = orphans(store, grace=grace)
+    while some := list(islice(old, _AT_ONCE)):
+        with translated(store.url), store.database.erasing() as connection:
+            gone = [file for file in _unnamed(connection, some) if store.blobs.age(file.name) >= grace]
+            for file in gone:
+                store.blobs.remove(file.name)
+        yield from gone
+
+
+def _unnamed(connection: Connection, files: Sequence[Found]) -> list[Found]:
+    digests = [file.digest for file in files if file.digest is not None]
+    named = select(sample.c.digest).where(sample.c.payload.is_(None), sample.c.digest.in_(digests))
+    stored = set(connection.execute(named).scalars())
+    return [file for file in files if file.digest is None or file.digest not in stored]

@@ -28,6 +28,7 @@ class Log(Protocol):
     """What adds to the ledger."""
 
     ring: KeyRing
+    has_begun: bool
 
     def append(self, connection: Connection, kind: str, ref: str, content: bytes) -> int:
         """Add an entry, and return what the row that it is of keeps as `seq`.
@@ -50,9 +51,13 @@ class Database(Protocol):
     url:         without a password
     is_writable: whether it may be written, as far as can be told before it is
     blobs:       the folder for large payloads; None if they lie in their rows
+    place:       what the machine knows the store by, whatever options its URL has
+    has_outbox:  whether entries wait in one before they are in the ledger
     """
 
     url: str
+    place: str
+    has_outbox: bool
     is_writable: bool
     blobs: Path | None
 
@@ -80,8 +85,8 @@ class Database(Protocol):
     def indexing(self) -> AbstractContextManager[Connection]:
         """Give a connection as `writing` does, whoever acts, while no other indexes or erases."""
 
-    def erasing(self) -> AbstractContextManager[Connection]:
-        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
+    def erasing(self, role: Role | None = "admin") -> AbstractContextManager[Connection]:
+        """Give a connection as `writing` does, while nobody else writes; what is removed on it is overwritten."""
 
     def rewrite(self) -> bool:
         """Leave no trace of what was removed; whether that is done, or somebody who reads kept it from it."""
@@ -95,7 +100,8 @@ class Database(Protocol):
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It is False too where erasures have to be looked at. Raises Forbidden without the role of a generator.
+        It is False too where a payload is in a file, which may be gone. Raises Forbidden without the role of a
+        generator.
 
         run: its id
         """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["flush", "make_private"]
+__all__ = ["flush", "make_private", "make_private_file"]
 
 
 def flush(path: Path) -> None:
@@ -24,3 +25,9 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         # Else a power cut could take the folder, with all that was acknowledged in it.
         flush(folder.parent)
+
+
+def make_private_file(file: Path) -> None:
+    """Make an empty file for the owner alone, for SQLite to fill, which would let others read it; leave one that is."""
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))

@@ -15,7 +15,7 @@ from genwright.store import Finding
 from genwright_storage import merkle
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import State, key_content
-from genwright_storage.notes import Head, Note, VerifierKey, opened
+from genwright_storage.notes import ED25519, Head, Note, VerifierKey, opened
 from genwright_storage.tables import note, signing_key
 
 __all__ = ["Claims", "Trust"]
@@ -29,10 +29,13 @@ class Trust:
     """
 
     def __init__(self, connection: Connection, origin: str, ring: KeyRing, keys: Sequence[str]) -> None:
-        self._rows = list(connection.execute(select(signing_key).order_by(signing_key.c.id)))
+        self._rows = list(connection.execute(select(signing_key).order_by(signing_key.c.seq)))
         self.named = [key for key in map(_parsed, self._rows) if key is not None]
-        given = [VerifierKey.parse(key) for key in keys] or ring.trusted(origin) or self.named[:1]
+        known = [key for key in ring.trusted(origin) if key.name == origin and key.algorithm == ED25519]
+        given = [VerifierKey.parse(key) for key in keys] or known or self.named[:1]
         self.trusted = [*given, *self._vouched(given)]
+        # What a retired key signs from then on counts no more: it may have been retired because it leaked.
+        self.newest = self.trusted[-1:]
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the keys."""
@@ -102,7 +105,7 @@ class Claims:
         if end.note is None:
             self._troubles.append(Finding(where=where, trouble="it is not signed"))
             return []
-        return self._claims(where, end.note, self._trust.trusted)
+        return self._claims(where, end.note, self._trust.newest)
 
     def _kept(self, connection: Connection) -> Iterator[_Claim]:
         for row in connection.execute(select(note).order_by(note.c.size)):

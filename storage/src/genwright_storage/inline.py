@@ -40,6 +40,9 @@ class Payloads(Protocol):
     def found(self) -> Iterator[Found]:
         """Yield all files."""
 
+    def age(self, name: str) -> float:
+        """Return how old a file that `found` named is now, in seconds; 0 for one that is gone."""
+
     def remove(self, name: str) -> None:
         """Remove a file that `found` named."""
 
@@ -92,6 +95,10 @@ class InRows:
     def found(self) -> Iterator[Found]:
         """Yield nothing."""
         return iter(())
+
+    def age(self, name: str) -> float:
+        """Return 0."""
+        return 0.0
 
     def remove(self, name: str) -> None:
         """Raise OSError."""

@@ -19,7 +19,7 @@ from typing import final
 import platformdirs
 
 from genwright.errors import ProofError, StoreError, shown
-from genwright_storage.durable import make_private
+from genwright_storage.durable import flush, make_private
 from genwright_storage.guard import locked
 from genwright_storage.notes import SigningKey, VerifierKey, is_key_name
 
@@ -68,21 +68,54 @@ class KeyRing:
         path = self.path(origin)
         with self._locked():
             if os.path.lexists(path):
-                advice = "Go on with it, or replace it so that it is retired"
+                advice = "Choose another name, or move that file away if no store has this name any more"
                 raise StoreError(f"a new key for {shown(origin)} was asked for; {path} is there already. {advice}.")
             return self._put(origin, path)
 
-    def replace(self, origin: str) -> tuple[SigningKey | None, SigningKey]:
-        """Return the key so far, which is retired and stays trusted, and the new one."""
+    def held(self, origin: str, verifier: str) -> SigningKey | None:
+        """Return the private key of an origin whose public one this is, be it in use, retired or prepared, or None."""
+        key = VerifierKey.parse(verifier)
+        path = self.path(origin)
+        for file in (path, *(self._beside(path, key, state) for state in ("next", "retired"))):
+            data = _read(file, forbidden=0o077, advice="Run: chmod 600")
+            found = None if data is None else SigningKey.from_pem(origin, data)
+            if found is not None and found.verifier == key:
+                return found
+        return None
+
+    def remembered(self, place: str) -> str | None:
+        """Return the origin of the log that is at a place, such as a file, as far as this machine knows, or None."""
+        data = _read(self._of_place(place), forbidden=0o022, advice="Check what it says, then run: chmod 644")
+        return None if data is None else data.decode(errors="replace").strip()
+
+    def remember(self, place: str, origin: str) -> None:
+        """Note the origin of the log at a place."""
+        with self._locked():
+            _write(self._of_place(place), f"{origin}\n".encode(), 0o644)
+
+    def _of_place(self, place: str) -> Path:
+        return self.folder / f"{hashlib.sha256(place.encode(errors='surrogatepass')).hexdigest()[:32]}.place"
+
+    def prepare(self, origin: str) -> SigningKey:
+        """Make a key that is to sign for an origin from some moment on, and return it. The one so far stays in use."""
+        path, key = self.path(origin), SigningKey.generate(origin)
+        with self._locked():
+            _write(self._beside(path, key.verifier, "next"), key.to_pem(), 0o600)
+        return key
+
+    def promote(self, origin: str, verifier: VerifierKey) -> None:
+        """Put a key that was prepared in use, and trust it. The one so far is retired and stays trusted."""
         path = self.path(origin)
         with self._locked():
             old = self.signing(origin)
             if old:
-                retired = path.with_name(f"{path.stem}.{old.verifier.id.hex()}.retired.pem")
+                retired = self._beside(path, old.verifier, "retired")
                 # A link, so that at no moment there is no key under the name that signers read.
                 if not retired.exists():
                     os.link(path, retired)
-            return old, self._put(origin, path)
+            self._trust(origin, verifier)
+            os.replace(self._beside(path, verifier, "next"), path)
+            flush(self.folder)
 
     def trusted(self, origin: str) -> list[VerifierKey]:
         """Return all keys that are trusted for an origin, the oldest first: its own, and those of witnesses."""
@@ -103,6 +136,10 @@ class KeyRing:
         with self._locked():
             self._trust(origin, key)
         return key
+
+    @staticmethod
+    def _beside(path: Path, key: VerifierKey, state: str) -> Path:
+        return path.with_name(f"{path.stem}.{key.id.hex()}.{state}.pem")
 
     def _put(self, origin: str, path: Path) -> SigningKey:
         """Make a key and put it in place of any other. It is trusted first: nothing may be signed by an unknown key."""
@@ -167,11 +204,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush(path.parent)
 
 
 def _refused(path: Path, error: OSError) -> StoreError:

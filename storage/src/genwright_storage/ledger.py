@@ -23,13 +23,24 @@ from genwright_storage.keys import KeyRing
 from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
 from genwright_storage.tables import log_frontier, signing_key
 
-__all__ = ["TILE", "Ledger", "State", "add_tiles", "found_key", "key_content", "new_origin", "split", "state"]
+__all__ = [
+    "TILE",
+    "Ledger",
+    "State",
+    "add_tiles",
+    "found_key",
+    "key_content",
+    "new_origin",
+    "next_key",
+    "split",
+    "state",
+]
 
 TILE = merkle.TILE
 
 # Given to the driver as they are: they run for every call that writes, and SQLAlchemy takes ten times as long.
 _STATE = "SELECT size, hashes, note FROM log_frontier"
-_VERIFIER = "SELECT verifier FROM signing_key ORDER BY id DESC LIMIT 1"
+_VERIFIER = "SELECT verifier FROM signing_key ORDER BY seq DESC LIMIT 1"
 _ENTRY = "INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf) VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE = "UPDATE log_frontier SET size = ?, hashes = ?, note = ?"
 _LAST_KEPT = "SELECT created_ns FROM note ORDER BY size DESC LIMIT 1"
@@ -76,11 +87,12 @@ class Ledger:
     """
 
     def __init__(self, ring: KeyRing) -> None:
-        self.ring = ring
+        self.ring, self.has_begun = ring, False
         self._key: tuple[str, SigningKey] | None = None
 
     def begin(self, connection: Connection, origin: str) -> None:
         """Start the ledger of a new store, with its key as the first entry."""
+        self.has_begun = True
         connection.execute(insert(log_frontier).values(id=1, size=0, hashes=b""))
         self.first_key(connection, origin, "the first key of this store")
 
@@ -91,12 +103,11 @@ class Ledger:
     def rotate(self, connection: Connection, reason: str) -> VerifierKey:
         """Let a new key sign from now on, and return it. The key so far signs it, where it is on this machine.
 
-        Without that signature, heads of the new key are trusted by those alone who are told of it.
+        Without that signature, heads of the new key are trusted by those alone who are told of it. When this is
+        committed, the ring has to promote the key.
         """
-        origin = state(connection).origin
-        assert origin is not None
-        old, new = self.ring.replace(origin)
-        proof = None if old is None else old.sign(key_content(str(new.verifier), reason, None))
+        raw: Any = connection.connection.driver_connection
+        new, proof = next_key(self.ring, state(connection).origin, raw.execute(_VERIFIER).fetchone(), reason)
         self._add_key(connection, new, reason, proof=proof)
         return new.verifier
 
@@ -159,14 +170,28 @@ class Ledger:
 
 def found_key(ring: KeyRing, origin: str, verifier: str) -> SigningKey:
     """Return the private key of a ledger that is signed by this public one. Raises KeyMissing if it is not there."""
-    key = ring.signing(origin)
-    if key is None or str(key.verifier) != verifier:
-        there = "none is" if key is None else "another is"
+    key = ring.held(origin, verifier)
+    if key is None:
+        there = "none is" if ring.signing(origin) is None else "another is"
         raise KeyMissing(
             f"the ledger {origin} is signed by {verifier}; in {ring.folder} {there}. Copy the key's file there from "
             f"where the store was made, or let a new one sign: genwright store rotate-key."
         )
     return key
+
+
+def next_key(ring: KeyRing, origin: str | None, newest: Any, reason: str) -> tuple[SigningKey, bytes | None]:
+    """Return a new key for a ledger, prepared in the ring, and the signature under it of the key so far, if it is here.
+
+    newest: the row of the key so far
+    """
+    if origin is None or newest is None:
+        raise StoreError(
+            "a new key follows the one that a signed head names; the ledger has no head or no key. "
+            "Restore a backup, or name all that is wrong with: genwright audit verify."
+        )
+    old, new = ring.held(origin, newest[0]), ring.prepare(origin)
+    return new, None if old is None else old.sign(key_content(str(new.verifier), reason, None))
 
 
 def key_content(verifier: str, reason: str, proof: bytes | None) -> bytes:

@@ -44,8 +44,9 @@ SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s 
 RETURNING run_id, id
 """
 
-# Advisory locks of who makes a store, and of who changes the index that searches use.
-_MAKING, _INDEXING = LOCK + 1, LOCK + 2
+# Locks of PostgreSQL that writers share and who erases has alone, that who makes a store holds, and that who changes
+# the index holds that searches use.
+_WRITING, _MAKING, _INDEXING = LOCK + 2, LOCK + 1, LOCK + 3
 _PATIENCE = 1.0
 """Seconds that a search waits to bring the index up to date; else it goes on without."""
 
@@ -89,6 +90,7 @@ class PostgreSQLDatabase:
         self._address = Address.parse(url)
         self.url, self.is_writable = self._address.shown, not self._address.is_only_read
         self.blobs: Path | None = None
+        self.has_outbox, self.place = True, self.url.partition("?")[0]
         self.ledger = Sequencer(KeyRing() if ring is None else ring)
         self._origin = origin
         self.is_owner = False
@@ -129,13 +131,8 @@ class PostgreSQLDatabase:
 
         Raises Forbidden if they do not have it, Overtaken where another process put the same meanwhile.
         """
-        if not self.is_writable:
-            raise read_only(self.url)
-        with translated(self.url), self._engine.begin() as connection:
-            if role is not None:
-                self._gate.require(connection.connection.driver_connection, role)
+        with self._locking("pg_advisory_xact_lock_shared", role) as connection:
             yield connection
-        self._drain_soon()
 
     @contextmanager
     def indexing(self) -> Iterator[Connection]:
@@ -146,10 +143,12 @@ class PostgreSQLDatabase:
             yield connection
 
     @contextmanager
-    def erasing(self) -> Iterator[Connection]:
-        """Give a connection as `writing` does, for an admin. What is removed is overwritten later, by `rewrite`."""
-        with self.writing("admin") as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_INDEXING})")
+    def erasing(self, role: Role | None = "admin") -> Iterator[Connection]:
+        """Give a connection as `writing` does, when all writes in progress have ended; new ones wait for it.
+
+        What is removed is overwritten later, by `rewrite`. Raises StoreLocked where a write takes too long.
+        """
+        with self._locking("pg_advisory_xact_lock", role) as connection:
             yield connection
 
     def rewrite(self) -> bool:
@@ -160,7 +159,6 @@ class PostgreSQLDatabase:
         if not self.is_owner:
             return False
         with translated(self.url), self._engine.connect() as connection:
-            # The key of a sample is that of its batch.
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             for table in (*ERASABLE, *INDEX):
                 alone.exec_driver_sql(f"VACUUM FULL {table}")
@@ -185,9 +183,9 @@ class PostgreSQLDatabase:
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It asks nothing first: the server refuses what is there already. That takes four exchanges with it.
+        It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
         """
-        # The file of a payload may have gone with a sample that was erased since it was put.
+        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
         if any(row.payload is None for row in rows):
             return False
         first, last, root = rows[0].idx, rows[-1].idx, merkle.root([row.leaf for row in rows])
@@ -283,6 +281,18 @@ class PostgreSQLDatabase:
         """Bring what waits into the ledger, and let go of the server."""
         self.settle()
         self._engine.dispose()
+
+    @contextmanager
+    def _locking(self, lock: str, role: Role | None) -> Iterator[Connection]:
+        """Give a connection that writes, under the lock of writers, shared or not."""
+        if not self.is_writable:
+            raise read_only(self.url)
+        with translated(self.url), self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT {lock}({_WRITING})")
+            if role is not None:
+                self._gate.require(connection.connection.driver_connection, role)
+            yield connection
+        self._drain_soon()
 
     def _drain_soon(self) -> None:
         """Sequence what waits for longer than the interval, unless another thread or process does; never raise."""

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 
 from genwright.errors import UnknownName
 from genwright.query import is_findable
@@ -43,6 +56,7 @@ __all__ = [
     "gaps",
     "is_plain",
     "is_stored",
+    "rank",
     "run_key",
     "run_row",
     "runs_with",
@@ -57,7 +71,22 @@ PAGE = 1000
 DIGEST, KIND = func.coalesce(log_entry.c.digest, outbox.c.digest), func.coalesce(log_entry.c.kind, outbox.c.kind)
 
 _ends = run_end.alias()
-_last_end = select(func.max(_ends.c.id)).where(_ends.c.run_id == run.c.id).correlate(run).scalar_subquery()
+
+
+def rank(seq: ColumnElement[int]) -> ColumnElement[int]:
+    """Return what rows are in the order of the ledger by; those whose entries still wait come last, as they wait."""
+    return case((seq < 0, literal(1 << 62) - seq), else_=seq)
+
+
+# The order of the ledger is evidence; which key a row has in the database is none.
+_last_end = (
+    select(_ends.c.id)
+    .where(_ends.c.run_id == run.c.id)
+    .correlate(run)
+    .order_by(rank(_ends.c.seq).desc())
+    .limit(1)
+    .scalar_subquery()
+)
 
 RUNS: Select[Any] = (
     select(

@@ -85,6 +85,14 @@ class RemoteBlobs:
             name = path.removeprefix(self._root).lstrip("/")
             yield Found(name, digest_of(name), int(facts["size"] or 0), self._age(path))
 
+    def age(self, name: str) -> float:
+        """Return how old a file that `found` named is now, in seconds; 0 for one that is gone."""
+        self._files.invalidate_cache()
+        try:
+            return self._age(f"{self._root}/{name}")
+        except FileNotFoundError:
+            return 0.0
+
     def remove(self, name: str) -> None:
         """Remove a file that `found` named; one that is gone is no error."""
         try:

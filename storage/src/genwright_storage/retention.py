@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from sqlalchemy import Connection, Select, select
@@ -17,7 +18,7 @@ from genwright_storage.terms import Term, given_reason
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
 
-__all__ = ["DAY", "RULES", "SHORT", "Applied", "apply", "end", "listed", "retain"]
+__all__ = ["DAY", "RULES", "SHORT", "Applied", "Swept", "apply", "end", "listed", "retain"]
 
 RULES = Term(table=retention, placed="retention", ended="retention-end", fields=("scope", "keep_ns", "reason"))
 
@@ -43,6 +44,19 @@ class Applied:
     held: dict[int, int]
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What applying all rules did, or would do.
+
+    is_complete, copies: as of an erasure
+    """
+
+    rules: tuple[Applied, ...]
+    is_complete: bool
+    copies: tuple[Path, ...]
+
+
 def retain(store: SQLStore, scope: str, *, days: int, reason: str) -> int:
     """Have the samples that a scope covers kept for some days from the start of their run; return the rule's number."""
     reason = given_reason(reason)
@@ -66,18 +80,18 @@ def listed(store: SQLStore) -> Sequence[Any]:
         return RULES.rows(connection)
 
 
-def apply(store: SQLStore, *, is_dry: bool = False) -> Iterator[Applied]:
-    """Yield what each rule does: it erases the samples that are due and that no hold covers, page by page.
+def apply(store: SQLStore, *, is_dry: bool = False) -> Swept:
+    """Erase, for each rule, the samples that are due and that no hold covers, page by page; return what was done.
 
     is_dry: nothing is erased; the same numbers say what would be
     """
     store.database.require("viewer" if is_dry else "admin")
     with store.database.reading() as connection:
         rules = RULES.rows(connection, active=True)
-    for rule in rules:
-        yield _applied(store, rule, is_dry)
-    if not is_dry:
-        erasure.complete(store)
+    applied = tuple(_applied(store, rule, is_dry) for rule in rules)
+    if is_dry:
+        return Swept(rules=applied, is_complete=True, copies=())
+    return Swept(rules=applied, is_complete=erasure.complete(store), copies=tuple(store.database.copies()))
 
 
 def _applied(store: SQLStore, rule: Any, is_dry: bool) -> Applied:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Select, and_, insert, select
+from sqlalchemy import Connection, Select, and_, func, insert, select
 
 from genwright.errors import KeyMissing, ProofError, UnknownName
 from genwright.store import Finding, check_plain, split_id
@@ -94,7 +94,7 @@ def of(store: SQLStore, id: str) -> list[Given]:
     record = store.sample(id)
     with store.database.reading() as connection:
         query = _ROWS.where(run.c.uid == record.run, review.c.idx == record.index)
-        return [_given(row) for row in connection.execute(query.order_by(review.c.id))]
+        return [_given(row) for row in connection.execute(query.order_by(queries.rank(review.c.seq)))]
 
 
 def standing(store: SQLStore, *, accepted: bool, run_id: str | None = None) -> Iterator[Given]:
@@ -102,7 +102,11 @@ def standing(store: SQLStore, *, accepted: bool, run_id: str | None = None) -> I
     later, last = review.alias(), 0
     is_last = (
         ~select(later.c.id)
-        .where(later.c.run_id == review.c.run_id, later.c.idx == review.c.idx, later.c.id > review.c.id)
+        .where(
+            later.c.run_id == review.c.run_id,
+            later.c.idx == review.c.idx,
+            queries.rank(later.c.seq) > queries.rank(review.c.seq),
+        )
         .exists()
     )
     query = _ROWS.where(is_last, review.c.accepted == int(accepted), sample.c.erased_seq.is_(None))
@@ -138,10 +142,21 @@ def things(connection: Connection) -> Iterator[tuple[str, bytes, Any]]:
 def findings(connection: Connection, ring: KeyRing) -> Iterator[Finding]:
     """Yield reviews whose signatures do not hold, or are by a key that is not that of who gave them."""
     services = set(connection.execute(select(signing_key.c.verifier)).scalars())
+    yield from _of_several_keys(connection, ring)
     query = tombstones.with_tombstone(_ROWS, "review", review.c.id).order_by(review.c.id)
     for row in connection.execute(query):
         if row.stone is None and (trouble := _trouble(row, ring, services)):
             yield Finding(where=_place(row), trouble=trouble)
+
+
+def _of_several_keys(connection: Connection, ring: KeyRing) -> Iterator[Finding]:
+    """Yield the people in whose names several keys signed, where none of these is known."""
+    people = select(actor.c.subject, func.count(review.c.verifier.distinct()))
+    people = people.join(actor, actor.c.id == review.c.actor_id).where(actor.c.kind != "plugin")
+    for name, count in connection.execute(people.group_by(actor.c.subject)):
+        if count > 1 and not ring.trusted(key_name(name)):
+            trouble = f"they are signed by {count} keys, of which none is known here: whose they are, {name} can say"
+            yield Finding(where=f"reviews by {name}", trouble=trouble)
 
 
 def message(row: Mapping[str, Any]) -> bytes:

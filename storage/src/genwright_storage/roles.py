@@ -13,7 +13,7 @@ from genwright.errors import Forbidden, UsageError, shown
 from genwright_storage import actors
 from genwright_storage.actors import Actor
 from genwright_storage.tables import role_grant
-from genwright_storage.terms import Term
+from genwright_storage.terms import Term, given_reason
 
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
@@ -79,8 +79,9 @@ def grant(store: SQLStore, subject: str, role: Role) -> None:
             GRANTS.place(connection, store.ledger, values, holder=subject)
 
 
-def revoke(store: SQLStore, subject: str, role: Role, *, reason: str = "") -> None:
+def revoke(store: SQLStore, subject: str, role: Role, *, reason: str) -> None:
     """Take a role from somebody. Raises UsageError if they do not have it, Forbidden if no admin would be left."""
+    reason = given_reason(reason)
     with store.database.writing("admin") as connection:
         rows = GRANTS.rows(connection, active=True)
         found = [row for row in rows if (row.holder, row.role) == (subject, role)]

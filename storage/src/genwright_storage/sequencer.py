@@ -19,7 +19,7 @@ from genwright.errors import ProofError, StoreError
 from genwright_storage.encoding import entry_leaf
 from genwright_storage.keys import KeyRing
 from genwright_storage.kinds import LOGGED
-from genwright_storage.ledger import TILE, State, add_tiles, found_key, key_content, state
+from genwright_storage.ledger import TILE, State, add_tiles, found_key, key_content, next_key, state
 from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
 from genwright_storage.tables import log_frontier, signing_key
 
@@ -38,7 +38,7 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT %s)
 RETURNING id, kind, ref, digest, created_ns
 """
 _FENCE = "SELECT coalesce(fence, 0) FROM log_frontier"
-_VERIFIER = "SELECT verifier FROM signing_key ORDER BY id DESC LIMIT 1"
+_VERIFIER = "SELECT verifier FROM signing_key ORDER BY seq DESC LIMIT 1"
 _ENTRIES = """
 INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf)
 SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bigint[], %s::bytea[])
@@ -74,12 +74,13 @@ class Sequencer:
     """
 
     def __init__(self, ring: KeyRing, *, stall: int = 10_000) -> None:
-        self.ring = ring
+        self.ring, self.has_begun = ring, False
         self.stall = stall
         self._key: tuple[str, SigningKey] | None = None
 
     def begin(self, connection: Connection, origin: str) -> None:
         """Start the ledger of a new store, with its key as the first entry."""
+        self.has_begun = True
         connection.execute(insert(log_frontier).values(id=1, size=0, hashes=b"", fence=0))
         self._add_key(connection, self.ring.create(origin), "the first key of this store", proof=None)
 
@@ -93,10 +94,8 @@ class Sequencer:
     def rotate(self, connection: Connection, reason: str) -> VerifierKey:
         """Let a new key sign from now on, and return it. The key so far signs it, where it is on this machine."""
         _wait(connection)
-        origin = state(connection).origin
-        assert origin is not None
-        old, new = self.ring.replace(origin)
-        proof = None if old is None else old.sign(key_content(str(new.verifier), reason, None))
+        raw: Any = connection.connection.driver_connection
+        new, proof = next_key(self.ring, state(connection).origin, raw.execute(_VERIFIER).fetchone(), reason)
         self._add_key(connection, new, reason, proof=proof)
         return new.verifier
 

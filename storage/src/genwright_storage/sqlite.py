@@ -18,7 +18,7 @@ from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
 from genwright_storage import encoding, merkle, queries
 from genwright_storage.database import Reading
-from genwright_storage.durable import make_private
+from genwright_storage.durable import make_private, make_private_file
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
@@ -37,7 +37,6 @@ APPLICATION = 0x476E7772
 FORMAT = 1
 
 _ANY_STORED = "SELECT 1 FROM sample WHERE run_id = ? AND idx BETWEEN ? AND ? LIMIT 1"
-_ANY_ERASED = "SELECT 1 FROM tombstone LIMIT 1"
 _BATCH = "INSERT INTO batch (run_id, first_idx, last_idx, size, root, seq, version) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PRAGMAS = (
     # With synchronous=NORMAL a power cut loses acknowledged rows (147 of 200 simulated cuts); with FULL it lost none.
@@ -69,6 +68,7 @@ class SQLiteDatabase:
         self.path, self.is_writable = _place(url)
         self.url = url
         self.blobs: Path | None = Path(f"{self.path}.blobs")
+        self.has_outbox, self.place = False, str(self.path.resolve())
         self.ledger = Ledger(KeyRing() if ring is None else ring)
         self._origin = origin
         self._patience = patience
@@ -120,9 +120,9 @@ class SQLiteDatabase:
         return self.writing(None)
 
     @contextmanager
-    def erasing(self) -> Iterator[Connection]:
-        """Give a connection as `writing` does, for an admin, on which what is removed is overwritten."""
-        with self.writing("admin") as connection:
+    def erasing(self, role: Role | None = "admin") -> Iterator[Connection]:
+        """Give a connection as `writing` does, on which what is removed is overwritten."""
+        with self.writing(role) as connection:
             connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
             try:
                 yield connection
@@ -137,8 +137,9 @@ class SQLiteDatabase:
         return bool(emptied == (0, 0, 0))
 
     def copies(self) -> Sequence[Path]:
-        """Return the copies that migrations made beside the file."""
-        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.*.backup"))
+        """Return the copies that migrations made beside the file, also those that they could not end."""
+        names = (f"{glob.escape(self.path.name)}.*.backup{ending}" for ending in ("", ".*.part"))
+        return sorted(path for name in names for path in self.path.parent.glob(name))
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
@@ -150,6 +151,9 @@ class SQLiteDatabase:
 
         All goes to the driver as it is: for one row a call, SQLAlchemy would take three times the processor time.
         """
+        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
+        if any(row.payload is None for row in rows):
+            return False
         with self._alone(), closing(self._engine.raw_connection()) as pooled:
             raw: Any = pooled.driver_connection
             raw.execute("BEGIN IMMEDIATE")
@@ -168,9 +172,6 @@ class SQLiteDatabase:
         # A run without a salt was erased.
         key = raw.execute("SELECT id FROM run WHERE uid = ? AND salt <> x''", (run,)).fetchone()
         if key is None:
-            return False
-        # The file of a payload may have gone with a sample that was erased since it was put.
-        if any(row.payload is None for row in rows) and raw.execute(_ANY_ERASED).fetchone():
             return False
         first, last = rows[0].idx, rows[-1].idx
         if raw.execute(_ANY_STORED, (*key, first, last)).fetchone():
@@ -206,8 +207,9 @@ class SQLiteDatabase:
         return {"sqlite": sqlite3.sqlite_version, "bytes": size}
 
     def copy(self, file: Path) -> None:
-        """Write the database as it is now to a file, which is not there yet."""
+        """Write the database as it is now to a file, which is not there yet, for the owner alone."""
         with translated(self.url), closing(self._open()) as source:
+            make_private_file(file)
             source.execute("VACUUM INTO ?", (str(file),))
 
     def close(self) -> None:
@@ -252,6 +254,7 @@ class SQLiteDatabase:
             )
         if self.is_writable:
             make_private(self.path.parent)
+            make_private_file(self.path)
         elif not self.path.exists():
             raise StoreError(
                 f"the store {self.url} is to be read; there is no such file. Name another with --store or "

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, final
 
@@ -37,7 +38,8 @@ from genwright_storage.inline import payloads_at
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import state
 from genwright_storage.migrations import HEAD
-from genwright_storage.notes import SigningKey
+from genwright_storage.notes import SigningKey, VerifierKey
+from genwright_storage.terms import given_reason
 from genwright_storage.verification import findings
 
 __all__ = ["SQLStore"]
@@ -66,17 +68,37 @@ class SQLStore:
         self.ledger = self.database.ledger
         self.blobs, self._inline = payloads_at(blobs_url(url), self.database.blobs)
         if self.database.is_writable:
+            self._remember()
             self._complete()
+
+    def _remember(self) -> None:
+        """Note which ledger is at this place, so that another one that is put there shows."""
+        ring, place = self.ledger.ring, self.database.place
+        with suppress(StoreError), self.database.seeing() as connection:
+            origin = state(connection).origin
+            if origin is not None and (self.ledger.has_begun or ring.remembered(place) is None):
+                ring.remember(place, origin)
 
     @property
     def signer(self) -> SigningKey | None:
         """The key that signs the ledger, or None if it is not on this machine."""
         with self.database.reading() as connection:
             origin = state(connection).origin
-            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.id.desc()).limit(1)
+            newest = select(tables.signing_key.c.verifier).order_by(tables.signing_key.c.seq.desc()).limit(1)
             verifier = connection.execute(newest).scalar()
-        key = None if origin is None else self.ledger.ring.signing(origin)
-        return key if key is not None and str(key.verifier) == verifier else None
+        return None if origin is None or verifier is None else self.ledger.ring.held(origin, verifier)
+
+    def rotate_key(self, reason: str) -> VerifierKey:
+        """Let a new key sign the ledger from now on, and return it. The one so far signs it, where it is here.
+
+        Raises Forbidden without the role of an admin, UsageError for an empty reason.
+        """
+        reason = given_reason(reason)
+        with self.database.writing("admin") as connection:
+            origin, new = state(connection).origin, self.ledger.rotate(connection, reason)
+        assert origin is not None
+        self.ledger.ring.promote(origin, new)
+        return new
 
     @repeated
     def put_run(self, run: Run) -> None:
@@ -143,8 +165,8 @@ class SQLStore:
             run_id, is_erased = queries.run_key(connection, batch[0].run)
             if is_erased:
                 _check_living(connection, queries.run_row(connection, batch[0].run))
-            if large and tombstones.are_there(connection):
-                # Again, while nobody else writes: a file may have gone with a sample that was erased in between.
+            if large:
+                # Again, while nobody erases or collects: a file may have gone in between.
                 with translated(self.url):
                     self.blobs.put({digest: data for digest, data in large.items() if not self.blobs.has(digest)})
             new = self._without_stored(connection, run_id, batch, new)
@@ -233,7 +255,12 @@ class SQLStore:
     def verify(
         self, *, heads: Sequence[str] = (), keys: Sequence[str] = (), progress: Progress | None = None
     ) -> Iterator[Finding]:
-        """Check every row against the ledger, and the ledger against its heads; yield what is wrong."""
+        """Check every row against the ledger, and the ledger against its heads; yield what is wrong.
+
+        Raises ProofError for a key that is none.
+        """
+        for key in keys:
+            VerifierKey.parse(key)
         self._check_auditor()
         return findings(self.database, self.blobs, progress or (lambda _: None), heads=heads, keys=keys)
 
@@ -249,13 +276,14 @@ class SQLStore:
         with self.database.reading() as connection:
             counts, end = queries.counts(connection), state(connection)
             facts = dict(self.database.facts(connection))
+        is_known = end.origin is not None and bool(self.ledger.ring.trusted(end.origin))
         return {
             "url": self.url,
             "format": HEAD,
             **counts,
             **facts,
             "bytes": facts["bytes"] + self.blobs.size(),
-            "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin},
+            "head": {"size": end.edge.size, "root": end.edge.root.hex(), "origin": end.origin, "known": is_known},
         }
 
     def close(self) -> None:
@@ -263,13 +291,14 @@ class SQLStore:
         self.database.close()
 
     def _complete(self) -> None:
-        """Do what an erasure left undone, if one did; where that cannot be now, the next opening tries again."""
+        """Do what an erasure left undone, if one did; where that cannot be now, the next opening by who may does it."""
         with self.database.seeing() as connection:
             is_due = tombstones.is_due(connection)
         if is_due:
             from genwright_storage import erasure
 
-            erasure.complete(self)
+            with suppress(StoreError):
+                erasure.complete(self)
 
     def _check_auditor(self) -> None:
         # Asked of a store that may be damaged, which is then for its findings to say.

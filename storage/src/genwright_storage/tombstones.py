@@ -17,7 +17,6 @@ from genwright_storage.tables import actor, erasure_due, sample, tombstone
 
 __all__ = [
     "BLANKS",
-    "are_there",
     "content",
     "erased",
     "erasures",
@@ -118,11 +117,6 @@ def erased(connection: Connection, kind: str, target: Any, what: str) -> Erased 
         f"{what} was asked for; it was erased on {date} by {row.actor}: {row.reason}. "
         f"Its hash in the ledger is all that remains of it; draw into a new run."
     )
-
-
-def are_there(connection: Connection) -> bool:
-    """Whether anything was ever erased."""
-    return connection.execute(select(tombstone.c.target).limit(1)).first() is not None
 
 
 def is_due(connection: Connection) -> bool:

@@ -27,12 +27,17 @@ from genwright_storage.tables import (
     environment,
     log_entry,
     log_tile,
+    note_witness,
     outbox,
     run,
     run_end,
+    run_input,
     sample,
+    sample_artifact,
+    sample_parent,
     score,
     signing_key,
+    work_item,
 )
 from genwright_storage.witness import notes_in
 
@@ -63,7 +68,12 @@ _BATCHES: Select[Any] = (
 
 _TERMS = (holds.HOLDS, retention.RULES, roles.GRANTS)
 
+# Keys are from 1 on; a row that was put there by hand may have any.
+_BEFORE_ALL = -(1 << 63)
 _CHANGED = "it was changed after it was put"
+# Kinds of which one entry is of several rows, whose digests it holds all together.
+_GROUPS = ("scores", "erasure")
+_UNUSED = (note_witness, run_input, sample_artifact, sample_parent, work_item)
 _UNKNOWN = "it is not in the ledger"
 _HALF_ERASED = "it is marked as erased, and has content or no tombstone of its own"
 _BLANK = tuple(b"" if value == "" else value for value in tombstones.BLANKS["sample"].values())
@@ -90,6 +100,7 @@ def findings(
                 yield from _log(connection, database, heads, keys)
                 yield from _things(connection)
                 yield from _gone(connection)
+                yield from _strays(connection, has_outbox=database.has_outbox)
                 yield from reviews.findings(connection, database.ledger.ring)
                 yield from tombstones.findings(connection)
                 yield from _due(connection)
@@ -113,6 +124,11 @@ def _log(connection: Connection, database: Database, heads: Sequence[str], keys:
         due = entry.seq + 1
         yield from claims.reached(edge)
     yield from claims.finished(edge.size)
+    known = database.ledger.ring.remembered(database.place)
+    if known is not None and known != end.origin and not keys:
+        yield Finding(
+            where="the ledger", trouble=f"it is {end.origin}; the one that was made or first used here is {known}"
+        )
     yield from trust.findings()
     yield from _root(connection, edge)
     yield from _tiles(connection, edge.size)
@@ -157,7 +173,11 @@ def _levels(connection: Connection, size: int, leaves: Iterator[bytes]) -> Itera
             if kept != b"".join(tile) or kept_root not in (root, None):
                 yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
             above.append(root)
+        for index in stored:
+            yield Finding(where=f"ledger, tile {index} of level {level}", trouble="the ledger has no such tile")
         level, size, hashes = level + 1, size // ledger.TILE, iter(above)
+    for row in connection.execute(select(log_tile.c.level, log_tile.c.idx).where(log_tile.c.level >= level)):
+        yield Finding(where=f"ledger, tile {row.idx} of level {row.level}", trouble="the ledger has no such tile")
 
 
 def _things(connection: Connection) -> Iterator[Finding]:
@@ -234,8 +254,11 @@ _THINGS: dict[str, Callable[[Connection], _Things]] = {
 def _is_environment(row: Any) -> bool:
     if hashlib.sha256(row.body.encode()).digest() != row.digest:
         return False
-    body = json.loads(row.body)
-    return bool((row.python, row.platform, row.device) == (body["python"], body["platform"], body["device"]))
+    try:
+        body = json.loads(row.body)
+        return bool((row.python, row.platform, row.device) == (body["python"], body["platform"], body["device"]))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _gone(connection: Connection) -> Iterator[Finding]:
@@ -249,6 +272,19 @@ def _gone(connection: Connection) -> Iterator[Finding]:
         for entry in connection.execute(waits.order_by(outbox.c.id)):
             where = f"{kind} {entry.ref}, which waits to enter the ledger"
             yield Finding(where=where, trouble="it is gone from the store")
+
+
+def _strays(connection: Connection, *, has_outbox: bool) -> Iterator[Finding]:
+    """Check that no row is there which nothing puts there, and that no two name one entry of the ledger."""
+    for kind, seq in LOGGED.items():
+        if kind in _GROUPS:
+            continue
+        twice = select(seq).where(seq.is_not(None)).group_by(seq).having(func.count() > 1)
+        for number in connection.execute(twice.order_by(seq)).scalars():
+            yield Finding(where=f"{kind}, entry {number} of the ledger", trouble="more than one row is of it")
+    for table in (*_UNUSED, *(() if has_outbox else (outbox,))):
+        if count := connection.execute(select(func.count()).select_from(table)).scalar_one():
+            yield Finding(where=f"table {table.name}", trouble=f"nothing puts rows there, and {count} are there")
 
 
 def _due(connection: Connection) -> Iterator[Finding]:
@@ -267,7 +303,7 @@ class _Samples:
     ) -> None:
         self._database, self._reading, self._blobs = database, reading, blobs
         self._last_sample, self._last_batch = last_sample, last_batch
-        self._loaded = 0
+        self._loaded = _BEFORE_ALL
         # Batches whose samples have not come yet. Those of which none comes stay behind.
         self._due: dict[int, Row[Any]] = {}
         self._batch: Row[Any] | None = None
@@ -276,7 +312,7 @@ class _Samples:
         self._stones: dict[int, Row[Any]] = {}
 
     def findings(self, progress: Progress) -> Iterator[Finding]:
-        checked, last = 0, 0
+        checked, last = 0, _BEFORE_ALL
         while page := self._page(last):
             for id, group in groupby(page, itemgetter(1)):
                 if self._batch is None or id != self._batch.id:

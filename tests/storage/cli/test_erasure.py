@@ -68,6 +68,26 @@ def test_what_is_incomplete_and_copies_are_told(
     assert f"This copy was made before, and still holds it: {tmp_path / 'store.v0.1.0.backup'}." in told
 
 
+@pytest.mark.parametrize(
+    ("config", "is_told"),
+    [({"where": {"logP": 2.5}}, True), ({"prompt": "a coat"}, True), ({"where": {}, "prompt": ""}, False), ({}, False)],
+)
+def test_what_was_asked_of_the_whole_run_is_told_to_stay(
+    url: str, capsys: Capture, config: dict[str, object], is_told: bool
+) -> None:
+    id = "b" * 32
+    with closing(SQLStore(url)) as store:
+        run = make_run(id=id, config=config)
+        store.put_run(run)
+        store.put_samples([make_record(run, index) for index in range(3)])
+    command = ["--reason", "asked for", "--yes"]
+    told = f"What was asked of a whole run, its prompt or conditions, stays until the run is erased: {id}.\n"
+    assert main(["audit", "erase", f"{id}/0", "bb/1", *command]) == 0
+    assert (told in capsys.readouterr().err) == is_told
+    assert main(["audit", "erase", f"{id}/2", id, *command]) == 0
+    assert "What was asked" not in capsys.readouterr().err
+
+
 def test_a_replay_of_what_was_erased_is_not_repeatable(url: str, capsys: Capture) -> None:
     assert main(["audit", "erase", "LAST/1", "--reason", "asked for", "--yes"]) == 0
     assert main(["audit", "replay", "LAST/1"]) == 1
@@ -123,12 +143,28 @@ def test_a_rule_is_made_applied_and_ended(url: str, capsys: Capture) -> None:
     assert main(["audit", "retention", "apply"]) == 0
     assert capsys.readouterr().out == f"Rule 1 on all erased 4 samples.\n{held}"
     assert main(["audit", "retention", "apply", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"rule": 1, "scope": "all", "samples": 0, "held": {"1": 1}}
+    left = {"complete": True, "copies": []}
+    assert json.loads(capsys.readouterr().out) == {"rule": 1, "scope": "all", "samples": 0, "held": {"1": 1}, **left}
     assert main(["audit", "retention", "end", "1", "--reason", "enough"]) == 0
     assert main(["audit", "retention", "list", "--json"]) == 0
     (rule,) = json.loads(capsys.readouterr().out)
     assert (rule["days"], rule["ended_reason"]) == (200, "enough")
     assert main(["audit", "verify"]) == 0
+
+
+def test_what_a_rule_left_and_copies_are_told(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (tmp_path / "store.v0.1.0.backup").write_bytes(b"")
+    assert main(["audit", "retain", "all", "--days", "200", "--reason", "space"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "retention", "apply", "--dry-run"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("genwright_storage.sqlite.SQLiteDatabase.rewrite", lambda *_: False)
+    assert main(["audit", "retention", "apply"]) == 0
+    told = capsys.readouterr().err
+    assert "Traces are in the file until it is next opened for writing: others use it" in told
+    assert f"This copy was made before, and still holds it: {tmp_path / 'store.v0.1.0.backup'}." in told
 
 
 def test_a_short_rule_is_warned_of(url: str, capsys: Capture) -> None:

@@ -62,6 +62,7 @@ def test_who_has_no_key_is_told(
 
 def test_a_store_that_needs_no_sequencer_is_refused(tmp_path: Path, team_url: str, capsys: Capture) -> None:
     file = f"sqlite:///{tmp_path / 'store'}"
+    SQLStore(file).close()
     assert main(["store", "sequence", "--store", file]) == 2
     assert "signs as it writes. Leave this out." in capsys.readouterr().err
     assert main(["store", "sequence", "--store", f"{team_url}?mode=ro"]) == 2

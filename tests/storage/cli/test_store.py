@@ -1,15 +1,21 @@
+import errno
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from genwright.cli import main
+from genwright.errors import DataError, StorageFull
 from genwright.testing.stores import make_record, make_run
+from genwright_storage import erasure
+from genwright_storage.backup import write_backup
 from genwright_storage.blobs import Blobs
 from genwright_storage.keys import KeyRing
+from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.store import SQLStore
 
 Capture = pytest.CaptureFixture[str]
@@ -71,6 +77,57 @@ def test_a_backup_that_cannot_be_made_whole_is_not_there(url: str, tmp_path: Pat
             store.blobs.remove(file.name)
     assert main(["store", "backup", str(tmp_path / "copy"), "--store", url]) == 1
     assert not list(tmp_path.glob("copy*"))
+
+
+@pytest.fixture
+def large(url: str) -> Iterator[SQLStore]:
+    """A store with three samples whose payloads are in files."""
+    with closing(SQLStore(url)) as store:
+        run = make_run()
+        store.put_run(run)
+        store.put_samples([make_record(run, index, payload=bytes([index]) * 100_000) for index in range(3)])
+        yield store
+
+
+def test_a_backup_that_fails_leaves_no_payloads_that_a_later_one_takes_over(
+    large: SQLStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("genwright_storage.backup.os.link", refused)
+        with pytest.raises(StorageFull):
+            write_backup(large, tmp_path / "copy")
+    assert not list(tmp_path.glob("copy*"))
+    left = Blobs(tmp_path / "copy.blobs.part")
+    left.put({bytes(32): b"what a killed process left"})
+    write_backup(large, tmp_path / "copy")
+    assert [file.size for file in Blobs(tmp_path / "copy.blobs").found()] == [100_000] * 3
+    assert {path.name for path in tmp_path.glob("copy*")} == {"copy", "copy.blobs"}
+
+
+def test_a_backup_is_not_merged_with_payloads_that_are_there(large: SQLStore, tmp_path: Path) -> None:
+    (tmp_path / "copy.blobs").mkdir()
+    with pytest.raises(DataError, match=r"is written to a new file; .*copy.blobs is there. Name another."):
+        write_backup(large, tmp_path / "copy")
+    assert {path.name for path in tmp_path.glob("copy*")} == {"copy.blobs"}
+
+
+def test_a_payload_that_is_erased_while_it_is_backed_up_is_left_out(
+    large: SQLStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = SQLiteDatabase.copy
+
+    def erased_after(self: SQLiteDatabase, file: Path) -> None:
+        copy(self, file)
+        erasure.erase(large, ["LAST/1"], reason="asked for")
+
+    monkeypatch.setattr(SQLiteDatabase, "copy", erased_after)
+    write_backup(large, tmp_path / "copy")
+    with closing(SQLStore(f"sqlite:///{tmp_path / 'copy'}")) as again:
+        assert [again.sample(f"LAST/{index}").payload[0] for index in (0, 2)] == [0, 2]
+        assert [finding.where[-2:] for finding in again.verify()] == ["/1"]
 
 
 def test_files_that_no_sample_names_are_removed(url: str, capsys: Capture) -> None:

@@ -52,9 +52,10 @@ def verify(since: Sequence[Path], keys: Sequence[str], where: str | None, as_jso
     with opened(where) as store:
         info, count = _facts(store), 0
         heads = [text for place in since for text in _noted(place)]
+        trusted = [key for given in keys for key in _keys(given)]
         # None: only on a terminal.
         with tqdm(total=info.get("samples"), unit=" samples", unit_scale=True, disable=None) as bar:
-            found = store.verify(heads=heads, keys=keys, progress=lambda checked: bar.update(checked - bar.n))
+            found = store.verify(heads=heads, keys=trusted, progress=lambda checked: bar.update(checked - bar.n))
             for finding in found:
                 count += 1
                 bar.clear()
@@ -68,6 +69,10 @@ def verify(since: Sequence[Path], keys: Sequence[str], where: str | None, as_jso
         return 1
     say(f"Verified {store.url}: {info['samples']:,} samples are as they were put.")
     say(f"The ledger has {head['size']:,} entries and the root {head['root']}.")
+    if info.get("pending"):
+        say(f"{info['pending']:,} more entries wait for who has the key, under no signed head yet.")
+    if not trusted and head.get("known") is False:
+        say("No key of it was known on this machine: compare `genwright store keys` with what its owner says.")
     if heads:
         say(f"It has grown from the {'head' if len(heads) == 1 else 'heads'} noted in {', '.join(map(str, since))}.")
     return 0
@@ -144,6 +149,13 @@ def _noted(place: Path) -> list[str]:
     if not found:
         raise DataError(f"{place} should hold signed heads, in files that end in .heads; it has none. Name another.")
     return found
+
+
+def _keys(given: str) -> list[str]:
+    """Return a public key that was given, or those in the file that was."""
+    if not Path(given).is_file():
+        return [given]
+    return [line for line in Path(given).read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
 
 
 def _facts(store: Store) -> Mapping[str, Any]:

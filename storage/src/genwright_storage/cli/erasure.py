@@ -10,8 +10,10 @@ import click
 
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.cli.store import store_option
+from genwright.store import split_id
 from genwright_storage import erasure, holds, retention
 from genwright_storage.cli.opening import opened_sql
+from genwright_storage.store import SQLStore
 
 __all__ = ["erase", "hold", "list_holds", "moment", "release", "retain", "rules"]
 
@@ -38,6 +40,7 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
         if not yes:
             click.confirm(f"Erase {', '.join(ids)} from {store.url}? Nothing brings it back", abort=True, err=True)
         done = erasure.erase(store, ids, reason=reason, basis=basis)
+        asked = _asked(store, ids)
     if as_json:
         copies = [str(path) for path in done.copies]
         print_json(
@@ -53,12 +56,12 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
         say("All of it was erased before.")
     else:
         say(f"Erased {done.samples:,} samples and the texts of {done.runs:,} runs.")
-    if not done.is_complete:
-        say("Traces are in the file until it is next opened for writing: others use it, or there is too little space.")
+    if asked:
+        runs = ", ".join(asked)
+        say(f"What was asked of a whole run, its prompt or conditions, stays until the run is erased: {runs}.")
     for id in done.related:
         say(f"Run {id} replays or measures what was erased, and may have the same seed and texts. Erase it too?")
-    for copy in done.copies:
-        say(f"This copy was made before, and still holds it: {copy}.")
+    _say_what_is_left(done)
 
 
 @click.command()
@@ -139,14 +142,17 @@ def _list_rules(where: str | None = None, as_json: bool = False) -> int:
 def _apply(dry_run: bool, where: str | None, as_json: bool) -> None:
     """Erase the samples that are due under the rules, but for those that a legal hold covers."""
     with opened_sql(where, writing=not dry_run) as store:
-        for done in retention.apply(store, is_dry=dry_run):
-            if as_json:
-                print_json({"rule": done.rule, "scope": done.scope, "samples": done.samples, "held": done.held})
-                continue
-            verb = "would erase" if dry_run else "erased"
-            click.echo(f"Rule {done.rule} on {done.scope} {verb} {done.samples:,} samples.")
-            for hold, count in done.held.items():
-                click.echo(f"  {count:,} more are due, and are kept by hold {hold}.")
+        swept = retention.apply(store, is_dry=dry_run)
+    left = {} if dry_run else {"complete": swept.is_complete, "copies": [str(path) for path in swept.copies]}
+    for done in swept.rules:
+        if as_json:
+            print_json({"rule": done.rule, "scope": done.scope, "samples": done.samples, "held": done.held, **left})
+            continue
+        verb = "would erase" if dry_run else "erased"
+        click.echo(f"Rule {done.rule} on {done.scope} {verb} {done.samples:,} samples.")
+        for hold, count in done.held.items():
+            click.echo(f"  {count:,} more are due, and are kept by hold {hold}.")
+    _say_what_is_left(swept)
 
 
 @rules.command("end")
@@ -158,6 +164,19 @@ def _end(id: int, reason: str, where: str | None) -> None:
     with opened_sql(where, writing=True) as store:
         retention.end(store, id, reason=reason)
     say(f"Ended retention rule {id}.")
+
+
+def _asked(store: SQLStore, ids: Sequence[str]) -> list[str]:
+    """Return the runs of the samples among some ids that still say what was asked of them."""
+    runs = {run.id: run for run in (store.run(split_id(id)[0]) for id in ids if "/" in id)}
+    return [id for id, run in runs.items() if run.config.get("prompt") or run.config.get("where")]
+
+
+def _say_what_is_left(done: erasure.Erased | retention.Swept) -> None:
+    if not done.is_complete:
+        say("Traces are in the file until it is next opened for writing: others use it, or there is too little space.")
+    for copy in done.copies:
+        say(f"This copy was made before, and still holds it: {copy}.")
 
 
 def moment(nanoseconds: int | None) -> str:

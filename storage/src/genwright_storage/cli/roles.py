@@ -59,7 +59,7 @@ def _grant(subject: str, role: Role, where: str | None) -> None:
 @manage.command("revoke")
 @click.argument("subject")
 @_role
-@click.option("--reason", default="", metavar="TEXT", help="Why.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is written in the ledger.")
 @store_option
 def _revoke(subject: str, role: Role, reason: str, where: str | None) -> None:
     """Take a role from SUBJECT. The last admin stays."""

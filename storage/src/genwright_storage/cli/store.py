@@ -14,7 +14,7 @@ from genwright.errors import UsageError
 from genwright.folders import store_url
 from genwright_storage.backup import write_backup
 from genwright_storage.cli.opening import opened_sql
-from genwright_storage.collection import GRACE, orphans
+from genwright_storage.collection import GRACE, collect, orphans
 from genwright_storage.ledger import state
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import signing_key
@@ -56,8 +56,8 @@ def keys(where: str | None) -> None:
 @store_option
 def rotate_key(reason: str, where: str | None) -> None:
     """Let a new key sign the ledger from now on; print it. The key so far signs it, where it is on this machine."""
-    with opened_sql(where, writing=True) as store, store.database.writing() as connection:
-        new = store.ledger.rotate(connection, reason)
+    with opened_sql(where, writing=True) as store:
+        new = store.rotate_key(reason)
     say("The ledger is signed by a new key from now on. Tell it to who checks the ledger:")
     click.echo(str(new))
 
@@ -91,12 +91,8 @@ def gc(dry_run: bool, grace: int, where: str | None) -> None:
     """Remove files of large payloads that no sample names, left behind by writers that died."""
     count = size = 0
     with opened_sql(where, writing=not dry_run) as store:
-        if not dry_run:
-            store.database.require("admin")
-        for file in orphans(store, grace=grace):
+        for file in (orphans if dry_run else collect)(store, grace=grace):
             count, size = count + 1, size + file.size
-            if not dry_run:
-                store.blobs.remove(file.name)
     say(f"{'Would remove' if dry_run else 'Removed'} {count:,} files, {size / 1e6:,.1f} MB.")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine
+
+from genwright_storage.durable import flush, make_private_file
 
 __all__ = ["backup", "migrate", "script", "upgrade"]
 
@@ -39,10 +43,31 @@ def migrate(engine: Engine, *, then: Callable[[Connection], None]) -> None:
 def backup(path: Path, revision: str) -> Path:
     """Write a copy of the file as it is now beside it, and return where."""
     copy = path.with_name(f"{path.name}.{revision}.backup")
-    if not copy.exists():
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("VACUUM INTO ?", (str(copy),))
+    part = copy.with_name(f"{copy.name}.{secrets.token_hex(8)}.part")
+    with closing(sqlite3.connect(path)) as connection:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        if _is_copy(copy, application):
+            return copy
+        try:
+            make_private_file(part)
+            connection.execute("VACUUM INTO ?", (str(part),))
+            flush(part)
+            os.replace(part, copy)
+            flush(copy.parent)
+        finally:
+            part.unlink(missing_ok=True)
     return copy
+
+
+def _is_copy(file: Path, application: int) -> bool:
+    """Whether a file is an SQLite database of this application; one that was cut short before it was whole is none."""
+    if not file.is_file():
+        return False
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        (found,) = connection.execute("PRAGMA application_id").fetchone()
+        (checked,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return bool(found == application and checked == "ok")
+    return False
 
 
 def script() -> Config:
