@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from genwright.errors import StoreError, UnknownName
 from genwright.store import split_id
@@ -21,6 +21,35 @@ if TYPE_CHECKING:
 __all__ = ["consistency", "place", "prove", "subtrees"]
 
 
+# Built once: building statements takes longer than what they ask.
+_SAMPLE = (
+    select(sample, run.c.uid)
+    .join(run, run.c.id == sample.c.run_id)
+    .where(sample.c.run_id == bindparam("key"), sample.c.idx == bindparam("index"))
+)
+_BATCH = select(batch).where(batch.c.id == bindparam("key"))
+_ENTRY = select(log_entry).where(log_entry.c.seq == bindparam("seq"))
+_OF_BATCH = (
+    select(sample.c.idx, sample.c.leaf)
+    .where(sample.c.run_id == bindparam("run"), sample.c.idx.between(bindparam("first"), bindparam("last")))
+    .where(sample.c.batch_id == bindparam("batch"))
+    .order_by(sample.c.idx)
+)
+_TILE = select(log_tile.c.hashes).where(log_tile.c.level == bindparam("level"), log_tile.c.idx == bindparam("index"))
+_LEAVES = (
+    select(log_entry.c.leaf)
+    .where(log_entry.c.seq >= bindparam("first"))
+    .order_by(log_entry.c.seq)
+    .limit(bindparam("width"))
+)
+_BELOW = (
+    select(log_tile.c.root, log_tile.c.hashes)
+    .where(log_tile.c.level == bindparam("level"), log_tile.c.idx >= bindparam("first"))
+    .order_by(log_tile.c.idx)
+    .limit(bindparam("width"))
+)
+
+
 def prove(store: SQLStore, id: str) -> Proof:
     """Return the proof that a sample is under the head of the ledger.
 
@@ -33,8 +62,7 @@ def prove(store: SQLStore, id: str) -> Proof:
     store.database.settle()
     with store.database.reading() as connection:
         key = queries.run_row(connection, prefix).id
-        chosen = select(sample, run.c.uid).join(run, run.c.id == sample.c.run_id)
-        row = connection.execute(chosen.where(sample.c.run_id == key, sample.c.idx == index)).first()
+        row = connection.execute(_SAMPLE, {"key": key, "index": index}).first()
         if row is None:
             raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
         if gone := tombstones.erased(connection, "sample", row.id, f"a proof of sample {row.uid}/{index}"):
@@ -71,14 +99,11 @@ def subtrees(connection: Connection) -> merkle.Reader:
 
     def tile(level: int, index: int, width: int) -> Sequence[bytes]:
         first = index * merkle.TILE
-        place = log_tile.c.level == level, log_tile.c.idx == index
-        if full := connection.execute(select(log_tile.c.hashes).where(*place)).scalar():
+        if full := connection.execute(_TILE, {"level": level, "index": index}).scalar():
             return split(full)
         if level == 0:
-            leaves = select(log_entry.c.leaf).where(log_entry.c.seq >= first).order_by(log_entry.c.seq).limit(width)
-            return connection.execute(leaves).scalars().all()
-        below = select(log_tile.c.root, log_tile.c.hashes).where(log_tile.c.level == level - 1, log_tile.c.idx >= first)
-        rows = connection.execute(below.order_by(log_tile.c.idx).limit(width))
+            return connection.execute(_LEAVES, {"first": first, "width": width}).scalars().all()
+        rows = connection.execute(_BELOW, {"level": level - 1, "first": first, "width": width})
         return [root or merkle.root(split(hashes)) for root, hashes in rows]
 
     return merkle.tiles_reader(tile)
@@ -86,13 +111,13 @@ def subtrees(connection: Connection) -> merkle.Reader:
 
 def _proof(connection: Connection, row: Any) -> Proof:
     where = f"sample {row.uid}/{row.idx}"
-    place = connection.execute(select(batch).where(batch.c.id == row.batch_id)).first()
+    place = connection.execute(_BATCH, {"key": row.batch_id}).first()
     if place is not None and place.seq is not None and place.seq < 0:
         raise StoreError(
             f"a proof of {where} needs its entry in the ledger; that waits to be numbered by who has the key. "
             "Run there: genwright store sequence."
         )
-    entry = connection.execute(select(log_entry).where(log_entry.c.seq == place.seq)).first() if place else None
+    entry = connection.execute(_ENTRY, {"seq": place.seq}).first() if place else None
     end = state(connection)
     if place is None or entry is None or end.note is None:
         raise StoreError(
@@ -130,9 +155,8 @@ def _fields(row: Any, version: int) -> SampleFields:
 
 
 def _batch_place(connection: Connection, row: Any, place: Any) -> BatchPlace:
-    span = sample.c.run_id == row.run_id, sample.c.idx.between(place.first_idx, place.last_idx)
-    rows = select(sample.c.idx, sample.c.leaf).where(*span, sample.c.batch_id == row.batch_id).order_by(sample.c.idx)
-    found = connection.execute(rows).all()
+    span = {"run": row.run_id, "first": place.first_idx, "last": place.last_idx, "batch": row.batch_id}
+    found = connection.execute(_OF_BATCH, span).all()
     leaves, position = [leaf for _, leaf in found], [index for index, _ in found].index(row.idx)
     return BatchPlace(
         first=place.first_idx,

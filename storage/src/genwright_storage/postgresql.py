@@ -44,9 +44,8 @@ SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s 
 RETURNING run_id, id
 """
 
-# Locks of PostgreSQL that writers share and who erases has alone, that who makes a store holds, and that who changes
-# the index holds that searches use.
-_WRITING, _MAKING, _INDEXING = LOCK + 2, LOCK + 1, LOCK + 3
+# Advisory locks: of who makes a store; that writers share and who erases has alone; of who changes the index.
+_MAKING, _WRITING, _INDEXING = LOCK + 1, LOCK + 2, LOCK + 3
 _PATIENCE = 1.0
 """Seconds that a search waits to bring the index up to date; else it goes on without."""
 
@@ -230,9 +229,9 @@ class PostgreSQLDatabase:
         Raises StoreLocked if that takes longer than a second.
         """
         with translated(self.url), self._engine.connect() as connection:
-            # The key of a sample is that of its batch.
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             largest = int(alone.execute(select(func.coalesce(func.max(id), 0))).scalar_one())
+            # The key of a sample is that of its batch.
             table, end = ("batch" if id is sample.c.id else id.table.name,), time.monotonic() + _PATIENCE
             writers = set(alone.exec_driver_sql(_WRITERS, table).scalars())
             while writers:
