@@ -158,7 +158,6 @@ class PostgreSQLDatabase:
         if not self.is_owner:
             return False
         with translated(self.url), self._engine.connect() as connection:
-            # The key of a sample is that of its batch.
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             for table in (*ERASABLE, *INDEX):
                 alone.exec_driver_sql(f"VACUUM FULL {table}")
@@ -183,7 +182,7 @@ class PostgreSQLDatabase:
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It asks nothing first: the server refuses what is there already. That takes four exchanges with it.
+        It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
         """
         # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
         if any(row.payload is None for row in rows):
@@ -230,9 +229,9 @@ class PostgreSQLDatabase:
         Raises StoreLocked if that takes longer than a second.
         """
         with translated(self.url), self._engine.connect() as connection:
-            # The key of a sample is that of its batch.
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             largest = int(alone.execute(select(func.coalesce(func.max(id), 0))).scalar_one())
+            # The key of a sample is that of its batch.
             table, end = ("batch" if id is sample.c.id else id.table.name,), time.monotonic() + _PATIENCE
             writers = set(alone.exec_driver_sql(_WRITERS, table).scalars())
             while writers:
