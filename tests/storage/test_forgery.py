@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from genwright.errors import KeyMissing, ProofError, StorageFull, UsageError
+from genwright.errors import KeyMissing, ProofError, StorageFull, StoreError, UsageError
 from genwright.store import Finding
 from genwright.testing.stores import make_record, make_run
-from genwright_storage import actors, holds, retention, reviews, roles
+from genwright_storage import actors, holds, merkle, retention, reviews, roles
 from genwright_storage.keys import KeyRing
+from genwright_storage.notes import Head, SigningKey, signed_note
 from genwright_storage.store import SQLStore
 
 RUN = "a" * 32
@@ -55,6 +56,11 @@ def forger(url: str) -> Iterator[sqlite3.Connection]:
 def found(url: str, ring: KeyRing) -> list[Finding]:
     with closing(SQLStore(f"{url}?mode=ro", ring=ring)) as store:
         return list(store.verify())
+
+
+def sampled(url: str, ring: KeyRing) -> list[str]:
+    with closing(SQLStore(f"{url}?mode=ro", ring=ring)) as store:
+        return [record.id for record in store.samples()]
 
 
 def copied(forger: sqlite3.Connection, table: str, where: str, **changes: object) -> None:
@@ -153,6 +159,34 @@ def test_what_a_retired_key_signs_later_is_found(url: str, ring: KeyRing, tmp_pa
     with closing(SQLStore(url, ring=ring)) as store:
         store.put_samples([make_record(store.run(RUN), 9)])
         assert "the head of the ledger" in [finding.where for finding in store.verify()]
+
+
+def test_nothing_is_signed_that_contradicts_the_last_head(url: str, ring: KeyRing, forger: sqlite3.Connection) -> None:
+    with closing(SQLStore(url, ring=ring)) as store:
+        run = store.run(RUN)
+        store.put_samples([make_record(run, 9)])
+        ((size, hashes),) = forger.execute("SELECT size, hashes FROM log_frontier")
+        forger.execute("UPDATE log_frontier SET hashes = ?", [hashlib.sha256(b"x").digest() + hashes[32:]])
+        with pytest.raises(StoreError, match=rf"that is of {size} entries with another root than its {size} have"):
+            store.put_samples([make_record(run, 10)])
+    assert f"{RUN}/10" not in sampled(url, ring)
+
+
+def test_a_head_by_another_key_is_not_moved_on(url: str, ring: KeyRing, forger: sqlite3.Connection) -> None:
+    """Whoever has no key may put entries there, and a head over them that the store's key did not sign."""
+    ((text,),) = forger.execute("SELECT note FROM log_frontier")
+    origin = text.partition("\n")[0]
+    edge = merkle.Frontier()
+    for (leaf,) in forger.execute("SELECT leaf FROM log_entry ORDER BY seq").fetchall():
+        edge.append(leaf)
+    edge.append(hashlib.sha256(b"x").digest())
+    key = SigningKey.generate(origin)
+    text = Head(origin=origin, size=edge.size, root=edge.root).text
+    head = signed_note(text, key.signature(text))
+    forger.execute("UPDATE log_frontier SET size = ?, hashes = ?, note = ?", [edge.size, b"".join(edge.hashes), head])
+    with closing(SQLStore(url, ring=ring)) as store, pytest.raises(StoreError, match="none is by a known key"):
+        store.put_samples([make_record(store.run(RUN), 10)])
+    assert f"{RUN}/10" not in sampled(url, ring)
 
 
 def test_a_key_whose_change_failed_is_not_missed(url: str, ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from genwright_storage.keys import KeyRing
 from genwright_storage.notes import Head, Note
 from genwright_storage.postgresql import PostgreSQLDatabase
 from genwright_storage.sequencer import LOCK
+from genwright_storage.signing import Signer
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import batch, log_entry, log_tile, note, outbox
 from tests.storage.server import Server
@@ -196,7 +197,7 @@ def test_a_sequencer_beside_the_lock_is_stopped_by_the_fence(
         with writer.database.writing() as other:
             other.exec_driver_sql("UPDATE log_frontier SET fence = fence + 1")
 
-    monkeypatch.setattr("genwright_storage.sequencer._check", overtaken)
+    monkeypatch.setattr(Signer, "check", overtaken)
     with pytest.raises(StoreError, match=r"moved on by another process while this one did. Repeat; nothing is lost"):
         database_of(store).drain()
     assert len(waiting(store)) == 1
@@ -218,17 +219,17 @@ def test_nothing_is_signed_that_contradicts_the_last_head(store: SQLStore, behin
 _STOPPED = """
 import os, signal, sys
 from genwright.errors import StoreError
-from genwright_storage import sequencer
+from genwright_storage.signing import Signer
 from genwright_storage.store import SQLStore
 
 store = SQLStore(sys.argv[1])
-check = sequencer._check
+check = Signer.check
 
-def stop(end):
-    check(end)
+def stop(*given):
+    check(*given)
     os.kill(os.getpid(), signal.SIGSTOP)
 
-sequencer._check = stop
+Signer.check = stop
 store.ledger.stall = 500
 try:
     store.database.drain()

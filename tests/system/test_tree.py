@@ -47,6 +47,7 @@ WITHOUT_A_TEST = {
     "genwright/__init__.py": "names; tests/system/test_lazy.py and test_docs.py go through them",
     "genwright/engine.py": "abstract; each engine is tested",
     "genwright_storage/migrations/upgrade.py": "tests/storage/test_sqlite.py migrates",
+    "genwright_storage/signing.py": "tests/storage/test_ledger.py and test_forgery.py sign, replace keys, and forge",
     "genwright_storage/plugin.py": "declares; tests/system/test_lazy.py lists it",
     "genwright_storage/terms.py": "tests/storage/test_holds.py, test_retention.py and test_roles.py place and end each",
     "genwright_storage/queries.py": "genwright.testing.StoreTests asks each question, in tests/storage/test_store.py",

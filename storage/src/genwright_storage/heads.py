@@ -14,8 +14,9 @@ from genwright.errors import ProofError
 from genwright.store import Finding
 from genwright_storage import merkle
 from genwright_storage.keys import KeyRing
-from genwright_storage.ledger import State, key_content
+from genwright_storage.ledger import State
 from genwright_storage.notes import ED25519, Head, Note, VerifierKey, opened
+from genwright_storage.signing import key_content
 from genwright_storage.tables import note, signing_key
 
 __all__ = ["Claims", "Trust"]

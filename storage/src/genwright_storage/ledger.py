@@ -16,22 +16,21 @@ from typing import Any, final
 
 from sqlalchemy import Connection, insert
 
-from genwright.errors import KeyMissing, StoreError
-from genwright_storage import encoding, merkle
+from genwright.errors import StoreError
+from genwright_storage import merkle
 from genwright_storage.encoding import entry_leaf
 from genwright_storage.keys import KeyRing
-from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
-from genwright_storage.tables import log_frontier, signing_key
+from genwright_storage.notes import SigningKey, VerifierKey
+from genwright_storage.signing import Signer, key_content
+from genwright_storage.tables import log_frontier
 
 __all__ = [
     "TILE",
     "Ledger",
     "State",
     "add_tiles",
-    "found_key",
-    "key_content",
+    "is_to_be_kept",
     "new_origin",
-    "next_key",
     "split",
     "state",
 ]
@@ -40,7 +39,6 @@ TILE = merkle.TILE
 
 # Given to the driver as they are: they run for every call that writes, and SQLAlchemy takes ten times as long.
 _STATE = "SELECT size, hashes, note FROM log_frontier"
-_VERIFIER = "SELECT verifier FROM signing_key ORDER BY seq DESC LIMIT 1"
 _ENTRY = "INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf) VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE = "UPDATE log_frontier SET size = ?, hashes = ?, note = ?"
 _LAST_KEPT = "SELECT created_ns FROM note ORDER BY size DESC LIMIT 1"
@@ -88,7 +86,7 @@ class Ledger:
 
     def __init__(self, ring: KeyRing) -> None:
         self.ring, self.has_begun = ring, False
-        self._key: tuple[str, SigningKey] | None = None
+        self._signer = Signer(ring)
 
     def begin(self, connection: Connection, origin: str) -> None:
         """Start the ledger of a new store, with its key as the first entry."""
@@ -107,7 +105,7 @@ class Ledger:
         committed, the ring has to promote the key.
         """
         raw: Any = connection.connection.driver_connection
-        new, proof = next_key(self.ring, state(connection).origin, raw.execute(_VERIFIER).fetchone(), reason)
+        new, proof = self._signer.next_key(raw, state(connection), reason)
         self._add_key(connection, new, reason, proof=proof)
         return new.verifier
 
@@ -125,81 +123,33 @@ class Ledger:
     def append_to(self, raw: Any, kind: str, ref: str, content: bytes) -> int:
         """Add an entry over a connection of the driver, as `append` does."""
         end = _state(raw.execute(_STATE).fetchone())
-        return self._append(raw, end, self._signer(raw, end), kind, ref, content)
+        return self._append(raw, end, self._signer.key(raw, end), kind, ref, content)
 
     def _append(self, raw: Any, end: State, key: SigningKey, kind: str, ref: str, content: bytes) -> int:
+        self._signer.check(raw, end)
         edge, now = end.edge, time.time_ns()
         seq, leaf = edge.size, entry_leaf(kind, ref, content, now)
         raw.execute(_ENTRY, (seq, kind, ref, content, now, leaf))
         edge.append(leaf)
-        root = edge.root
-        text = Head(origin=key.name, size=edge.size, root=root).text
-        note = str(Note(text=text, signatures=(key.signature(text),)))
+        note = self._signer.sign(key, edge)
         raw.execute(_MOVE, (edge.size, b"".join(edge.hashes), note))
-        self._keep(raw, edge.size, root, note, now)
+        if is_to_be_kept(raw, now):
+            raw.execute(_KEEP, (edge.size, edge.root, note, now))
         if edge.size % TILE == 0:
             add_tiles(raw, edge.size // TILE - 1)
         return seq
-
-    def _keep(self, raw: Any, size: int, root: bytes, note: str, now: int) -> None:
-        """Keep a head for good, unless one was kept within the last second."""
-        last = raw.execute(_LAST_KEPT).fetchone()
-        if last is None or not last[0] <= now < last[0] + _SECOND:
-            raw.execute(_KEEP, (size, root, note, now))
-
-    def _signer(self, raw: Any, end: State) -> SigningKey:
-        """Return the key of the store, read once, and anew when another process replaced it."""
-        verifier = raw.execute(_VERIFIER).fetchone()
-        if verifier is None or end.origin is None:
-            raise StoreError(
-                "the ledger should name its key and have a signed head; one of them is gone. "
-                "Restore a backup, or name all that is wrong with: genwright audit verify."
-            )
-        if self._key is None or self._key[0] != verifier[0]:
-            self._key = verifier[0], found_key(self.ring, end.origin, verifier[0])
-        return self._key[1]
 
     def _add_key(self, connection: Connection, key: SigningKey, reason: str, *, proof: bytes | None) -> None:
         verifier, end = str(key.verifier), state(connection)
         raw: Any = connection.connection.driver_connection
         seq = self._append(raw, end, key, "key", verifier, key_content(verifier, reason, proof))
-        values = {"verifier": verifier, "reason": reason, "proof": proof, "seq": seq}
-        connection.execute(insert(signing_key), values)
-        self._key = verifier, key
+        self._signer.add_key(connection, key, reason, proof=proof, seq=seq)
 
 
-def found_key(ring: KeyRing, origin: str, verifier: str) -> SigningKey:
-    """Return the private key of a ledger that is signed by this public one. Raises KeyMissing if it is not there."""
-    key = ring.held(origin, verifier)
-    if key is None:
-        there = "none is" if ring.signing(origin) is None else "another is"
-        raise KeyMissing(
-            f"the ledger {origin} is signed by {verifier}; in {ring.folder} {there}. Copy the key's file there from "
-            f"where the store was made, or let a new one sign: genwright store rotate-key."
-        )
-    return key
-
-
-def next_key(ring: KeyRing, origin: str | None, newest: Any, reason: str) -> tuple[SigningKey, bytes | None]:
-    """Return a new key for a ledger, prepared in the ring, and the signature under it of the key so far, if it is here.
-
-    newest: the row of the key so far
-    """
-    if origin is None or newest is None:
-        raise StoreError(
-            "a new key follows the one that a signed head names; the ledger has no head or no key. "
-            "Restore a backup, or name all that is wrong with: genwright audit verify."
-        )
-    old, new = ring.held(origin, newest[0]), ring.prepare(origin)
-    return new, None if old is None else old.sign(key_content(str(new.verifier), reason, None))
-
-
-def key_content(verifier: str, reason: str, proof: bytes | None) -> bytes:
-    """Return what the ledger commits to for a key.
-
-    proof: the signature of the key before it over these bytes without one
-    """
-    return encoding.digest("genwright/key/v1", verifier, reason, proof)
+def is_to_be_kept(raw: Any, now: int) -> bool:
+    """Whether a head of now is kept for good: not if one was within the last second."""
+    last = raw.execute(_LAST_KEPT).fetchone()
+    return last is None or not last[0] <= now < last[0] + _SECOND
 
 
 def new_origin() -> str:

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple, final
 
 from sqlalchemy import Column, Connection, insert
 
-from genwright.errors import ProofError, StoreError
+from genwright.errors import StoreError
 from genwright_storage.encoding import entry_leaf
 from genwright_storage.keys import KeyRing
 from genwright_storage.kinds import LOGGED
-from genwright_storage.ledger import TILE, State, add_tiles, found_key, key_content, next_key, state
-from genwright_storage.notes import Head, Note, SigningKey, VerifierKey
-from genwright_storage.tables import log_frontier, signing_key
+from genwright_storage.ledger import TILE, State, add_tiles, is_to_be_kept, state
+from genwright_storage.notes import SigningKey, VerifierKey
+from genwright_storage.signing import Signer, key_content
+from genwright_storage.tables import log_frontier
 
 __all__ = ["LOCK", "MOST", "Sequencer"]
 
@@ -30,7 +31,6 @@ LOCK = 0x476E7772
 
 MOST = 5000
 """Entries that are taken from the outbox at a time."""
-_SECOND = 1_000_000_000
 
 _PUT = "INSERT INTO outbox (kind, ref, digest, created_ns) VALUES (%s, %s, %s, %s) RETURNING id"
 _TAKE = """
@@ -38,7 +38,6 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT %s)
 RETURNING id, kind, ref, digest, created_ns
 """
 _FENCE = "SELECT coalesce(fence, 0) FROM log_frontier"
-_VERIFIER = "SELECT verifier FROM signing_key ORDER BY seq DESC LIMIT 1"
 _ENTRIES = """
 INSERT INTO log_entry (seq, kind, ref, digest, created_ns, leaf)
 SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bigint[], %s::bytea[])
@@ -46,7 +45,6 @@ SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bigi
 _MOVE = """
 UPDATE log_frontier SET size = %s, hashes = %s, note = %s, fence = %s WHERE size = %s AND coalesce(fence, 0) = %s
 """
-_LAST_KEPT = "SELECT created_ns FROM note ORDER BY size DESC LIMIT 1"
 _KEEP = """
 INSERT INTO note (size, root, body, fence, created_ns) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
@@ -76,7 +74,7 @@ class Sequencer:
     def __init__(self, ring: KeyRing, *, stall: int = 10_000) -> None:
         self.ring, self.has_begun = ring, False
         self.stall = stall
-        self._key: tuple[str, SigningKey] | None = None
+        self._signer = Signer(ring)
 
     def begin(self, connection: Connection, origin: str) -> None:
         """Start the ledger of a new store, with its key as the first entry."""
@@ -95,7 +93,7 @@ class Sequencer:
         """Let a new key sign from now on, and return it. The key so far signs it, where it is on this machine."""
         _wait(connection)
         raw: Any = connection.connection.driver_connection
-        new, proof = next_key(self.ring, state(connection).origin, raw.execute(_VERIFIER).fetchone(), reason)
+        new, proof = self._signer.next_key(raw, state(connection), reason)
         self._add_key(connection, new, reason, proof=proof)
         return new.verifier
 
@@ -114,7 +112,7 @@ class Sequencer:
         elif not raw.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()[0]:
             return 0
         end = state(connection)
-        key = self._signer(raw, end)
+        key = self._signer.key(raw, end)
         taken = sorted(map(_Entry._make, raw.execute(_TAKE, (MOST,))))
         if taken:
             numbers = self._append(raw, end, key, taken)
@@ -124,7 +122,7 @@ class Sequencer:
     def _append(self, raw: Any, end: State, key: SigningKey, entries: Sequence[_Entry]) -> list[int]:
         """Add entries to the ledger, sign the head over them, and return their numbers."""
         ((fence,),) = raw.execute(_FENCE)
-        _check(end)
+        self._signer.check(raw, end)
         edge, size, now = end.edge, end.edge.size, time.time_ns()
         numbers = list(range(size, size + len(entries)))
         leaves = [entry_leaf(entry.kind, entry.ref, entry.digest, entry.created_ns) for entry in entries]
@@ -132,38 +130,22 @@ class Sequencer:
         raw.execute(_ENTRIES, (numbers, *columns, leaves))
         for leaf in leaves:
             edge.append(leaf)
-        root = edge.root
-        text = Head(origin=key.name, size=edge.size, root=root).text
-        note = str(Note(text=text, signatures=(key.signature(text),)))
+        note = self._signer.sign(key, edge)
         moved = raw.execute(_MOVE, (edge.size, b"".join(edge.hashes), note, fence + 1, size, fence))
         if moved.rowcount != 1:
             raise StoreError("the ledger was moved on by another process while this one did. Repeat; nothing is lost.")
         for index in range(size // TILE, edge.size // TILE):
             add_tiles(_Marked(raw), index)
-        last = raw.execute(_LAST_KEPT).fetchone()
-        if last is None or not last[0] <= now < last[0] + _SECOND:
-            raw.execute(_KEEP, (edge.size, root, note, fence + 1, now))
+        if is_to_be_kept(raw, now):
+            raw.execute(_KEEP, (edge.size, edge.root, note, fence + 1, now))
         return numbers
-
-    def _signer(self, raw: Any, end: State) -> SigningKey:
-        """Return the key of the store, read once, and anew when another process replaced it."""
-        verifier = raw.execute(_VERIFIER).fetchone()
-        if verifier is None or end.origin is None:
-            raise StoreError(
-                "the ledger should name its key and have a signed head; one of them is gone. "
-                "Restore a backup, or name all that is wrong with: genwright audit verify."
-            )
-        if self._key is None or self._key[0] != verifier[0]:
-            self._key = verifier[0], found_key(self.ring, end.origin, verifier[0])
-        return self._key[1]
 
     def _add_key(self, connection: Connection, key: SigningKey, reason: str, *, proof: bytes | None) -> None:
         verifier, end = str(key.verifier), state(connection)
         raw: Any = connection.connection.driver_connection
         content = key_content(verifier, reason, proof)
         (seq,) = self._append(raw, end, key, [_Entry(None, "key", verifier, content, time.time_ns())])
-        connection.execute(insert(signing_key), {"verifier": verifier, "reason": reason, "proof": proof, "seq": seq})
-        self._key = verifier, key
+        self._signer.add_key(connection, key, reason, proof=proof, seq=seq)
 
 
 @final
@@ -179,21 +161,6 @@ class _Marked:
 
 def _wait(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-
-
-def _check(end: State) -> None:
-    """Raise StoreError if the last head that was signed is not over the edge: nothing is signed that contradicts it."""
-    if end.note is None:
-        return
-    try:
-        head = Head.parse(Note.parse(end.note).text)
-    except ProofError as error:
-        raise StoreError(f"the ledger is moved on from its signed head, which is damaged: {error}") from error
-    if (head.size, head.root) != (end.edge.size, end.edge.root):
-        raise StoreError(
-            f"the ledger is moved on from its signed head; that is of {head.size} entries with another root than its "
-            f"{end.edge.size} have. Name what is wrong with: genwright audit verify."
-        )
 
 
 def _number(raw: Any, entries: Sequence[_Entry], numbers: Sequence[int]) -> None:

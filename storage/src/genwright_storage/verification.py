@@ -20,6 +20,7 @@ from genwright_storage.functions import as_bytes
 from genwright_storage.heads import Claims, Trust
 from genwright_storage.inline import Payloads
 from genwright_storage.kinds import LOGGED
+from genwright_storage.signing import key_content
 from genwright_storage.tables import (
     actor,
     batch,
@@ -228,7 +229,7 @@ def _scores(connection: Connection) -> _Things:
 
 def _keys(connection: Connection) -> _Things:
     for row in connection.execute(queries.with_entry(select(signing_key), signing_key.c.seq)):
-        yield f"key {row.verifier}", ledger.key_content(row.verifier, row.reason, row.proof), row
+        yield f"key {row.verifier}", key_content(row.verifier, row.reason, row.proof), row
 
 
 def _score(row: Any) -> bytes:
