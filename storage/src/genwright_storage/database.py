@@ -100,10 +100,10 @@ class Database(Protocol):
     def insert_new(self, run: str, rows: Sequence[SampleRow]) -> bool:
         """Insert a batch of samples, durably; return False, with nothing done, if one of them may be stored already.
 
-        It is False too where a payload is in a file, which may be gone. Raises Forbidden without the role of a
-        generator.
+        run:  its id
+        rows: with their payloads
 
-        run: its id
+        Raises Forbidden without the role of a generator.
         """
 
     def insert_samples(self, connection: Connection, run: int, batch: int, rows: Sequence[SampleRow]) -> None:

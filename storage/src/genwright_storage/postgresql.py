@@ -12,7 +12,6 @@ from typing import Any, final
 from sqlalchemy import Column, Connection, Engine, Select, create_engine, event, func, select
 
 from genwright.errors import KeyMissing, StoreError, StoreLocked, StoreReadOnly
-from genwright_storage import encoding, merkle
 from genwright_storage.address import Address
 from genwright_storage.database import Reading
 from genwright_storage.errors import Overtaken, foreign, locked, read_only, translated
@@ -20,10 +19,10 @@ from genwright_storage.grants import INDEX, make_roles
 from genwright_storage.keys import KeyRing
 from genwright_storage.kinds import ERASABLE
 from genwright_storage.ledger import new_origin
-from genwright_storage.migrations import HEAD, is_current
+from genwright_storage.migrations import HEAD, is_current, migration
 from genwright_storage.partitions import extend, first_partitions
-from genwright_storage.roles import Gate, Role
-from genwright_storage.rows import SampleRow
+from genwright_storage.roles import Gated, Role
+from genwright_storage.rows import BatchRow, SampleRow, batch_row
 from genwright_storage.sequencer import LOCK, MOST, Sequencer
 from genwright_storage.tables import metadata, of_server, sample
 from genwright_storage.triggers import triggers
@@ -37,9 +36,9 @@ INTERVAL = 0.1
 _PLACES = 24
 _COPY = f"COPY sample (id, run_id, batch_id, {', '.join(SampleRow._fields)}) FROM STDIN"
 
-_BATCH = """
+_BATCH = f"""
 WITH entry AS (INSERT INTO outbox (kind, ref, digest, created_ns) VALUES (%s, %s, %s, %s) RETURNING id)
-INSERT INTO batch (run_id, first_idx, last_idx, size, root, version, seq)
+INSERT INTO batch (run_id, {", ".join(BatchRow._fields)}, seq)
 SELECT run.id, %s, %s, %s, %s, %s, -entry.id FROM run, entry WHERE run.uid = %s AND run.salt <> ''
 RETURNING run_id, id
 """
@@ -74,7 +73,7 @@ SELECT current_setting('server_version'), pg_database_size(current_database()), 
 
 
 @final
-class PostgreSQLDatabase:
+class PostgreSQLDatabase(Gated):
     """A database of a PostgreSQL server that is a Genwright store. It is made when there is nothing in it.
 
     patience: seconds to wait for another process that writes the same
@@ -86,6 +85,7 @@ class PostgreSQLDatabase:
     """
 
     def __init__(self, url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> None:
+        super().__init__()
         self._address = Address.parse(url)
         self.url, self.is_writable = self._address.shown, not self._address.is_only_read
         self.blobs: Path | None = None
@@ -94,7 +94,6 @@ class PostgreSQLDatabase:
         self._origin = origin
         self.is_owner = False
         self._sequences, self._next, self._turn = False, 0.0, threading.Lock()
-        self._gate = Gate()
         self._engine = _engine(self._address, patience)
         self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         try:
@@ -104,22 +103,10 @@ class PostgreSQLDatabase:
             self._engine.dispose()
             raise
 
-    def require(self, role: Role) -> None:
-        """Raise Forbidden if whoever acts has no role that serves. Beside it, the server has grants of its own."""
-        with self.seeing() as connection:
-            self._gate.require(connection.connection.driver_connection, role)
-
     @contextmanager
     def seeing(self) -> Iterator[Connection]:
         """Give a connection as `reading` does, whoever acts: for what the store does of itself."""
         with translated(self.url), self._reader.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees what is committed now, and no later write. Raises Forbidden without a role."""
-        with self.seeing() as connection:
-            self._gate.require(connection.connection.driver_connection, "viewer")
             yield connection
 
     @contextmanager
@@ -184,17 +171,12 @@ class PostgreSQLDatabase:
 
         It asks nothing first: the server refuses what is there already. That takes five exchanges with it.
         """
-        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
-        if any(row.payload is None for row in rows):
-            return False
-        first, last, root = rows[0].idx, rows[-1].idx, merkle.root([row.leaf for row in rows])
-        content = encoding.batch_digest(run, first, last, len(rows), root)
-        entry = ("samples", f"{run}/{first}", content, time.time_ns())
+        new = batch_row(rows)
+        entry = ("samples", new.ref(run), new.content(run), time.time_ns())
         try:
             with self.writing("generator") as connection:
                 raw: Any = connection.connection.driver_connection
-                batch = (first, last, len(rows), root, encoding.VERSION, run)
-                found = raw.execute(_BATCH, (*entry, *batch)).fetchone()
+                found = raw.execute(_BATCH, (*entry, *new, run)).fetchone()
                 if found is None:
                     raise Overtaken(f"the run {run} should be put before its samples; it is not there.")
                 run_key, batch_key = found
@@ -288,8 +270,7 @@ class PostgreSQLDatabase:
             raise read_only(self.url)
         with translated(self.url), self._engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT {lock}({_WRITING})")
-            if role is not None:
-                self._gate.require(connection.connection.driver_connection, role)
+            self._require(connection, role)
             yield connection
         self._drain_soon()
 
@@ -369,12 +350,7 @@ class PostgreSQLDatabase:
         from genwright_storage.migrations.upgrade import migrate
 
         dump(self._address, revision)
-        migrate(self._engine, then=lambda connection: self._migrated(connection, revision))
-
-    def _migrated(self, connection: Connection, revision: str) -> None:
-        """Write down in the ledger that the store was migrated."""
-        content = encoding.digest("genwright/migration/v1", revision, HEAD)
-        self.ledger.append(connection, "migration", f"{revision} to {HEAD}", content)
+        migrate(self._engine, then=lambda connection: self.ledger.append(connection, *migration(revision)))
 
 
 def make_tables(connection: Connection) -> None:

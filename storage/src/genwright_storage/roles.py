@@ -6,8 +6,12 @@ go around this, which the ledger shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
+
+from sqlalchemy import Connection
 
 from genwright.errors import Forbidden, UsageError, shown
 from genwright_storage import actors
@@ -18,7 +22,7 @@ from genwright_storage.terms import Term, given_reason
 if TYPE_CHECKING:
     from genwright_storage.store import SQLStore
 
-__all__ = ["GRANTS", "ROLES", "SERVES", "Gate", "Role", "grant", "granted", "revoke"]
+__all__ = ["GRANTS", "ROLES", "SERVES", "Gate", "Gated", "Role", "grant", "granted", "revoke"]
 
 Role = Literal["viewer", "generator", "reviewer", "auditor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -59,6 +63,37 @@ class Gate:
         subject = actors.current().subject
         if not SERVES[role] & self._roles.get(subject, set()):
             raise _forbidden(subject, role, self._roles)
+
+
+class Gated(ABC):
+    """What each database asks of whoever acts."""
+
+    def __init__(self) -> None:
+        self._gate = Gate()
+
+    @abstractmethod
+    def seeing(self) -> AbstractContextManager[Connection]:
+        """Give a connection that reads what is committed now, whoever acts: for what the store does of itself."""
+
+    @final
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees what is committed now, and no later write. Raises Forbidden without a role."""
+        with self.seeing() as connection:
+            self._require(connection, "viewer")
+            yield connection
+
+    @final
+    def require(self, role: Role) -> None:
+        """Raise Forbidden if whoever acts has no role that serves. A server has grants of its own beside it."""
+        with self.seeing() as connection:
+            self._require(connection, role)
+
+    @final
+    def _require(self, connection: Connection, role: Role | None) -> None:
+        """Require a role, except for what the store does of itself."""
+        if role is not None:
+            self._gate.require(connection.connection.driver_connection, role)
 
 
 def grant(store: SQLStore, subject: str, role: Role) -> None:

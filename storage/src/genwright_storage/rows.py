@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 from genwright.run import Environment, Run
 from genwright.samples import Review
 from genwright.store import Record, Score, StoredCheckpoint
-from genwright_storage import encoding
+from genwright_storage import encoding, merkle
 from genwright_storage.blobs import INLINE
 
 __all__ = [
+    "BatchRow",
     "SampleRow",
+    "batch_row",
     "checkpoint_digest",
     "checkpoint_from",
     "end_digest",
@@ -49,6 +51,30 @@ class SampleRow(NamedTuple):
     prompt: str
     salt: bytes | None
     leaf: bytes
+
+
+class BatchRow(NamedTuple):
+    """The columns of a batch that its samples give it, in the order in which they are inserted."""
+
+    first_idx: int
+    last_idx: int
+    size: int
+    root: bytes
+    version: int
+
+    def ref(self, run: str) -> str:
+        """Return by what the ledger refers to it."""
+        return f"{run}/{self.first_idx}"
+
+    def content(self, run: str) -> bytes:
+        """Return what the ledger commits to for it."""
+        return encoding.batch_digest(run, self.first_idx, self.last_idx, self.size, self.root)
+
+
+def batch_row(samples: Sequence[SampleRow]) -> BatchRow:
+    """Return the row of a batch, for the rows of its samples, by index."""
+    root = merkle.root([row.leaf for row in samples])
+    return BatchRow(samples[0].idx, samples[-1].idx, len(samples), root, encoding.VERSION)
 
 
 def sample_row(

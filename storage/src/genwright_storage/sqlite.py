@@ -16,17 +16,17 @@ from sqlalchemy.pool import QueuePool
 
 from genwright.errors import StoreError, StoreReadOnly
 from genwright.folders import store_file
-from genwright_storage import encoding, merkle, queries
+from genwright_storage import queries
 from genwright_storage.database import Reading
 from genwright_storage.durable import make_private, make_private_file
 from genwright_storage.errors import foreign, read_only, translated
 from genwright_storage.guard import Guard
 from genwright_storage.keys import KeyRing
 from genwright_storage.ledger import Ledger, new_origin, state
-from genwright_storage.migrations import HEAD, is_current
+from genwright_storage.migrations import HEAD, is_current, migration
 from genwright_storage.mounts import file_system, is_remote
-from genwright_storage.roles import Gate, Role
-from genwright_storage.rows import SampleRow
+from genwright_storage.roles import Gated, Role
+from genwright_storage.rows import BatchRow, SampleRow, batch_row
 from genwright_storage.tables import metadata
 from genwright_storage.triggers import sqlite_triggers
 
@@ -37,7 +37,7 @@ APPLICATION = 0x476E7772
 FORMAT = 1
 
 _ANY_STORED = "SELECT 1 FROM sample WHERE run_id = ? AND idx BETWEEN ? AND ? LIMIT 1"
-_BATCH = "INSERT INTO batch (run_id, first_idx, last_idx, size, root, seq, version) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_BATCH = f"INSERT INTO batch (run_id, {', '.join(BatchRow._fields)}, seq) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PRAGMAS = (
     # With synchronous=NORMAL a power cut loses acknowledged rows (147 of 200 simulated cuts); with FULL it lost none.
     "synchronous=FULL",
@@ -54,7 +54,7 @@ _PRAGMAS = (
 
 
 @final
-class SQLiteDatabase:
+class SQLiteDatabase(Gated):
     """An SQLite file that is a Genwright store. It is made when it is not there.
 
     patience: seconds to wait for another process that writes
@@ -65,6 +65,7 @@ class SQLiteDatabase:
     """
 
     def __init__(self, url: str, *, patience: float, ring: KeyRing | None = None, origin: str | None = None) -> None:
+        super().__init__()
         self.path, self.is_writable = _place(url)
         self.url = url
         self.blobs: Path | None = Path(f"{self.path}.blobs")
@@ -73,7 +74,6 @@ class SQLiteDatabase:
         self._origin = origin
         self._patience = patience
         self._guard = Guard(self.path)
-        self._gate = Gate()
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         self._writer = self._engine.execution_options(genwright_writes=True)
         event.listen(self._engine, "begin", _begin)
@@ -84,22 +84,10 @@ class SQLiteDatabase:
             self._engine.dispose()
             raise
 
-    def require(self, role: Role) -> None:
-        """Raise Forbidden if whoever acts has no role that serves."""
-        with self.seeing() as connection:
-            self._gate.require(connection.connection.driver_connection, role)
-
     @contextmanager
     def seeing(self) -> Iterator[Connection]:
         """Give a connection as `reading` does, whoever acts: for what the store does of itself."""
         with translated(self.url), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees the store as it is now, and no later write. Raises Forbidden without a role."""
-        with self.seeing() as connection:
-            self._gate.require(connection.connection.driver_connection, "viewer")
             yield connection
 
     @contextmanager
@@ -111,8 +99,7 @@ class SQLiteDatabase:
         Raises Forbidden if they do not have it.
         """
         with self._alone(), self._writer.begin() as connection:
-            if role is not None:
-                self._gate.require(connection.connection.driver_connection, role)
+            self._require(connection, role)
             yield connection
 
     def indexing(self) -> AbstractContextManager[Connection]:
@@ -151,9 +138,6 @@ class SQLiteDatabase:
 
         All goes to the driver as it is: for one row a call, SQLAlchemy would take three times the processor time.
         """
-        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
-        if any(row.payload is None for row in rows):
-            return False
         with self._alone(), closing(self._engine.raw_connection()) as pooled:
             raw: Any = pooled.driver_connection
             raw.execute("BEGIN IMMEDIATE")
@@ -173,13 +157,11 @@ class SQLiteDatabase:
         key = raw.execute("SELECT id FROM run WHERE uid = ? AND salt <> x''", (run,)).fetchone()
         if key is None:
             return False
-        first, last = rows[0].idx, rows[-1].idx
-        if raw.execute(_ANY_STORED, (*key, first, last)).fetchone():
+        if raw.execute(_ANY_STORED, (*key, rows[0].idx, rows[-1].idx)).fetchone():
             return False
-        root = merkle.root([row.leaf for row in rows])
-        content = encoding.batch_digest(run, first, last, len(rows), root)
-        seq = self.ledger.append_to(raw, "samples", f"{run}/{first}", content)
-        batch = raw.execute(_BATCH, (*key, first, last, len(rows), root, seq, encoding.VERSION)).lastrowid
+        new = batch_row(rows)
+        seq = self.ledger.append_to(raw, "samples", new.ref(run), new.content(run))
+        batch = raw.execute(_BATCH, (*key, *new, seq)).lastrowid
         raw.executemany(queries.INSERT_SAMPLES, [(*key, batch, *row) for row in rows])
         return True
 
@@ -303,8 +285,7 @@ class SQLiteDatabase:
         if state(connection).note is None:
             reason = "the first key of this store; what was put before it was not signed then"
             self.ledger.first_key(connection, self._origin or new_origin(), reason)
-        content = encoding.digest("genwright/migration/v1", revision, HEAD)
-        self.ledger.append(connection, "migration", f"{revision} to {HEAD}", content)
+        self.ledger.append(connection, *migration(revision))
 
 
 def _place(url: str) -> tuple[Path, bool]:

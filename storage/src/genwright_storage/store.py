@@ -31,7 +31,7 @@ from genwright.store import (
     opening,
     split_id,
 )
-from genwright_storage import actors, encoding, merkle, queries, rows, tables, tombstones
+from genwright_storage import actors, encoding, queries, rows, tables, tombstones
 from genwright_storage.database import database_at
 from genwright_storage.errors import repeated, translated
 from genwright_storage.inline import payloads_at
@@ -159,7 +159,8 @@ class SQLStore:
         large = {row.digest: record.payload for row, record in zip(new, batch, strict=True) if row.payload is None}
         with translated(self.url):
             self.blobs.put(large)
-        if self.database.insert_new(batch[0].run, new):
+        # The file of a payload may have gone since it was put, with a sample that was erased or by being collected.
+        if not large and self.database.insert_new(batch[0].run, new):
             return
         with self.database.writing("generator") as connection:
             run_id, is_erased = queries.run_key(connection, batch[0].run)
@@ -171,7 +172,7 @@ class SQLStore:
                     self.blobs.put({digest: data for digest, data in large.items() if not self.blobs.has(digest)})
             new = self._without_stored(connection, run_id, batch, new)
             if new:
-                self._insert_batch(connection, run_id, batch[0], new)
+                self._insert_batch(connection, run_id, batch[0].run, new)
 
     @repeated
     def put_scores(self, run: str, scores: Sequence[Score]) -> None:
@@ -398,18 +399,10 @@ class SQLStore:
             file = {"checkpoint_id": key, "path": path, "digest": digest, "size": size}
             connection.execute(insert(tables.checkpoint_file), file)
 
-    def _insert_batch(self, connection: Connection, run_id: int, record: Record, new: Sequence[rows.SampleRow]) -> None:
-        first, last, root = new[0].idx, new[-1].idx, merkle.root([row.leaf for row in new])
-        content = encoding.batch_digest(record.run, first, last, len(new), root)
-        values = {
-            "run_id": run_id,
-            "first_idx": first,
-            "last_idx": last,
-            "size": len(new),
-            "root": root,
-            "version": encoding.VERSION,
-            "seq": self.ledger.append(connection, "samples", f"{record.run}/{first}", content),
-        }
+    def _insert_batch(self, connection: Connection, run_id: int, run: str, new: Sequence[rows.SampleRow]) -> None:
+        row = rows.batch_row(new)
+        seq = self.ledger.append(connection, "samples", row.ref(run), row.content(run))
+        values = {"run_id": run_id, **row._asdict(), "seq": seq}
         key = connection.execute(queries.INSERT_BATCH, values).scalar_one()
         self.database.insert_samples(connection, run_id, key, new)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from genwright.errors import StoreReadOnly
+from genwright_storage import encoding
 from genwright_storage.errors import foreign
 
-__all__ = ["HEAD", "REVISIONS", "is_current"]
+__all__ = ["HEAD", "REVISIONS", "is_current", "migration"]
 
 # The oldest first. A test holds this against Alembic's own list.
 REVISIONS = ("v0.1.0", "v0.2.0")
@@ -27,3 +28,8 @@ def is_current(url: str, revision: str, *, is_writable: bool) -> bool:
             f"Open it for writing once."
         )
     return False
+
+
+def migration(revision: str) -> tuple[str, str, bytes]:
+    """Return the kind, the reference and the content of the entry that says that a store was of another revision."""
+    return "migration", f"{revision} to {HEAD}", encoding.digest("genwright/migration/v1", revision, HEAD)

@@ -18,7 +18,7 @@ from genwright_storage.durable import flush, make_private_file
 __all__ = ["backup", "migrate", "script", "upgrade"]
 
 
-def upgrade(engine: Engine, path: Path, revision: str, *, then: Callable[[Connection], None]) -> None:
+def upgrade(engine: Engine, path: Path, revision: str, *, then: Callable[[Connection], object]) -> None:
     """Run the revisions that come after `revision`, in one transaction, with a copy of the file made before it.
 
     path: of the database file
@@ -28,7 +28,7 @@ def upgrade(engine: Engine, path: Path, revision: str, *, then: Callable[[Connec
     migrate(engine, then=then)
 
 
-def migrate(engine: Engine, *, then: Callable[[Connection], None]) -> None:
+def migrate(engine: Engine, *, then: Callable[[Connection], object]) -> None:
     """Run the revisions that a database lacks, in one transaction.
 
     then: called in the transaction when they have run
