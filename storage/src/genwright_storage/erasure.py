@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, update
 
-from genwright.errors import StorageFull, StoreLocked, UnknownName
-from genwright.store import check_plain, split_id
+from genwright.errors import StorageFull, StoreLocked
+from genwright.store import check_plain
 from genwright_storage import actors, holds, queries, rows, tombstones
 from genwright_storage.database import Log
 from genwright_storage.search.index import forget
@@ -144,12 +144,9 @@ class Eraser:
     def erase(self, id: str) -> None:
         """Erase what an id names."""
         if "/" in id:
-            prefix, index = split_id(id)
-            found = queries.run_row(self._connection, prefix)
-            if not queries.is_stored(self._connection, found.id, index):
-                raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
-            holds.check(self.holds, uid=found.uid, domain=found.domain, index=index)
-            self.erase_samples(found, sample.c.idx == index)
+            found, row = queries.sample_at(self._connection, id)
+            holds.check(self.holds, uid=found.uid, domain=found.domain, index=row.idx)
+            self.erase_samples(found, sample.c.idx == row.idx)
         else:
             self.erase_run(queries.run_row(self._connection, id))
 

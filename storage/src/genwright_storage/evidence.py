@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from genwright.errors import StoreError, UnknownName
-from genwright.store import split_id
-from genwright_storage import encoding, merkle, queries, reviews, tombstones
+from genwright.errors import StoreError
+from genwright_storage import encoding, merkle, reviews, tombstones
 from genwright_storage.ledger import split, state
 from genwright_storage.notes import Head, Note
 from genwright_storage.proofs import LEAVES, BatchPlace, EntryPlace, Proof, SampleFields
@@ -58,15 +57,9 @@ def prove(store: SQLStore, id: str) -> Proof:
     Raises UnknownName for a sample that is not there, Erased for one that was erased, StoreError for one whose evidence
     is damaged.
     """
-    prefix, index = split_id(id)
     store.database.settle()
     with store.database.reading() as connection:
-        key = queries.run_row(connection, prefix).id
-        row = connection.execute(_SAMPLE, {"key": key, "index": index}).first()
-        if row is None:
-            raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
-        if gone := tombstones.erased(connection, "sample", row.id, f"a proof of sample {row.uid}/{index}"):
-            raise gone
+        _, row = tombstones.living(connection, id, _SAMPLE, what="a proof of sample")
         return _proof(connection, row)
 
 

@@ -30,8 +30,9 @@ class Trust:
     """
 
     def __init__(self, connection: Connection, origin: str, ring: KeyRing, keys: Sequence[str]) -> None:
-        self._rows = list(connection.execute(select(signing_key).order_by(signing_key.c.seq)))
-        self.named = [key for key in map(_parsed, self._rows) if key is not None]
+        rows = connection.execute(select(signing_key).order_by(signing_key.c.seq))
+        self._keys = [(row, _parsed(row)) for row in rows]
+        self.named = [key for _, key in self._keys if key is not None]
         known = [key for key in ring.trusted(origin) if key.name == origin and key.algorithm == ED25519]
         given = [VerifierKey.parse(key) for key in keys] or known or self.named[:1]
         self.trusted = [*given, *self._vouched(given)]
@@ -41,7 +42,7 @@ class Trust:
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the keys."""
         before: VerifierKey | None = None
-        for row, key in zip(self._rows, map(_parsed, self._rows), strict=True):
+        for row, key in self._keys:
             where = f"key {row.verifier}"
             if key is None:
                 yield Finding(where=where, trouble="it is no public key")
@@ -52,7 +53,7 @@ class Trust:
     def _vouched(self, given: Iterable[VerifierKey]) -> Iterator[VerifierKey]:
         """Yield the keys that a trusted one signed, or one that was itself signed so."""
         trusted, before = set(given), None
-        for row, key in zip(self._rows, map(_parsed, self._rows), strict=True):
+        for row, key in self._keys:
             if key is not None and before in trusted and _is_vouched(row, before):
                 trusted.add(key)
                 yield key

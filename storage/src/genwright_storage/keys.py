@@ -70,7 +70,11 @@ class KeyRing:
             if os.path.lexists(path):
                 advice = "Choose another name, or move that file away if no store has this name any more"
                 raise StoreError(f"a new key for {shown(origin)} was asked for; {path} is there already. {advice}.")
-            return self._put(origin, path)
+            key = SigningKey.generate(origin)
+            # It is trusted first: nothing may be signed by an unknown key.
+            self._trust(origin, key.verifier)
+            _write(path, key.to_pem(), 0o600)
+        return key
 
     def held(self, origin: str, verifier: str) -> SigningKey | None:
         """Return the private key of an origin whose public one this is, be it in use, retired or prepared, or None."""
@@ -140,13 +144,6 @@ class KeyRing:
     @staticmethod
     def _beside(path: Path, key: VerifierKey, state: str) -> Path:
         return path.with_name(f"{path.stem}.{key.id.hex()}.{state}.pem")
-
-    def _put(self, origin: str, path: Path) -> SigningKey:
-        """Make a key and put it in place of any other. It is trusted first: nothing may be signed by an unknown key."""
-        key = SigningKey.generate(origin)
-        self._trust(origin, key.verifier)
-        _write(path, key.to_pem(), 0o600)
-        return key
 
     def _trust(self, origin: str, key: VerifierKey) -> None:
         known = self.trusted(origin)

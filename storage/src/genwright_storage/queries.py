@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from genwright.errors import UnknownName
 from genwright.query import is_findable
-from genwright.store import TEXTUAL, StoredCheckpoint, chosen
+from genwright.store import TEXTUAL, StoredCheckpoint, chosen, split_id
 from genwright_storage.functions import contains
 from genwright_storage.rows import SampleRow, checkpoint_from
 from genwright_storage.tables import (
@@ -55,12 +55,12 @@ __all__ = [
     "filters",
     "gaps",
     "is_plain",
-    "is_stored",
     "rank",
     "run_key",
     "run_row",
     "runs_with",
     "same_rows",
+    "sample_at",
     "sample_row",
     "with_entry",
 ]
@@ -124,6 +124,9 @@ INSERT_SAMPLES = "INSERT INTO sample (run_id, batch_id, {}) VALUES (?, ?{})".for
 
 # Built once: building a statement takes as long as running it, and these run for every batch.
 _RUN_KEY = select(run.c.id, run.c.salt).where(run.c.uid == bindparam("uid"))
+_PLACE = select(sample.c.id, sample.c.idx, sample.c.leaf).where(
+    sample.c.run_id == bindparam("key"), sample.c.idx == bindparam("index")
+)
 _STORED = (
     select(sample.c.idx, sample.c.salt, sample.c.leaf, batch.c.version, sample.c.erased_seq)
     .join(batch, batch.c.id == sample.c.batch_id)
@@ -172,10 +175,19 @@ def sample_row(connection: Connection, run_id: int, index: int) -> Any | None:
     return connection.execute(SAMPLES.where(sample.c.run_id == run_id, sample.c.idx == index)).first()
 
 
-def is_stored(connection: Connection, run_id: int, index: int) -> bool:
-    """Whether there is a row for a sample, be it of one that was erased."""
-    found = select(sample.c.id).where(sample.c.run_id == run_id, sample.c.idx == index)
-    return connection.execute(found).first() is not None
+def sample_at(connection: Connection, id: str, query: Select[Any] | None = None) -> tuple[Any, Any]:
+    """Return the rows of the run and of the sample that an id, "run/index", stands for, be the sample erased.
+
+    query: what is asked of it, of its run's `key` and its `index`; None for its id, idx and leaf
+
+    Raises UnknownName.
+    """
+    prefix, index = split_id(id)
+    found = run_row(connection, prefix)
+    row = connection.execute(_PLACE if query is None else query, {"key": found.id, "index": index}).first()
+    if row is None:
+        raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
+    return found, row
 
 
 def with_entry(query: Select[Any], seq: Any) -> Select[Any]:

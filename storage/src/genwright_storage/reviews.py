@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Select, and_, func, insert, select
 
-from genwright.errors import KeyMissing, ProofError, UnknownName
-from genwright.store import Finding, check_plain, split_id
+from genwright.errors import KeyMissing, ProofError
+from genwright.store import Finding, check_plain
 from genwright_storage import encoding, queries, tombstones
 from genwright_storage.actors import Actor, actor_key, current
 from genwright_storage.keys import KeyRing
@@ -91,9 +91,9 @@ def put(
 
 def of(store: SQLStore, id: str) -> list[Given]:
     """Return the reviews of a sample, the oldest first; the last one stands. Raises Erased if it was erased."""
-    record = store.sample(id)
     with store.database.reading() as connection:
-        query = _ROWS.where(run.c.uid == record.run, review.c.idx == record.index)
+        found, row = tombstones.living(connection, id)
+        query = _ROWS.where(review.c.run_id == found.id, review.c.idx == row.idx)
         return [_given(row) for row in connection.execute(query.order_by(queries.rank(review.c.seq)))]
 
 
@@ -188,19 +188,12 @@ def _service_key(store: SQLStore) -> SigningKey:
 
 
 def _put(store: SQLStore, connection: Connection, id: str, who: Actor, key: SigningKey, values: dict[str, Any]) -> None:
-    prefix, index = split_id(id)
-    found = queries.run_row(connection, prefix)
-    query = select(sample.c.id, sample.c.leaf, sample.c.erased_seq)
-    row = connection.execute(query.where(sample.c.run_id == found.id, sample.c.idx == index)).first()
-    if row is None:
-        raise UnknownName("sample", id, [], f"List them with: genwright samples list --run {prefix}.")
-    uid = f"{found.uid}/{index}"
-    if gone := tombstones.erased(connection, "sample", row.id, f"sample {uid}"):
-        raise gone
+    found, row = tombstones.living(connection, id)
+    uid = f"{found.uid}/{row.idx}"
     said = values | {"leaf": row.leaf, "actor": who.subject}
     values |= {"verifier": str(key.verifier), "signature": key.sign(message(said))}
     seq = store.ledger.append(connection, "review", uid, content(said | values))
-    values |= {"run_id": found.id, "idx": index, "actor_id": actor_key(connection, who), "seq": seq}
+    values |= {"run_id": found.id, "idx": row.idx, "actor_id": actor_key(connection, who), "seq": seq}
     connection.execute(insert(review), values)
 
 

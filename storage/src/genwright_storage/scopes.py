@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, false, true
 
-from genwright.errors import UnknownName, UsageError, shown
-from genwright.store import check_plain, split_id
+from genwright.errors import UsageError, shown
+from genwright.store import check_plain
 from genwright_storage import queries
 from genwright_storage.tables import run, sample
 
@@ -26,11 +26,8 @@ def parsed(connection: Connection, text: str) -> str:
     if kind == "run" and name:
         return f"run:{queries.run_row(connection, name).uid}"
     if kind == "sample" and name:
-        prefix, index = split_id(name)
-        found = queries.run_row(connection, prefix)
-        if not queries.is_stored(connection, found.id, index):
-            raise UnknownName("sample", name, [], f"List them with: genwright samples list --run {prefix}.")
-        return f"sample:{found.uid}/{index}"
+        found, row = queries.sample_at(connection, name)
+        return f"sample:{found.uid}/{row.idx}"
     raise UsageError(f"a scope is all, domain:NAME, run:ID or sample:ID; got {shown(text)}. Example: run:LAST.")
 
 

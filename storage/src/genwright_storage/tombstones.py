@@ -24,6 +24,7 @@ __all__ = [
     "is_blank",
     "is_due",
     "is_of",
+    "living",
     "of_samples",
     "remains",
     "standing",
@@ -117,6 +118,19 @@ def erased(connection: Connection, kind: str, target: Any, what: str) -> Erased 
         f"{what} was asked for; it was erased on {date} by {row.actor}: {row.reason}. "
         f"Its hash in the ledger is all that remains of it; draw into a new run."
     )
+
+
+def living(
+    connection: Connection, id: str, query: Select[Any] | None = None, *, what: str = "sample"
+) -> tuple[Any, Any]:
+    """Return the rows of a run and a sample, as `queries.sample_at` does. Raises Erased for one that was erased.
+
+    what: the words before its id where the error says what was asked for
+    """
+    found, row = queries.sample_at(connection, id, query)
+    if gone := erased(connection, "sample", row.id, f"{what} {found.uid}/{row.idx}"):
+        raise gone
+    return found, row
 
 
 def is_due(connection: Connection) -> bool:
