@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from genwright.errors import DataError
-from genwright.files import compressed, csv_line, new_file, new_folder, replaced
+from genwright.files import compressed, csv_line, flush, new_file, new_folder, replaced
 
 New = Callable[[Path], AbstractContextManager[Any]]
 
@@ -146,3 +146,9 @@ def test_equal_contents_are_compressed_equally(ending: str, opened: Callable[[by
         found.append(raw.getvalue() if stream is raw else stream.close() or raw.getvalue())
     assert found[0] == found[1]
     assert opened(found[0]) == b"C" * 99
+
+
+def test_what_is_not_there_cannot_be_flushed(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        flush(tmp_path / "nothing")
+    flush(tmp_path)

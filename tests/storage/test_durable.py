@@ -15,12 +15,6 @@ def test_folders_reach_the_disk_with_those_they_lie_in(tmp_path: Path, monkeypat
     assert [p.stat().st_mode & 0o777 for p in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
 
 
-def test_what_is_not_there_cannot_be_flushed(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        durable.flush(tmp_path / "nothing")
-    durable.flush(tmp_path)
-
-
 def test_a_file_is_made_for_the_owner_alone_and_one_that_is_there_left(tmp_path: Path) -> None:
     durable.make_private_file(tmp_path / "new")
     assert ((tmp_path / "new").stat().st_mode & 0o777, (tmp_path / "new").read_bytes()) == (0o600, b"")

@@ -1,4 +1,4 @@
-"""New files and folders, of which nothing is left when what was to be in them cannot be made."""
+"""Files and folders that are made whole and durably, or of which nothing is left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO, BinaryIO, cast
 
 from genwright.errors import DataError
 
-__all__ = ["compressed", "csv_line", "new_file", "new_folder", "replaced", "write_lines"]
+__all__ = ["compressed", "csv_line", "flush", "new_file", "new_folder", "replaced", "write_lines"]
 
 _COMPRESSIONS = (".gz", ".xz")
 
@@ -73,7 +73,16 @@ def replaced(path: Path, *, force: bool) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         # Some network file systems refuse this of a folder; the file stands there all the same.
-        _flush(path.parent)
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def compressed(raw: BinaryIO, compression: str) -> IO[bytes]:
@@ -134,13 +143,5 @@ def _check_free(path: Path, *, force: bool) -> None:
 def _make_durable(path: Path) -> None:
     """Wait until a file, or a folder with all in it, is on the disk, so that its name never stands for a part of it."""
     for inner in path.rglob("*") if path.is_dir() else ():
-        _flush(inner)
-    _flush(path)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush(inner)
+    flush(path)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from genwright.errors import DataError, UsageError
+from genwright.files import flush
 from genwright_storage.blobs import Blobs
-from genwright_storage.durable import flush
 from genwright_storage.errors import translated
 from genwright_storage.sqlite import SQLiteDatabase
 from genwright_storage.tables import sample

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, final
 
-from genwright_storage.durable import flush
+from genwright.files import flush
 
 __all__ = ["INLINE", "LARGEST", "Blobs", "Found", "digest_of", "read_whole", "trouble_of"]
 

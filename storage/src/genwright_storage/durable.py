@@ -1,4 +1,4 @@
-"""Files and folders that are on the disk when a function returns."""
+"""Files and folders for the owner alone, which are on the disk when a function returns."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["flush", "make_private", "make_private_file"]
+from genwright.files import flush
 
-
-def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+__all__ = ["make_private", "make_private_file"]
 
 
 def make_private(folder: Path) -> None:

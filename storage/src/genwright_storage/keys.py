@@ -19,7 +19,8 @@ from typing import final
 import platformdirs
 
 from genwright.errors import ProofError, StoreError, shown
-from genwright_storage.durable import flush, make_private
+from genwright.files import flush
+from genwright_storage.durable import make_private
 from genwright_storage.guard import locked
 from genwright_storage.notes import SigningKey, VerifierKey, is_key_name
 

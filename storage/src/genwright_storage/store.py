@@ -74,9 +74,12 @@ class SQLStore:
     def _remember(self) -> None:
         """Note which ledger is at this place, so that another one that is put there shows."""
         ring, place = self.ledger.ring, self.database.place
-        with suppress(StoreError), self.database.seeing() as connection:
-            origin = state(connection).origin
-            if origin is not None and (self.ledger.has_begun or ring.remembered(place) is None):
+        with suppress(StoreError):
+            if not self.ledger.has_begun and ring.remembered(place) is not None:
+                return
+            with self.database.seeing() as connection:
+                origin = state(connection).origin
+            if origin is not None:
                 ring.remember(place, origin)
 
     @property

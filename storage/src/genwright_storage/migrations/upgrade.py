@@ -13,7 +13,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine
 
-from genwright_storage.durable import flush, make_private_file
+from genwright.files import flush
+from genwright_storage.durable import make_private_file
 
 __all__ = ["backup", "migrate", "script", "upgrade"]
 
