@@ -65,8 +65,12 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 def test_it_may_be_held_within_itself(tmp_path: Path) -> None:
     guard = Guard(tmp_path / "store", version=OLD)
-    with guard.held(1), guard.held(1):
-        pass
+    with guard.held(1):
+        with guard.held(1):
+            pass
+        other = Guard(tmp_path / "store", version=OLD)
+        with pytest.raises(sqlite3.OperationalError, match="another process holds the lock"), other.held(0.05):
+            pass
     with Guard(tmp_path / "store", version=OLD).held(0.05):
         pass
 

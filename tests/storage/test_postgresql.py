@@ -19,9 +19,8 @@ from sqlalchemy import create_engine, insert
 
 from genwright.errors import Conflict, Forbidden, ForeignStore, StoreError, StoreLocked, StoreReadOnly, UnknownName
 from genwright.query import Query
-from genwright.samples import Review
-from genwright.store import Finding, Score, open_store
-from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
+from genwright.store import Finding, Score
+from genwright.testing.stores import make_checkpoint, make_record, make_run
 from genwright_storage import postgresql, queries
 from genwright_storage.migrations import HEAD
 from genwright_storage.migrations.upgrade import migrate
@@ -31,44 +30,15 @@ from genwright_storage.search import conditions
 from genwright_storage.search.index import TEXT, Index, last_indexed
 from genwright_storage.store import SQLStore
 from genwright_storage.tables import batch, metadata, sample
+from tests.storage.contract import SQLStoreTests, fill
 from tests.storage.server import Server, binaries
 
 
-class TestPostgreSQLStore(StoreTests):
+class TestPostgreSQLStore(SQLStoreTests):
     @pytest.fixture
     def store(self, team_url: str) -> Iterator[SQLStore]:
         with closing(SQLStore(team_url)) as store:
             yield store
-
-    def test_what_was_put_is_there_when_it_is_opened_again(self, store: SQLStore) -> None:
-        run = make_run()
-        store.put_run(run)
-        store.put_samples([make_record(run, 0, payload=b"x" * 100_000)])
-        with closing(open_store(store.url)) as again:
-            assert again.run("LAST") == run
-            assert list(again.samples()) == [make_record(run, 0, payload=b"x" * 100_000)]
-            assert list(again.verify()) == []
-
-    def test_what_one_opening_writes_another_sees(self, store: SQLStore) -> None:
-        run = make_run()
-        with closing(SQLStore(store.url)) as other:
-            store.put_run(run)
-            other.put_samples([make_record(run, 0)])
-            store.put_samples([make_record(run, 1)])
-            assert [record.index for record in other.samples()] == [0, 1]
-
-    def test_what_is_written_while_it_is_verified_is_left_for_the_next_time(self, store: SQLStore) -> None:
-        run = make_run()
-        store.put_run(run)
-        store.put_samples([make_record(run, index) for index in range(5000)])
-        checked: list[int] = []
-
-        def write(count: int) -> None:
-            checked.append(count)
-            store.put_samples([make_record(run, 5000 + count)])
-
-        assert list(store.verify(progress=write)) == []
-        assert checked[-1] == 5000
 
     def test_a_store_opened_for_reading_is_read(self, store: SQLStore) -> None:
         run = make_run()
@@ -413,23 +383,11 @@ def test_connections_of_users_who_acknowledge_too_early_are_set_right(team_url: 
             connection.execute(f'ALTER DATABASE "{team}" RESET synchronous_commit')
 
 
-_SOUND = {"id": "a" * 32, "parent": "b" * 32}
-
-
 @pytest.fixture
 def sound(team_url: str) -> Iterator[SQLStore]:
     """A store that has something of everything."""
     with closing(SQLStore(team_url)) as store:
-        run, other = make_run(**_SOUND), make_run(id="c" * 32)
-        store.put_checkpoint(make_checkpoint())
-        for start in (run, other):
-            store.put_run(start)
-        reviews = (Review(reviewer="policy", passed=False, reason="why"),)
-        rich = {"flaw": "a flaw", "reviews": reviews, "parameters": "{}", "prompt": "a prompt"}
-        store.put_samples([make_record(run, index, **rich) for index in range(5)])
-        store.put_samples([make_record(other, index) for index in (0, 2, 4)])
-        store.put_scores(run.id, [Score(metric="qed", value=0.5, error=0.1, detail="d", index=3)])
-        store.finish_run(run.id, "failed", error="an error", notes=["a note"])
+        fill(store)
         assert list(store.verify()) == []
         yield store
 

@@ -150,6 +150,7 @@ def test_an_operation_is_for_who_has_a_role_that_serves(
 def test_without_roles_everybody_may_do_everything(store: SQLStore, become: Become, tmp_path: Path, name: str) -> None:
     become("nobody")
     (OF_STORE | BESIDE)[name][1](store, tmp_path)
+    assert roles.granted(store) == []
 
 
 def test_the_first_role_makes_an_admin(store: SQLStore) -> None:

@@ -8,48 +8,18 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import StorageFull, StoreError, StoreReadOnly
-from genwright.samples import Review
 from genwright.store import Finding, Score
-from genwright.testing.stores import StoreTests, make_checkpoint, make_record, make_run
+from genwright.testing.stores import make_record, make_run
 from genwright_storage.keys import KeyRing
 from genwright_storage.store import SQLStore
+from tests.storage.contract import SQLStoreTests, fill
 
 
-class TestSQLStore(StoreTests):
+class TestSQLStore(SQLStoreTests):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SQLStore]:
         with closing(SQLStore(f"sqlite:///{tmp_path / 'store.sqlite'}")) as store:
             yield store
-
-    def test_what_was_put_is_there_when_it_is_opened_again(self, store: SQLStore) -> None:
-        run = make_run()
-        store.put_run(run)
-        store.put_samples([make_record(run, 0, payload=b"x" * 100_000)])
-        with closing(SQLStore(store.url)) as again:
-            assert again.run("LAST") == run
-            assert list(again.samples()) == [make_record(run, 0, payload=b"x" * 100_000)]
-            assert list(again.verify()) == []
-
-    def test_what_one_opening_writes_another_sees(self, store: SQLStore) -> None:
-        run = make_run()
-        with closing(SQLStore(store.url)) as other:
-            store.put_run(run)
-            other.put_samples([make_record(run, 0)])
-            store.put_samples([make_record(run, 1)])
-            assert [record.index for record in other.samples()] == [0, 1]
-
-    def test_what_is_written_while_it_is_verified_is_left_for_the_next_time(self, store: SQLStore) -> None:
-        run = make_run()
-        store.put_run(run)
-        store.put_samples([make_record(run, index) for index in range(5000)])
-        checked: list[int] = []
-
-        def write(count: int) -> None:
-            checked.append(count)
-            store.put_samples([make_record(run, 5000 + count)])
-
-        assert list(store.verify(progress=write)) == []
-        assert checked[-1] == 5000
 
     def test_a_store_opened_for_reading_is_read(self, store: SQLStore) -> None:
         run = make_run()
@@ -104,17 +74,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store that has something of everything, in two batches of one run and one of another."""
     folder = tmp_path_factory.mktemp("sound")
     with closing(SQLStore(f"sqlite:///{folder / 'store'}")) as store:
-        run, other = make_run(id="a" * 32, parent="b" * 32), make_run(id="c" * 32)
-        store.put_checkpoint(make_checkpoint())
-        for start in (run, other):
-            store.put_run(start)
-        reviews = (Review(reviewer="policy", passed=False, reason="why"),)
-        rich = {"flaw": "a flaw", "reviews": reviews, "parameters": "{}", "prompt": "a prompt"}
-        store.put_samples([make_record(run, index, **rich) for index in range(5)])
-        store.put_samples([make_record(run, index, payload=b"x" * 70_000, **rich) for index in range(5, 10)])
-        store.put_samples([make_record(other, index) for index in (0, 2, 4)])
-        store.put_scores(run.id, [Score(metric="qed", value=0.5, error=0.1, detail="d", index=3)])
-        store.finish_run(run.id, "failed", error="an error", notes=["a note"])
+        fill(store, large=5)
         assert list(store.verify()) == []
     return folder
 
