@@ -54,6 +54,7 @@ WITHOUT_A_TEST = {
     "genwright_storage/rows.py": "tests/storage/test_store.py reads back each row it makes",
     "genwright_storage/tables.py": "tests/storage/test_sqlite.py compares it with what the migrations make",
     "genwright_storage/verification.py": "tests/storage/test_store.py tampers with every column",
+    "genwright_storage/samples.py": "tests/storage/test_store.py tampers with every column, test_shares.py with shares",
     "genwright/cli/output.py": "prints; tests/core/cli/test_cli.py reads what it prints",
     "genwright/cli/group.py": "tests/core/cli/test_cli.py adds to a group",
     "genwright/cli/devices.py": "tests/core/cli/test_doctor.py runs it",

@@ -48,16 +48,18 @@ class Log(Protocol):
 class Database(Protocol):
     """A database that is a Genwright store.
 
-    url:         without a password
-    is_writable: whether it may be written, as far as can be told before it is
-    blobs:       the folder for large payloads; None if they lie in their rows
-    place:       what the machine knows the store by, whatever options its URL has
-    has_outbox:  whether entries wait in one before they are in the ledger
+    url:          without a password
+    is_writable:  whether it may be written, as far as can be told before it is
+    blobs:        the folder for large payloads; None if they lie in their rows
+    place:        what the machine knows the store by, whatever options its URL has
+    has_outbox:   whether entries wait in one before they are in the ledger
+    is_divisible: whether several processes may verify it at once: not where that takes a snapshot of one connection
     """
 
     url: str
     place: str
     has_outbox: bool
+    is_divisible: bool
     is_writable: bool
     blobs: Path | None
 

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from genwright.errors import Forbidden, StoreError
+from genwright.store import Finding
+from genwright.testing.stores import make_record, make_run
+from genwright_storage import roles, shares
+from genwright_storage.samples import BEFORE_ALL, Share
+from genwright_storage.store import SQLStore
+
+BATCHES, BATCH = 6, 4
+LARGE = 70_000
+
+
+@pytest.fixture(autouse=True)
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "LEAST", BATCH)
+    monkeypatch.setattr(shares, "_processors", lambda: 2)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of a store of some batches, with large payloads at both ends."""
+    url, run = f"sqlite:///{tmp_path / 'store'}", make_run(planned=BATCHES * BATCH)
+    with closing(SQLStore(url)) as store:
+        store.put_run(run)
+        for first in range(0, BATCHES * BATCH, BATCH):
+            records = [make_record(run, index) for index in range(first, first + BATCH)]
+            if first in (0, (BATCHES - 1) * BATCH):
+                records[0] = make_record(run, first, payload=bytes([first]) * LARGE)
+            store.put_samples(records)
+    return url
+
+
+@pytest.fixture
+def forger(url: str) -> Iterator[sqlite3.Connection]:
+    """A connection past the triggers."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        yield connection
+
+
+def divided(url: str) -> list[Share]:
+    with closing(SQLStore(url)) as store, store.database.reading() as connection:
+        return list(shares.divided(store.database, connection))
+
+
+def found(url: str, progress: Callable[[int], object] = lambda _: None) -> list[Finding]:
+    with closing(SQLStore(f"{url}?mode=ro")) as store:
+        return list(store.verify(progress=progress))
+
+
+def test_each_processor_has_a_share_and_no_batch_is_cut(url: str) -> None:
+    half, whole = BATCHES // 2 * BATCH, BATCHES * BATCH
+    assert divided(url) == [
+        Share(after_sample=BEFORE_ALL, last_sample=half, after_batch=BEFORE_ALL, last_batch=BATCHES // 2),
+        Share(after_sample=half, last_sample=whole, after_batch=BATCHES // 2, last_batch=BATCHES),
+    ]
+
+
+def test_a_share_is_not_smaller_than_is_worth_a_process(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "LEAST", BATCHES * BATCH // 2 + 1)
+    assert len(divided(url)) == 1
+
+
+def test_one_batch_is_one_share(tmp_path: Path) -> None:
+    url, run = f"sqlite:///{tmp_path / 'one'}", make_run(planned=50)
+    with closing(SQLStore(url)) as store:
+        store.put_run(run)
+        store.put_samples([make_record(run, index) for index in range(50)])
+    assert len(divided(url)) == 1
+
+
+def test_a_sound_store_is_sound_in_two_processes(url: str) -> None:
+    told: list[int] = []
+    assert found(url, told.append) == []
+    assert told == sorted(told)
+    assert told[-1] == BATCHES * BATCH
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE sample SET payload = x'00' WHERE id IN (2, 23)",
+        "UPDATE sample SET canonical = 'é' WHERE id IN (5, 20)",
+        "UPDATE batch SET root = zeroblob(32) WHERE id IN (3, 4)",
+        "DELETE FROM sample WHERE id IN (12, 13)",
+        "DELETE FROM sample WHERE id <= 12",
+        "DELETE FROM sample WHERE id > 12",
+        "DELETE FROM sample",
+        "DELETE FROM batch WHERE id IN (1, 6)",
+    ],
+)
+def test_two_processes_find_what_one_does(
+    url: str, forger: sqlite3.Connection, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forger.execute(statement)
+    together = found(url)
+    monkeypatch.setattr(shares, "LEAST", 1_000)
+    assert {str(finding) for finding in found(url)} == {str(finding) for finding in together} != set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "row"),
+    [
+        ("UPDATE sample SET batch_id = 6 WHERE id = 2", 2),
+        ("UPDATE sample SET batch_id = 1 WHERE id = 23", 23),
+        ("UPDATE sample SET batch_id = 99 WHERE id = 12", 12),
+        ("UPDATE sample SET id = -id WHERE id = 24", -24),
+        ("UPDATE sample SET id = id + 100 WHERE id = 1", 101),
+    ],
+)
+def test_a_sample_that_was_moved_to_another_share_is_found(
+    url: str, forger: sqlite3.Connection, statement: str, row: int
+) -> None:
+    forger.execute(statement)
+    assert f"sample at row {row}" in {finding.where for finding in found(url)}
+
+
+def test_a_file_that_is_gone_is_found_in_each_share(url: str, tmp_path: Path) -> None:
+    files = [path for path in (tmp_path / "store.blobs").rglob("*") if path.is_file()]
+    assert len(files) == 2
+    for path in files:
+        path.unlink()
+    assert sorted(finding.where.rpartition("/")[2] for finding in found(url)) == ["0", "20"]
+
+
+def test_who_may_verify_is_asked_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(SQLStore(url)) as store:
+        roles.grant(store, "ada", "admin")
+        monkeypatch.setenv("GENWRIGHT_ACTOR", "ada")
+        roles.grant(store, "eve", "auditor")
+        monkeypatch.setenv("GENWRIGHT_ACTOR", "eve")
+        assert list(store.verify()) == []
+        monkeypatch.setenv("GENWRIGHT_ACTOR", "bob")
+        with pytest.raises(Forbidden):
+            list(store.verify())
+
+
+@pytest.mark.parametrize("code", [1, 3])
+def test_a_process_that_fails_leaves_a_finding(url: str, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fails(url: str, share: Share) -> subprocess.Popen[str]:
+        # Half a line is what a process leaves that is killed as it writes.
+        program = f"print('{{\"where', end=''); raise SystemExit({code})"
+        return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, encoding="utf-8")
+
+    monkeypatch.setattr(shares, "_begun", fails)
+    (finding,) = found(url)
+    assert finding.where == "the file of the store"
+    assert f"it ended with {code}. Verify again." in finding.trouble
+
+
+def test_a_process_says_why_it_cannot_read_on(url: str) -> None:
+    with closing(SQLStore(url)) as store:
+        database, whole = store.database, divided(url)
+        database.url = f"sqlite:///{url.removeprefix('sqlite:///')}.gone"
+        with pytest.raises(StoreError, match="there is no such file"):
+            list(shares.findings(database, database.reading, store.blobs, whole, lambda _: None))
+
+
+def test_what_is_left_off_ends_the_processes(
+    url: str, forger: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forger.execute("UPDATE sample SET canonical = 'other'")
+    monkeypatch.setattr(shares, "_AHEAD", 1)
+    begun: list[subprocess.Popen[str]] = []
+    begin = shares._begun
+    monkeypatch.setattr(shares, "_begun", lambda *of: begun.append(begin(*of)) or begun[-1])
+    with closing(SQLStore(f"{url}?mode=ro")) as store:
+        findings = store.verify()
+        assert next(findings).where.startswith("sample ")
+        findings.close()
+    assert [process.returncode is not None for process in begun] == [True, True]
