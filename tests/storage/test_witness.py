@@ -1,4 +1,7 @@
+import errno
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,57 @@ def test_a_folder_that_is_no_repository_is_refused(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"should be noted in .*; it cannot be written: .*Name another place"):
         note_head(tmp_path / "nowhere" / "heads", NOTES[0])
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_head_is_noted_whole_where_the_system_writes_a_part_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A short write was taken for a whole one: a head was told to be noted of which a part was there."""
+    write = os.write
+    monkeypatch.setattr("genwright_storage.witness.os.write", lambda handle, data: write(handle, data[:size]))
+    for note in NOTES:
+        note_head(tmp_path / "heads", note)
+    assert notes_in((tmp_path / "heads").read_text(encoding="utf-8")) == NOTES
+
+
+def _filling_up(monkeypatch: pytest.MonkeyPatch, *, meanwhile: Callable[[], object]) -> None:
+    """Let the disk take ten bytes more and be full then; another process does something in between."""
+    write, room = os.write, [10]
+
+    def limited(handle: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(handle, data[: room.pop()])
+        meanwhile()
+        return written
+
+    monkeypatch.setattr("genwright_storage.witness.os.write", limited)
+
+
+def test_a_head_for_which_there_is_too_little_space_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "heads"
+    note_head(file, NOTES[0])
+    with monkeypatch.context() as patch:
+        _filling_up(patch, meanwhile=lambda: None)
+        with pytest.raises(DataError, match=r"should be noted in .*; it cannot be written: No space left on device"):
+            note_head(file, NOTES[1])
+    note_head(file, NOTES[2])
+    assert notes_in(file.read_text(encoding="utf-8")) == [NOTES[0], NOTES[2]]
+
+
+def test_a_head_that_another_process_noted_meanwhile_is_not_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "heads"
+
+    def noted() -> None:
+        with file.open("a", encoding="utf-8") as other:
+            other.write(NOTES[2])
+
+    _filling_up(monkeypatch, meanwhile=noted)
+    with pytest.raises(DataError, match="it cannot be written"):
+        note_head(file, NOTES[1])
+    assert file.read_text(encoding="utf-8") == NOTES[1][:10] + NOTES[2]

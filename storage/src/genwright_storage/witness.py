@@ -39,17 +39,31 @@ def notes_in(text: str) -> list[str]:
 
 
 def _append(file: Path, note: str) -> None:
-    """Add a note in one write, and make it durable."""
+    """Add a note, whole or not at all, and make it durable."""
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            os.write(handle, f"{note}{_SEPARATOR[1:]}".encode())
+            _write(handle, f"{note}{_SEPARATOR[1:]}".encode())
             os.fsync(handle)
         finally:
             os.close(handle)
     except OSError as error:
         message = f"the head should be noted in {file}; it cannot be written: {error.strerror}. Name another place."
         raise DataError(message) from error
+
+
+def _write(handle: int, data: bytes) -> None:
+    """Write to the end of a file: at once, so that notes of several processes do not mix, where the system does so."""
+    written = os.write(handle, data)
+    try:
+        while written < len(data):
+            written += os.write(handle, data[written:])
+    except OSError:
+        end = os.lseek(handle, 0, os.SEEK_CUR)
+        # Half a note makes the next one unreadable. Where another process noted one meanwhile, that one is kept.
+        if os.fstat(handle).st_size == end:
+            os.ftruncate(handle, end - written)
+        raise
 
 
 def _git(folder: Path, *arguments: str) -> None:
