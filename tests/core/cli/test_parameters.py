@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from genwright.cli.parameters import PAIR
+from genwright.cli.parameters import PAIR, public_keys
+from genwright.errors import ProofError
 
 
 @click.command()
@@ -26,3 +29,21 @@ def test_what_is_no_pair_is_refused(text: str) -> None:
     result = CliRunner().invoke(echo, ["-o", text])
     assert result.exit_code == 2
     assert f"it is written name=value, such as temperature=0.8; got {text!r}." in result.stderr
+
+
+def test_public_keys_are_given_as_they_are_or_in_files_of_one_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "a+b.pub"
+    file.write_text("one+0+x\n\n  \ntwo+0+y\n")
+    assert public_keys([]) == []
+    assert public_keys(["three+0+z", str(file)]) == ["three+0+z", "one+0+x", "two+0+y"]
+
+
+def test_what_is_neither_a_key_nor_a_file_is_asked_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        public_keys([str(tmp_path / "keys.pub")])
+
+
+def test_a_file_of_keys_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "keys.pub").write_bytes(b"\xff\xfe")
+    with pytest.raises(ProofError, match=r"keys.pub should be text; it is not. Ask for it again."):
+        public_keys([str(tmp_path / "keys.pub")])

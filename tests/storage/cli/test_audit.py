@@ -117,3 +117,16 @@ def test_checking_a_proof_needs_neither_plugins_nor_torch(url: str, tmp_path: Pa
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.stdout.splitlines()[-1] == "0 []", out.stderr
+
+
+def test_a_file_of_keys_is_trusted_by_both_that_check(url: str, tmp_path: Path, capsys: Capture) -> None:
+    proof = proven(url, tmp_path, capsys)
+    keys = tmp_path / "keys.pub"
+    keys.write_text(f"{KeyRing(tmp_path / 'other').create('example.org/log').verifier}\n")
+    for command in (["verify-proof", str(proof)], ["verify", "--store", url]):
+        assert main(["audit", *command, "--key", str(keys)]) == 1
+        assert main(["audit", *command, "--key", str(tmp_path / "none")]) == 1
+        assert f"the system refused {tmp_path / 'none'}: No such file" in capsys.readouterr().err
+    keys.write_text(f"{keys.read_text()}\n{KeyRing().trusted('example.org/log')[0]}\n")
+    for command in (["verify-proof", str(proof)], ["verify", "--store", url]):
+        assert main(["audit", *command, "--key", str(keys)]) == 0

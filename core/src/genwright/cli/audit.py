@@ -17,6 +17,7 @@ import genwright as gw
 from genwright.cli.group import Group
 from genwright.cli.lineage import show
 from genwright.cli.output import json_option, say
+from genwright.cli.parameters import public_keys
 from genwright.cli.store import opened, store_option
 from genwright.errors import DataError, Erased, StoreError, UsageError
 from genwright.registry import registry
@@ -39,7 +40,11 @@ audit.add_command(show)
 @audit.command()
 @click.option("--since", multiple=True, type=click.Path(path_type=Path), help="A file or folder of noted signed heads.")
 @click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help="A public key to trust, in place of those known here."
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="A public key to trust, or a file of them, in place of those known here.",
 )
 @store_option
 @json_option
@@ -52,7 +57,7 @@ def verify(since: Sequence[Path], keys: Sequence[str], where: str | None, as_jso
     with opened(where) as store:
         info, count = _facts(store), 0
         heads = [text for place in since for text in _noted(place)]
-        trusted = [key for given in keys for key in _keys(given)]
+        trusted = public_keys(keys)
         # None: only on a terminal.
         with tqdm(total=info.get("samples"), unit=" samples", unit_scale=True, disable=None) as bar:
             found = store.verify(heads=heads, keys=trusted, progress=lambda checked: bar.update(checked - bar.n))
@@ -149,13 +154,6 @@ def _noted(place: Path) -> list[str]:
     if not found:
         raise DataError(f"{place} should hold signed heads, in files that end in .heads; it has none. Name another.")
     return found
-
-
-def _keys(given: str) -> list[str]:
-    """Return a public key that was given, or those in the file that was."""
-    if not Path(given).is_file():
-        return [given]
-    return [line for line in Path(given).read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
 
 
 def _facts(store: Store) -> Mapping[str, Any]:

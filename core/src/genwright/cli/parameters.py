@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from genwright.cli.store import store_option
 from genwright.domain import Domain, Scalar
-from genwright.errors import UsageError, shown
+from genwright.errors import ProofError, UsageError, shown
 from genwright.registry import registry
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ __all__ = [
     "device_option",
     "limit_option",
     "loaded_model",
+    "public_keys",
     "recording_options",
     "strict_option",
+    "text_of",
     "values",
 ]
 
@@ -121,3 +124,26 @@ def _number(text: str) -> float | str:
 def recording_options(command: Command) -> Command:
     """Give a command --store and --no-store, passed to it as `where` and `no_store`."""
     return store_option(click.option("--no-store", is_flag=True, help="Record nothing.")(command))
+
+
+def public_keys(given: Iterable[str]) -> list[str]:
+    """Return public keys, each given as it is written, or as a file of one a line; whether they are keys, others say.
+
+    Raises ProofError for a file that is no text.
+    """
+    return [key for one in given for key in _keys(one)]
+
+
+def _keys(given: str) -> list[str]:
+    # Every key has a plus sign, so that what has none can only be a file that is not there.
+    if "+" in given and not Path(given).is_file():
+        return [given]
+    return [line for line in text_of(Path(given)).splitlines() if line.strip()]
+
+
+def text_of(file: Path) -> str:
+    """Return the text of a file that somebody else wrote. Raises ProofError if it is none."""
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ProofError(f"{file} should be text; it is not. Ask for it again.") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from genwright.cli.output import say
+from genwright.cli.parameters import public_keys, text_of
 from genwright.cli.store import store_option
 from genwright.errors import DataError, ProofError, UsageError
 from genwright_storage.cli.opening import opened_sql
@@ -56,9 +57,9 @@ def verify_proof(file: Path, keys: tuple[str, ...], payload: Path | None) -> int
     """Check a proof with nothing but public keys; by default those that this machine trusts for its ledger."""
     if file.stat().st_size > LARGEST:
         raise ProofError(f"a proof has at most 1 MiB; {file} has {file.stat().st_size:,} bytes. Ask for it again.")
-    proof = Proof.parse(_text(file))
+    proof = Proof.parse(text_of(file))
     origin = Head.parse(Note.parse(proof.note).text).origin
-    trusted = [key for given in keys for key in _keys(given)] or KeyRing().trusted(origin)
+    trusted = [VerifierKey.parse(key) for key in public_keys(keys)] or KeyRing().trusted(origin)
     if not trusted:
         raise UsageError(
             f"a proof is checked with the public key of its ledger, {origin}; none is known here. Give it with --key."
@@ -91,17 +92,3 @@ def witness(place: Path, where: str | None) -> None:
         raise UsageError(f"the ledger of {store.url} has no signed head yet. Open it for writing once.")
     file = note_head(place, note)
     say(f"The head of {Head.parse(Note.parse(note).text).size:,} entries is noted in {file}.")
-
-
-def _keys(given: str) -> list[VerifierKey]:
-    """Return the public key that was given, or those in the file that was."""
-    if "+" in given and not Path(given).is_file():
-        return [VerifierKey.parse(given)]
-    return [VerifierKey.parse(line) for line in _text(Path(given)).splitlines() if line.strip()]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise ProofError(f"{file} should be text; it is not. Ask for it again.") from error
