@@ -12,7 +12,7 @@ import click
 import pytest
 
 from genwright.cli import genwright, main
-from genwright.cli.output import json_option, print_json, print_table
+from genwright.cli.output import json_option, print_data, print_json, print_table, tell
 from genwright.errors import DataError, OptionError
 
 Install = Callable[..., None]
@@ -187,6 +187,21 @@ def test_a_table_has_aligned_columns(capsys: Capture) -> None:
 def test_an_empty_table_prints_nothing(capsys: Capture) -> None:
     print_table(("name", "count"), [])
     assert capsys.readouterr().out == ""
+
+
+def test_data_are_printed_as_json_or_as_lines(capsys: Capture) -> None:
+    print_data({"keys": ["a", "b"]}, ["a", "b"], False)
+    assert capsys.readouterr() == ("a\nb\n", "")
+    print_data({"keys": []}, [], False)
+    assert capsys.readouterr() == ("", "")
+    print_data({"keys": ["a", "b"]}, ["a", "b"], True)
+    assert json.loads(capsys.readouterr().out) == {"keys": ["a", "b"]}
+
+
+@pytest.mark.parametrize(("as_json", "out"), [(False, ""), (True, '{\n  "rows": 3\n}\n')])
+def test_what_was_done_is_said_apart_from_the_data(capsys: Capture, as_json: bool, out: str) -> None:
+    tell("Indexed three rows.", as_json, rows=3)
+    assert capsys.readouterr() == (out, "Indexed three rows.\n")
 
 
 def test_json_keeps_letters_of_any_script(capsys: Capture) -> None:

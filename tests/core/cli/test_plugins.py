@@ -56,10 +56,11 @@ def test_a_plugin_that_only_observes_is_listed_as_such(install: Install, capsys:
     assert "nothing but observers" in capsys.readouterr().out
 
 
-def test_the_list_as_json_has_the_components(install: Install, capsys: Capture) -> None:
+@pytest.mark.parametrize("command", [["plugins"], ["plugins", "list"]])
+def test_the_list_as_json_has_the_components(install: Install, capsys: Capture, command: list[str]) -> None:
     install("tape", STORE)
     install("bad", "1/0")
-    assert main(["plugins", "list", "--json"]) == 0
+    assert main([*command, "--json"]) == 0
     found = {plugin["name"]: plugin for plugin in json.loads(capsys.readouterr().out)}
     assert found["tape"]["components"] == [{"kind": "store", "name": "tape", "version": 1, "summary": "slow"}]
     assert found["tape"]["trouble"] is None

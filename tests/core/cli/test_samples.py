@@ -221,6 +221,20 @@ def test_samples_are_written_to_a_file(store: MemoryStore, tmp_path: Path, capsy
     assert [(row["id"], row["checkpoint"]) for row in rows] == [(f"{'5f' * 16}/{i}", "ab" * 32) for i in (0, 2)]
 
 
+def test_what_was_written_is_told_as_json(
+    store: MemoryStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    assert main(["samples", "export", str(path), "--valid", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"file": str(path), "samples": 2, "has_origins": True}
+    assert err == f"2 samples written to {path}.\n"
+    assert main(["samples", "export", "-", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--json tells of the file that was written; got -, which prints the samples themselves." in err
+
+
 def test_an_export_replaces_a_file_only_by_force(
     store: MemoryStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

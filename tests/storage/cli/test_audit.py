@@ -1,3 +1,5 @@
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -117,6 +119,20 @@ def test_checking_a_proof_needs_neither_plugins_nor_torch(url: str, tmp_path: Pa
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.stdout.splitlines()[-1] == "0 []", out.stderr
+
+
+def test_what_is_proved_checked_and_noted_is_told_as_json(url: str, tmp_path: Path, capsys: Capture) -> None:
+    proof, heads, sample = tmp_path / "proof", tmp_path / "heads", f"{'a' * 32}/3"
+    assert main(["audit", "prove", "LAST/3", "-o", str(proof), "--store", url, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"sample": sample, "file": str(proof)}
+    with closing(SQLStore(url)) as store:
+        digest = hashlib.sha256(store.sample(sample).payload).hexdigest()
+    head = {"origin": "example.org/log", "entries": 3}
+    assert main(["audit", "verify-proof", str(proof), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"sample": sample, "sha256": digest, **head}
+    assert main(["audit", "witness", str(heads), "--store", url, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out), err) == ({"file": str(heads), **head}, f"The head of 3 entries is noted in {heads}.\n")
 
 
 def test_a_file_of_keys_is_trusted_by_both_that_check(url: str, tmp_path: Path, capsys: Capture) -> None:

@@ -171,3 +171,29 @@ def test_a_short_rule_is_warned_of(url: str, capsys: Capture) -> None:
     for days, warned in (("182", True), ("183", False)):
         assert main(["audit", "retain", "all", "--days", days, "--reason", "space"]) == 0
         assert ("Articles 19 and 26(6) of the AI Act" in capsys.readouterr().err) == warned
+
+
+def test_holds_are_told_as_json_as_they_are_listed(url: str, capsys: Capture) -> None:
+    for command in (["hold", "run:LAST", "--reason", "a dispute"], ["release", "1", "--reason", "settled"]):
+        assert main(["audit", *command, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert main(["audit", "holds", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == [told]
+        assert (told["id"], told["scope"], told["reason"], told["placer"]) == (1, f"run:{RUN}", "a dispute", "ada")
+    assert (told["ender"], told["ended_reason"]) == ("ada", "settled")
+    assert main(["audit", "hold", "all", "--reason", "another", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == 2
+
+
+@pytest.mark.parametrize("listing", [["audit", "retention"], ["audit", "retention", "list"]])
+def test_rules_are_told_as_json_as_they_are_listed(url: str, listing: list[str], capsys: Capture) -> None:
+    for command in (
+        ["retain", "domain:molecules", "--days", "200", "--reason", "space"],
+        ["retention", "end", "1", "--reason", "enough"],
+    ):
+        assert main(["audit", *command, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert main([*listing, "--json", "--store", url]) == 0
+        assert json.loads(capsys.readouterr().out) == [told]
+        assert (told["id"], told["scope"], told["days"], told["reason"]) == (1, "domain:molecules", 200, "space")
+    assert (told["ender"], told["ended_reason"]) == ("ada", "enough")

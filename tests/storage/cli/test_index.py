@@ -1,3 +1,4 @@
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -49,3 +50,11 @@ def test_a_search_from_the_command_line_keeps_its_index(url: str, capsys: Captur
 def test_only_a_store_in_sql_has_an_index(capsys: Capture) -> None:
     assert main(["store", "index", "--store", "memory:"]) == 2
     assert "this command needs a store in SQL; got memory:" in capsys.readouterr().err
+
+
+def test_what_was_indexed_is_told_as_json(url: str, capsys: Capture) -> None:
+    for count in (11, 0):
+        assert main(["store", "index", "--store", url, "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out) == {"url": url, "rows": count}
+        assert err == f"Indexed {url}: {count} rows were new to the index.\n"

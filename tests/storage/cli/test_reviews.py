@@ -93,3 +93,14 @@ def test_a_reviewer_of_another_domain_is_refused(url: str, install: Callable[...
 def test_the_verdict_of_a_reviewer_is_its_own(url: str, capsys: Capture) -> None:
     assert main(["samples", "review", "LAST/0", "--by", "short", "--accept"]) == 2
     assert "the verdict is that of short; got one of your own beside --by. Leave one out." in capsys.readouterr().err
+
+
+def test_reviews_are_counted_as_json(url: str, install: Callable[..., None], capsys: Capture) -> None:
+    install("policy", POLICY)
+    for arguments, by, accepted, rejected in (
+        (["LAST/0", "LAST/1", "--accept", "--reason", "fine"], "ada@lab.example", 2, 0),
+        (["LAST/2", "--reject", "--reason", "poor"], "ada@lab.example", 0, 1),
+        (["--by", "short", "--run", "LAST"], "plugin:short", 2, 3),
+    ):
+        assert main(["samples", "review", *arguments, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"by": by, "accepted": accepted, "rejected": rejected}

@@ -69,3 +69,42 @@ def test_an_admin_alone_collects_files(url: str, capsys: Capture, monkeypatch: p
 def test_a_role_is_one_of_five(url: str, capsys: Capture) -> None:
     assert main(["store", "roles", "grant", "bob", "king"]) == 2
     assert "'viewer', 'generator', 'reviewer', 'auditor', 'admin'" in capsys.readouterr().err
+
+
+def test_what_is_granted_and_revoked_is_told_as_json(url: str, capsys: Capture) -> None:
+    assert main(["store", "roles", "grant", "ada", "admin", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"holder": "ada", "role": "admin"}
+    assert main(["store", "roles", "grant", "bob", "viewer"]) == 0
+    capsys.readouterr()
+    assert main(["store", "roles", "revoke", "bob", "viewer", "--reason", "left", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"holder": "bob", "role": "viewer"}
+
+
+def test_an_admin_who_leaves_is_told_so_as_json(url: str, capsys: Capture) -> None:
+    """Whoever has no role any more may read nothing, not even what was done last."""
+    for holder in ("ada", "bob"):
+        assert main(["store", "roles", "grant", holder, "admin"]) == 0
+    capsys.readouterr()
+    assert main(["store", "roles", "revoke", "ada", "admin", "--reason", "left", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"holder": "ada", "role": "admin"}
+
+
+def test_roles_are_listed_by_default_with_the_same_options(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert main(["store", "roles", "grant", "ada", "admin"]) == 0
+    monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{tmp_path / 'another'}")
+    capsys.readouterr()
+    listed = []
+    for words in ([], ["list"]):
+        assert main(["store", "roles", *words, "--store", url, "--json"]) == 0
+        listed.append(json.loads(capsys.readouterr().out))
+    assert [one["holder"] for one in listed[0]] == ["ada"]
+    assert listed[0] == listed[1]
+
+
+def test_options_before_another_command_are_refused_and_not_passed_over(url: str, capsys: Capture) -> None:
+    assert main(["store", "roles", "--store", url, "grant", "ada", "admin"]) == 2
+    assert "unexpected extra arguments (grant ada admin)" in capsys.readouterr().err
+    assert main(["store", "roles", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -81,3 +82,18 @@ def test_the_statements_for_roles_are_printed_without_a_server(capsys: Capture) 
 def test_a_backup_of_a_database_is_left_to_its_server(team_url: str, tmp_path: Path, capsys: Capture) -> None:
     assert main(["store", "backup", str(tmp_path / "copy"), "--store", team_url]) == 2
     assert "pg_dump." in capsys.readouterr().err
+
+
+def test_what_was_sequenced_is_told_as_json(team_url: str, tmp_path: Path, capsys: Capture) -> None:
+    _put(team_url, tmp_path)
+    assert main(["store", "sequence", "--once", "--store", team_url, "--json"]) == 0
+    with closing(SQLStore(team_url)) as store:
+        assert json.loads(capsys.readouterr().out) == {"url": store.url, "entries": 2}
+
+
+def test_the_statements_for_roles_are_listed_as_json(capsys: Capture) -> None:
+    command = ["store", "grants", "--store", "postgresql+psycopg://me@nowhere/art"]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert main([*command, "--json"]) == 0
+    assert [f"{statement};" for statement in json.loads(capsys.readouterr().out)] == lines

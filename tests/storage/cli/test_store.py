@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import re
 import sqlite3
@@ -161,3 +162,33 @@ def test_a_key_that_is_lost_is_told_with_what_to_do(
         store.put_run(make_run())
     with closing(sqlite3.connect(tmp_path / "store")) as connection:
         assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
+
+
+def test_the_keys_of_a_store_are_told_as_json(url: str, capsys: Capture) -> None:
+    def told(*command: str) -> dict[str, object]:
+        assert main(["store", *command, "--store", url, "--json"]) == 0
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    made = told("init", "--origin", "example.org/log")
+    (first,) = KeyRing().trusted("example.org/log")
+    assert made == {"origin": "example.org/log", "keys": [str(first)]}
+    changed = told("rotate-key", "--reason", "a year has passed")
+    _, second = KeyRing().trusted("example.org/log")
+    assert changed == {"origin": "example.org/log", "key": str(second)}
+    assert told("keys") == {"origin": "example.org/log", "keys": [str(first), str(second)]}
+
+
+def test_a_backup_is_told_as_json(large: SQLStore, tmp_path: Path, capsys: Capture) -> None:
+    copy = tmp_path / "copy"
+    assert main(["store", "backup", str(copy), "--store", large.url, "--json"]) == 0
+    size = copy.stat().st_size + 3 * 100_000
+    assert json.loads(capsys.readouterr().out) == {"file": str(copy), "bytes": size}
+
+
+@pytest.mark.parametrize("options", [["--dry-run"], []])
+def test_what_is_collected_is_told_as_json(large: SQLStore, options: list[str], capsys: Capture) -> None:
+    large.blobs.put({b"5" * 32: b"y" * 2_000_000})
+    assert main(["store", "gc", "--older-than", "0", *options, "--store", large.url, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"files": 1, "bytes": 2_000_000, "dry_run": bool(options)}

@@ -1,4 +1,4 @@
-"""A group of commands to which plugins add: a spec named "audit prove" is the command `prove` of the group `audit`."""
+"""Groups of commands: one to which plugins add, by specs such as "audit prove", and one that lists by default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from genwright.errors import UnknownName
 from genwright.registry import registry
 from genwright.specs import CommandSpec
 
-__all__ = ["Group"]
+__all__ = ["Group", "Listing"]
 
 
 class Group(click.Group):
@@ -41,3 +41,15 @@ class Group(click.Group):
         start = f"{self.name} "
         specs = registry().specs("command")
         return {spec.name.removeprefix(start): spec for spec in specs if spec.name.startswith(start)}
+
+
+class Listing(click.Group):
+    """A group whose command `list` is called where none is named, with the options that are given."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Take the arguments; options alone are those of `list`, so that none is passed over before another command."""
+        is_named = arguments and (not arguments[0].startswith("-") or arguments[0] in context.help_option_names)
+        # Completion asks what may come next: all commands.
+        if not is_named and not context.resilient_parsing:
+            arguments = ["list", *arguments]
+        return super().parse_args(context, arguments)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["cut", "json_option", "print_json", "print_table", "say"]
+__all__ = ["cut", "json_option", "print_data", "print_json", "print_table", "say", "tell"]
 
 _WIDEST = 72
 
@@ -23,6 +23,15 @@ def json_option(command: Command) -> Command:
 def print_json(data: Any, *, err: bool = False) -> None:
     """Print plain data as JSON: indented on stdout, or on one line of stderr if `err`."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=None if err else 2, default=str), err=err)
+
+
+def print_data(data: Any, lines: Iterable[object], as_json: bool) -> None:
+    """Print plain data as JSON where that is asked for, else as lines of text."""
+    if as_json:
+        print_json(data)
+        return
+    for line in lines:
+        click.echo(line)
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -44,3 +53,10 @@ def cut(text: str) -> str:
 def say(message: str) -> None:
     """Print a message on stderr, apart from the data."""
     click.echo(message, err=True)
+
+
+def tell(message: str, as_json: bool, **facts: Any) -> None:
+    """Say what was done; where JSON is asked for, also print it as data."""
+    if as_json:
+        print_json(facts)
+    say(message)

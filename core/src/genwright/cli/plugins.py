@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genwright.cli.group import Listing
 from genwright.cli.output import json_option, print_json, print_table, say
 from genwright.errors import UnknownName, UsageError
 from genwright.registry import Plugin, discover, registry
@@ -23,17 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["plugins"]
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def plugins(context: click.Context) -> None:
+@click.group(cls=Listing)
+def plugins() -> None:
     """List, install, uninstall, begin and check plugins."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_plugins)
 
 
 @plugins.command("list")
 @json_option
-def list_plugins(as_json: bool = False) -> None:
+def list_plugins(as_json: bool) -> None:
     """List what is installed, and why any of it was refused."""
     found = registry().plugins
     if as_json:

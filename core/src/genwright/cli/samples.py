@@ -17,7 +17,7 @@ import click
 from tqdm import tqdm
 
 from genwright.cli.group import Group
-from genwright.cli.output import cut, json_option, print_json, print_table, say
+from genwright.cli.output import cut, json_option, print_json, print_table, say, tell
 from genwright.cli.parameters import PAIR, bounds_of, limit_option, values
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError, shown
@@ -120,12 +120,14 @@ def search(
 @click.option("-o", "options", type=PAIR, multiple=True, metavar="NAME=VALUE", help="An option of the format.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @store_option
+@json_option
 def export_samples(
     file: Path,
     format: str | None,
     options: tuple[tuple[str, str], ...],
     force: bool,
     where: str | None,
+    as_json: bool,
     **filters: Any,
 ) -> int:
     """Write samples to FILE, each with its run, index, seed and model; - is standard output.
@@ -134,6 +136,11 @@ def export_samples(
     writes, such as .smi or .sdf for molecules. It is written whole or not at all.
     """
     to_stdout = str(file) == "-"
+    if to_stdout and as_json:
+        raise UsageError(
+            "--json tells of the file that was written; got -, which prints the samples themselves. Leave --json out: "
+            "they are JSON lines unless --format says otherwise."
+        )
     name, ending = _format(format) if to_stdout else (format, "")
     spec = exporter_of(f"samples{ending}" if to_stdout else file.name, name)
     given = (
@@ -145,7 +152,8 @@ def export_samples(
     if not done.samples:
         return _nothing(filters["domain"])
     hint = "" if done.has_origins else " They come without their origins; .csv and .jsonl tell them."
-    say(f"{done.samples:,} samples written{'' if to_stdout else f' to {file}'}.{hint}")
+    message = f"{done.samples:,} samples written{'' if to_stdout else f' to {file}'}.{hint}"
+    tell(message, as_json, file=str(file), **done._asdict())
     return 0
 
 

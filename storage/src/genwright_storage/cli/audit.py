@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genwright.cli.output import say
+from genwright.cli.output import json_option, print_data, say, tell
 from genwright.cli.parameters import public_keys, text_of
 from genwright.cli.store import store_option
 from genwright.errors import DataError, ProofError, UsageError
@@ -27,7 +27,8 @@ __all__ = ["prove_sample", "verify_proof", "witness"]
     "-o", "--output", type=click.Path(path_type=Path), help="A file to write, by default RUN-INDEX.tlog-proof."
 )
 @store_option
-def prove_sample(id: str, output: Path | None, where: str | None) -> None:
+@json_option
+def prove_sample(id: str, output: Path | None, where: str | None, as_json: bool) -> None:
     """Write a proof that a sample is in the ledger. ID is its run and its index, such as LAST/0.
 
     The proof is checked with `genwright audit verify-proof`, offline, by who knows the public key of the ledger.
@@ -42,7 +43,7 @@ def prove_sample(id: str, output: Path | None, where: str | None) -> None:
     except FileExistsError as error:
         raise DataError(f"a proof is written to a new file; {path} is there. Name another with --output.") from error
     say(f"The proof of sample {sample.run}/{sample.index} is checked with: genwright audit verify-proof")
-    click.echo(str(path))
+    print_data({"sample": f"{sample.run}/{sample.index}", "file": str(path)}, [path], as_json)
 
 
 @click.command("verify-proof")
@@ -53,7 +54,8 @@ def prove_sample(id: str, output: Path | None, where: str | None) -> None:
 @click.option(
     "--payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The sample's bytes, to compare."
 )
-def verify_proof(file: Path, keys: tuple[str, ...], payload: Path | None) -> int:
+@json_option
+def verify_proof(file: Path, keys: tuple[str, ...], payload: Path | None, as_json: bool) -> None:
     """Check a proof with nothing but public keys; by default those that this machine trusts for its ledger."""
     if file.stat().st_size > LARGEST:
         raise ProofError(f"a proof has at most 1 MiB; {file} has {file.stat().st_size:,} bytes. Ask for it again.")
@@ -70,15 +72,17 @@ def verify_proof(file: Path, keys: tuple[str, ...], payload: Path | None) -> int
             f"the proof is of a sample with the SHA-256 {proof.sample.payload.hex()}; {payload} has another. "
             "Do not rely on it."
         )
-    click.echo(f"{proof.sample.run}/{proof.sample.index} is in the ledger {head.origin} of {head.size:,} entries.")
-    click.echo(f"sha256 {proof.sample.payload.hex()}")
-    return 0
+    id, digest = f"{proof.sample.run}/{proof.sample.index}", proof.sample.payload.hex()
+    facts = {"sample": id, "sha256": digest, "origin": head.origin, "entries": head.size}
+    lines = (f"{id} is in the ledger {head.origin} of {head.size:,} entries.", f"sha256 {digest}")
+    print_data(facts, lines, as_json)
 
 
 @click.command()
 @click.argument("place", type=click.Path(path_type=Path))
 @store_option
-def witness(place: Path, where: str | None) -> None:
+@json_option
+def witness(place: Path, where: str | None, as_json: bool) -> None:
     """Note the signed head of the ledger at PLACE: a file that grows, or a git repository, where it is committed.
 
     Keep it where who can write the store cannot: `genwright audit verify --since PLACE` then tells whether the ledger
@@ -90,5 +94,6 @@ def witness(place: Path, where: str | None) -> None:
             note = state(connection).note
     if note is None:
         raise UsageError(f"the ledger of {store.url} has no signed head yet. Open it for writing once.")
-    file = note_head(place, note)
-    say(f"The head of {Head.parse(Note.parse(note).text).size:,} entries is noted in {file}.")
+    file, head = note_head(place, note), Head.parse(Note.parse(note).text)
+    facts = {"file": str(file), "origin": head.origin, "entries": head.size}
+    tell(f"The head of {head.size:,} entries is noted in {file}.", as_json, **facts)

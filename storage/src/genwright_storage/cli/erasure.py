@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.group import Listing
+from genwright.cli.output import json_option, print_json, print_table, say, tell
 from genwright.cli.store import store_option
 from genwright.store import split_id
 from genwright_storage import erasure, holds, retention
@@ -16,6 +17,8 @@ from genwright_storage.cli.opening import opened_sql
 from genwright_storage.store import SQLStore
 
 __all__ = ["erase", "hold", "list_holds", "moment", "release", "retain", "rules"]
+
+_SAID = ("id", "scope", "days", "reason", "placer", "placed_ns", "ender", "ended_reason", "ended_ns")
 
 
 def reason_option(command: Any) -> Any:
@@ -68,22 +71,26 @@ def erase(ids: Sequence[str], reason: str, basis: str | None, yes: bool, where: 
 @click.argument("scope")
 @reason_option
 @store_option
-def hold(scope: str, reason: str, where: str | None) -> None:
+@json_option
+def hold(scope: str, reason: str, where: str | None, as_json: bool) -> None:
     """Keep what SCOPE covers from being erased, now and in future: all, domain:NAME, run:ID or sample:ID."""
     with opened_sql(where, writing=True) as store:
         id = holds.place(store, scope, reason=reason)
-    say(f"Placed hold {id}. It ends with: genwright audit release {id}.")
+        placed = _numbered(holds.listed(store), id)
+    tell(f"Placed hold {id}. It ends with: genwright audit release {id}.", as_json, **placed)
 
 
 @click.command()
 @click.argument("id", type=int)
 @reason_option
 @store_option
-def release(id: int, reason: str, where: str | None) -> None:
+@json_option
+def release(id: int, reason: str, where: str | None, as_json: bool) -> None:
     """Let go of a legal hold; ID is its number in `audit holds`."""
     with opened_sql(where, writing=True) as store:
         holds.release(store, id, reason=reason)
-    say(f"Released hold {id}.")
+        released = _numbered(holds.listed(store), id)
+    tell(f"Released hold {id}.", as_json, **released)
 
 
 @click.command("holds")
@@ -102,14 +109,16 @@ def list_holds(where: str | None, as_json: bool) -> int:
 @click.option("--days", type=int, required=True, help="For how long samples are kept from the start of their run.")
 @reason_option
 @store_option
-def retain(scope: str, days: int, reason: str, where: str | None) -> None:
+@json_option
+def retain(scope: str, days: int, reason: str, where: str | None, as_json: bool) -> None:
     """Make a rule that samples are erased after some days; SCOPE is all, domain:NAME, run:ID or sample:ID.
 
     It is applied by `audit retention apply`, and by nothing else.
     """
     with opened_sql(where, writing=True) as store:
         id = retention.retain(store, scope, days=days, reason=reason)
-    say(f"Made retention rule {id}. Nothing is erased before: genwright audit retention apply.")
+        made = _numbered(retention.listed(store), id)
+    tell(f"Made retention rule {id}. Nothing is erased before: genwright audit retention apply.", as_json, **made)
     if days < retention.SHORT:
         say(
             f"Warning: {days} days are less than the six months for which Articles 19 and 26(6) of the AI Act have "
@@ -117,17 +126,15 @@ def retain(scope: str, days: int, reason: str, where: str | None) -> None:
         )
 
 
-@click.group("retention", invoke_without_command=True)
-@click.pass_context
-def rules(context: click.Context) -> int:
+@click.group("retention", cls=Listing)
+def rules() -> None:
     """List retention rules, apply them, or end one."""
-    return 0 if context.invoked_subcommand else int(context.invoke(_list_rules))
 
 
 @rules.command("list")
 @store_option
 @json_option
-def _list_rules(where: str | None = None, as_json: bool = False) -> int:
+def _list_rules(where: str | None, as_json: bool) -> int:
     """List retention rules, also those that ended."""
     with opened_sql(where) as store:
         found = retention.listed(store)
@@ -159,11 +166,13 @@ def _apply(dry_run: bool, where: str | None, as_json: bool) -> None:
 @click.argument("id", type=int)
 @reason_option
 @store_option
-def _end(id: int, reason: str, where: str | None) -> None:
+@json_option
+def _end(id: int, reason: str, where: str | None, as_json: bool) -> None:
     """Have a retention rule apply no more; ID is its number in the list."""
     with opened_sql(where, writing=True) as store:
         retention.end(store, id, reason=reason)
-    say(f"Ended retention rule {id}.")
+        ended = _numbered(retention.listed(store), id)
+    tell(f"Ended retention rule {id}.", as_json, **ended)
 
 
 def _asked(store: SQLStore, ids: Sequence[str]) -> list[str]:
@@ -188,10 +197,9 @@ def moment(nanoseconds: int | None) -> str:
 
 def _print(found: Sequence[Any], fields: Iterable[str], head: Sequence[str], as_json: bool, nothing: str) -> int:
     """Print terms, and return the exit code."""
-    rows = [{**row._asdict(), **_days(row)} for row in found]
+    rows = [_to_json(row) for row in found]
     if as_json:
-        said = ("placer", "placed_ns", "ender", "ended_reason", "ended_ns")
-        print_json([{name: row[name] for name in ("id", *fields, *said)} for row in rows])
+        print_json(rows)
     else:
         ends = [(row["placer"], moment(row["placed_ns"]), moment(row["ended_ns"])) for row in rows]
         print_table(head, [(row["id"], *(row[f] for f in fields), *end) for row, end in zip(rows, ends, strict=True)])
@@ -200,5 +208,14 @@ def _print(found: Sequence[Any], fields: Iterable[str], head: Sequence[str], as_
     return 0 if rows else 1
 
 
-def _days(row: Any) -> dict[str, int]:
-    return {"days": row.keep_ns // retention.DAY} if hasattr(row, "keep_ns") else {}
+def _to_json(row: Any) -> dict[str, Any]:
+    """Return a hold or a rule as plain data."""
+    facts = row._asdict()
+    if "keep_ns" in facts:
+        facts["days"] = facts["keep_ns"] // retention.DAY
+    return {name: facts[name] for name in _SAID if name in facts}
+
+
+def _numbered(found: Iterable[Any], id: int) -> dict[str, Any]:
+    """Return the hold or rule of a number as plain data."""
+    return next(_to_json(row) for row in found if row.id == id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from tqdm import tqdm
 
-from genwright.cli.output import say
+from genwright.cli.output import json_option, tell
 from genwright.cli.store import store_option
 from genwright_storage.cli.opening import opened_sql
 from genwright_storage.search.index import Index
@@ -16,7 +16,8 @@ __all__ = ["index"]
 @click.command()
 @click.option("--rebuild", is_flag=True, help="Make the index anew.")
 @store_option
-def index(rebuild: bool, where: str | None) -> None:
+@json_option
+def index(rebuild: bool, where: str | None, as_json: bool) -> None:
     """Index what was recorded since the last time, so that the next search need not.
 
     The fingerprints of molecules and images are computed too, where their plugins are installed.
@@ -27,4 +28,5 @@ def index(rebuild: bool, where: str | None) -> None:
         if rebuild:
             made.clear()
         made.catch_up_all()
-    say(f"Indexed {store.url}: {made.count:,} rows were new to the index.")
+    message = f"Indexed {store.url}: {made.count:,} rows were new to the index."
+    tell(message, as_json, url=store.url, rows=made.count)

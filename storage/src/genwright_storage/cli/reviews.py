@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from genwright.cli.output import json_option, print_table, say
+from genwright.cli.output import json_option, print_table, say, tell
 from genwright.cli.store import store_option
 from genwright.errors import UsageError
 from genwright.options import make
@@ -38,6 +39,7 @@ _AT_ONCE = 500
 @click.option("--domain", metavar="NAME", help="With --by: only samples of this domain.")
 @click.option("--limit", type=click.IntRange(1), help="With --by: how many samples at most.")
 @store_option
+@json_option
 def review(
     ids: Sequence[str],
     accepted: bool | None,
@@ -45,6 +47,7 @@ def review(
     meaning: str,
     plugin: str | None,
     where: str | None,
+    as_json: bool,
     **filters: Any,
 ) -> None:
     """Accept or reject samples, signed with your own key; or have an installed reviewer say of stored samples.
@@ -59,13 +62,17 @@ def review(
                 'Example: genwright samples review LAST/0 --reject --reason "a ring of nine".'
             )
         with opened_sql(where, writing=True) as store:
-            count = reviews.put(store, dict.fromkeys(ids, (accepted, reason)), meaning=meaning)
-        say(f"{'Accepted' if accepted else 'Rejected'} {count:,} samples as {actors.current().subject}.")
-        return
-    if accepted is not None or reason:
-        raise UsageError(f"the verdict is that of {plugin}; got one of your own beside --by. Leave one out.")
-    with opened_sql(where, writing=True) as store:
-        _reviewed_by(store, plugin, ids, meaning, filters)
+            counts = Counter({accepted: reviews.put(store, dict.fromkeys(ids, (accepted, reason)), meaning=meaning)})
+        by = actors.current().subject
+        message = f"{'Accepted' if accepted else 'Rejected'} {counts[accepted]:,} samples as {by}."
+    else:
+        if accepted is not None or reason:
+            raise UsageError(f"the verdict is that of {plugin}; got one of your own beside --by. Leave one out.")
+        with opened_sql(where, writing=True) as store:
+            counts = _reviewed_by(store, plugin, ids, meaning, filters)
+        by = actors.of_plugin(plugin).subject
+        message = f"{plugin} accepted {counts[True]:,} samples and rejected {counts[False]:,}."
+    tell(message, as_json, by=by, accepted=counts[True], rejected=counts[False])
 
 
 @click.command("reviews")
@@ -90,16 +97,17 @@ def list_reviews(id: str, where: str | None, as_json: bool) -> int:
     return 0 if found else 1
 
 
-def _reviewed_by(store: SQLStore, name: str, ids: Sequence[str], meaning: str, filters: dict[str, Any]) -> None:
-    """Run a reviewer of a plugin over samples, page by page, and record what it says."""
-    reviewer, by, counts = make(registry().get("reviewer", name), {}), actors.of_plugin(name), {True: 0, False: 0}
+def _reviewed_by(
+    store: SQLStore, name: str, ids: Sequence[str], meaning: str, filters: dict[str, Any]
+) -> Counter[bool]:
+    """Run a reviewer of a plugin over samples, page by page, record what it says, and return how often each verdict."""
+    reviewer, by, counts = make(registry().get("reviewer", name), {}), actors.of_plugin(name), Counter[bool]()
     found = (store.sample(id) for id in ids) if ids else store.samples(valid=True, **filters)
     while page := list(islice(found, _AT_ONCE)):
         verdicts = dict(_verdicts(store, name, reviewer, page))
         reviews.put(store, verdicts, meaning=meaning, by=by)
-        for accepted, _ in verdicts.values():
-            counts[accepted] += 1
-    say(f"{name} accepted {counts[True]:,} samples and rejected {counts[False]:,}.")
+        counts.update(accepted for accepted, _ in verdicts.values())
+    return counts
 
 
 def _verdicts(

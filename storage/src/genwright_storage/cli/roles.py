@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from genwright.cli.output import json_option, print_json, print_table, say
+from genwright.cli.group import Listing
+from genwright.cli.output import json_option, print_json, print_table, say, tell
 from genwright.cli.store import store_option
 from genwright_storage import actors, roles
 from genwright_storage.cli.erasure import moment
@@ -16,22 +17,19 @@ __all__ = ["manage"]
 _role = click.argument("role", type=click.Choice(ROLES))
 
 
-@click.group("roles", invoke_without_command=True)
-@click.pass_context
-def manage(context: click.Context) -> None:
+@click.group("roles", cls=Listing)
+def manage() -> None:
     """List who may do what in the store, give a role to somebody, or take it away.
 
     All who have a role may read. A generator may record, a reviewer review, an auditor verify and place legal holds,
     and an admin may do everything, also erase.
     """
-    if context.invoked_subcommand is None:
-        context.invoke(_list)
 
 
 @manage.command("list")
 @store_option
 @json_option
-def _list(where: str | None = None, as_json: bool = False) -> None:
+def _list(where: str | None, as_json: bool) -> None:
     """List who has which role, also those that were taken away."""
     with opened_sql(where) as store:
         found = roles.granted(store)
@@ -49,11 +47,12 @@ def _list(where: str | None = None, as_json: bool = False) -> None:
 @click.argument("subject")
 @_role
 @store_option
-def _grant(subject: str, role: Role, where: str | None) -> None:
+@json_option
+def _grant(subject: str, role: Role, where: str | None, as_json: bool) -> None:
     """Give SUBJECT a role. The first one makes an admin; from then on nobody does anything without a role."""
     with opened_sql(where, writing=True) as store:
         roles.grant(store, subject, role)
-    say(f"{subject} is {role}. You are {actors.current().subject}.")
+    tell(f"{subject} is {role}. You are {actors.current().subject}.", as_json, holder=subject, role=role)
 
 
 @manage.command("revoke")
@@ -61,8 +60,9 @@ def _grant(subject: str, role: Role, where: str | None) -> None:
 @_role
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is written in the ledger.")
 @store_option
-def _revoke(subject: str, role: Role, reason: str, where: str | None) -> None:
+@json_option
+def _revoke(subject: str, role: Role, reason: str, where: str | None, as_json: bool) -> None:
     """Take a role from SUBJECT. The last admin stays."""
     with opened_sql(where, writing=True) as store:
         roles.revoke(store, subject, role, reason=reason)
-    say(f"{subject} is no longer {role}.")
+    tell(f"{subject} is no longer {role}.", as_json, holder=subject, role=role)

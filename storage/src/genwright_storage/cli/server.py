@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from genwright.cli.output import say
+from genwright.cli.output import json_option, print_data, say, tell
 from genwright.cli.store import store_option
 from genwright.errors import UsageError
 from genwright.folders import store_url
@@ -27,7 +27,8 @@ _EXTEND_EVERY = 60.0
 @click.command()
 @click.option("--once", is_flag=True, help="Sequence what waits now, and end.")
 @store_option
-def sequence(once: bool, where: str | None) -> None:
+@json_option
+def sequence(once: bool, where: str | None, as_json: bool) -> None:
     """Bring what writers put into the ledger of a store in PostgreSQL, ten times a second, until it is stopped.
 
     It needs the key of the store and the role that sequences. Of several, one works and the others stand by. Writers
@@ -44,12 +45,13 @@ def sequence(once: bool, where: str | None) -> None:
             say(f"Sequencing {store.url}. Stop it with Ctrl-C.")
             with _stopped() as stopped:
                 count += _sequence(database, stopped)
-    say(f"Sequenced {count:,} {'entry' if count == 1 else 'entries'}.")
+    tell(f"Sequenced {count:,} {'entry' if count == 1 else 'entries'}.", as_json, url=store.url, entries=count)
 
 
 @click.command("grants")
 @store_option
-def print_grants(where: str | None) -> None:
+@json_option
+def print_grants(where: str | None, as_json: bool) -> None:
     """Print the SQL that makes the roles of a store in PostgreSQL, for who administers the server.
 
     A store that is made by a user who may make roles has them already.
@@ -57,8 +59,8 @@ def print_grants(where: str | None) -> None:
     url = store_url() if where is None else where
     if not url.startswith("postgresql"):
         raise UsageError(f"a store in PostgreSQL has roles of its server; got {url}. Leave this out.")
-    for statement in grants(str(Address.parse(url).url.database)):
-        click.echo(f"{statement};")
+    statements = list(grants(str(Address.parse(url).url.database)))
+    print_data(statements, (f"{statement};" for statement in statements), as_json)
 
 
 def _sequence(database: PostgreSQLDatabase, stopped: threading.Event) -> int:
