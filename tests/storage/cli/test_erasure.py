@@ -144,7 +144,7 @@ def test_a_rule_is_made_applied_and_ended(url: str, capsys: Capture) -> None:
     assert capsys.readouterr().out == f"Rule 1 on all erased 4 samples.\n{held}"
     assert main(["audit", "retention", "apply", "--json"]) == 0
     left = {"complete": True, "copies": []}
-    assert json.loads(capsys.readouterr().out) == {"rule": 1, "scope": "all", "samples": 0, "held": {"1": 1}, **left}
+    assert json.loads(capsys.readouterr().out) == [{"rule": 1, "scope": "all", "samples": 0, "held": {"1": 1}, **left}]
     assert main(["audit", "retention", "end", "1", "--reason", "enough"]) == 0
     assert main(["audit", "retention", "list", "--json"]) == 0
     (rule,) = json.loads(capsys.readouterr().out)
@@ -197,3 +197,17 @@ def test_rules_are_told_as_json_as_they_are_listed(url: str, listing: list[str],
         assert json.loads(capsys.readouterr().out) == [told]
         assert (told["id"], told["scope"], told["days"], told["reason"]) == (1, "domain:molecules", 200, "space")
     assert (told["ender"], told["ended_reason"]) == ("ada", "enough")
+
+
+def test_what_several_rules_did_is_one_list_of_json(url: str, capsys: Capture) -> None:
+    """Each rule was an object of several lines, which together were no JSON."""
+    assert main(["audit", "retention", "apply", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    for scope in ("sample:LAST/0", "all"):
+        assert main(["audit", "retain", scope, "--days", "200", "--reason", "space"]) == 0
+    capsys.readouterr()
+    for options, left in ((["--dry-run"], {}), ([], {"complete": True, "copies": []})):
+        assert main(["audit", "retention", "apply", *options, "--json"]) == 0
+        first, second = json.loads(capsys.readouterr().out)
+        assert first == {"rule": 1, "scope": f"sample:{RUN}/0", "samples": 1, "held": {}, **left}
+        assert (second["rule"], second["samples"]) == (2, 5 if options else 4)

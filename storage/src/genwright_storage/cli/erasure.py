@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from genwright.cli.group import Listing
-from genwright.cli.output import json_option, print_json, print_table, say, tell
+from genwright.cli.output import json_option, print_data, print_json, print_table, say, tell
 from genwright.cli.store import store_option
 from genwright.store import split_id
 from genwright_storage import erasure, holds, retention
@@ -151,15 +152,16 @@ def _apply(dry_run: bool, where: str | None, as_json: bool) -> None:
     with opened_sql(where, writing=not dry_run) as store:
         swept = retention.apply(store, is_dry=dry_run)
     left = {} if dry_run else {"complete": swept.is_complete, "copies": [str(path) for path in swept.copies]}
-    for done in swept.rules:
-        if as_json:
-            print_json({"rule": done.rule, "scope": done.scope, "samples": done.samples, "held": done.held, **left})
-            continue
-        verb = "would erase" if dry_run else "erased"
-        click.echo(f"Rule {done.rule} on {done.scope} {verb} {done.samples:,} samples.")
-        for hold, count in done.held.items():
-            click.echo(f"  {count:,} more are due, and are kept by hold {hold}.")
+    print_data([asdict(done) | left for done in swept.rules], _lines(swept, dry_run), as_json)
     _say_what_is_left(swept)
+
+
+def _lines(swept: retention.Swept, dry_run: bool) -> Iterator[str]:
+    for done in swept.rules:
+        verb = "would erase" if dry_run else "erased"
+        yield f"Rule {done.rule} on {done.scope} {verb} {done.samples:,} samples."
+        for hold, count in done.held.items():
+            yield f"  {count:,} more are due, and are kept by hold {hold}."
 
 
 @rules.command("end")
