@@ -40,16 +40,18 @@ def rows(setting: Setting) -> Iterator[Row]:
     )
 
 
-def ours(scratch: Path, count: int, batch: int) -> Spent:
-    """Return what it takes to put so many records into a new store, so many a call."""
+def ours(scratch: Path, count: int, batch: int, *, before: int = 0) -> Spent:
+    """Return what it takes to put so many records, so many a call, into a new store or after so many others."""
     with fresh(scratch) as (store, run, _):
+        put(store, records(run, before, count), BATCH)
         made = records(run, count)
         return spent(count, lambda: put(store, made, batch))
 
 
-def raw(scratch: Path, count: int, batch: int) -> Spent:
+def raw(scratch: Path, count: int, batch: int, *, before: int = 0) -> Spent:
     """Return what sqlite3 takes for the same rows in the same table, without evidence, so many a commit."""
     with fresh(scratch) as (store, run, path):
+        put(store, records(run, before, count + 1), BATCH)
         made = raw_rows(records(run, count))
         # A batch for them to be of.
         store.put_samples(records(run, 1, count))
