@@ -106,16 +106,20 @@ def mel_filters(frames: Frames) -> Float[Tensor, "M F"]:
     # What is made while gradients are off for good could not be used later by what trains.
     with torch.inference_mode(False), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        filters: Tensor = torchaudio().functional.melscale_fbanks(
-            frames.bins, frames.low, frames.top, frames.bands, frames.rate, norm="slaney", mel_scale="slaney"
+        filters: Tensor = (
+            torchaudio()
+            .functional.melscale_fbanks(
+                frames.bins, frames.low, frames.top, frames.bands, frames.rate, norm="slaney", mel_scale="slaney"
+            )
+            .T.contiguous()
         )
-    empty = int((filters.amax(0) <= 0).sum())
+    empty = int((filters.amax(1) <= 0).sum())
     if empty:
         raise OptionError(
             f"each mel band needs a frequency of the frame's spectrum, which are {frames.rate / frames.size:.3g} Hz "
             f"apart; {empty} of {frames.bands} bands have none. Choose fewer bands, or a larger size."
         )
-    return filters.T.contiguous()
+    return filters
 
 
 def stft(waves: Float[Tensor, "B L"], frames: Frames) -> Complex[Tensor, "B F T"]:
