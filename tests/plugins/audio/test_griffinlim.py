@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, log_mel
 

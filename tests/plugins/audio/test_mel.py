@@ -6,15 +6,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from genwright_audio.clip import Clip
+from genwright_audio.mel import Mel
+from genwright_audio.spectrum import TELEPHONE
 
-from genwright.errors import CheckpointError, ConditionError, DataError, OptionError, UnknownName
+from genwright.backbones.unet import UNet
+from genwright.errors import ConditionError, DataError, OptionError, UnknownName
 from genwright.known import part
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
-from genwright.backbones.unet import UNet
-from genwright_audio.clip import Clip
-from genwright_audio.mel import Mel
-from genwright_audio.spectrum import TELEPHONE, Frames
 
 
 def tone(seconds: float = 0.4, *, rate: int = 8000, pitch: float = 440, peak: float = 0.5) -> Clip:

@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
+from genwright_audio.spectrum import FLOOR, MUSIC, SPEECH, TELEPHONE, Frames, istft, log_mel, mel_filters, stft
 
 from genwright.errors import OptionError, ShapeError
 from genwright.seeds import Noise
-from genwright_audio.spectrum import FLOOR, MUSIC, SPEECH, TELEPHONE, Frames, istft, log_mel, mel_filters, stft
 
 EVERY = [TELEPHONE, SPEECH, MUSIC]
 
