@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 import soundfile
@@ -34,7 +34,7 @@ _OVER = 1.5
 _FASTEST = 655_350
 
 
-def decoded(stream: BinaryIO, name: str | None = None) -> Clip:
+def decoded(stream: BufferedIOBase, name: str | None = None) -> Clip:
     """Return the clip of an open sound file; several channels are averaged, and what is a little over 1 is cut.
 
     Raises DataError for what cannot be read, breaks off, or takes more than LONGEST seconds, without reading that.
