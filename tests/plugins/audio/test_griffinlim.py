@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, log_mel
 

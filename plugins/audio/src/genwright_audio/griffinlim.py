@@ -13,7 +13,7 @@ from torch import Tensor
 from genwright.seeds import Noise
 from genwright_audio.spectrum import Frames, istft, mel_filters, stft
 
-__all__ = ["GriffinLim"]
+__all__ = ["GriffinLim", "fitted", "magnitudes", "phases"]
 
 _MOMENTUM = 0.99
 _TINY = 1e-16
@@ -42,31 +42,40 @@ class GriffinLim:
         return torch.cat([self._wave(mel) for mel in mels.split(1)])
 
     def _wave(self, mel: Float[Tensor, "1 M T"]) -> Float[Tensor, "1 L"]:
-        length = (mel.shape[-1] - 1) * self.frames.hop
-        magnitudes = (_spread(self.frames) @ mel.exp()).clamp(min=0)
-        spectra = torch.polar(magnitudes, _phases(magnitudes.shape[1:]))
-        before = torch.zeros_like(spectra)
-        for _ in range(self.rounds):
-            fitting = stft(istft(spectra, self.frames, length=length), self.frames)
-            spectra = _scaled(fitting + _MOMENTUM * (fitting - before), magnitudes)
-            before = fitting
-        return istft(spectra, self.frames, length=length)
+        begun = torch.polar(magnitudes(mel, self.frames), phases(self.frames.bins, mel.shape[-1]))
+        spectra = fitted(begun, self.frames, rounds=self.rounds)
+        return istft(spectra, self.frames, length=(mel.shape[-1] - 1) * self.frames.hop)
 
 
-def _scaled(spectra: Complex[Tensor, "1 F T"], magnitudes: Float[Tensor, "1 F T"]) -> Complex[Tensor, "1 F T"]:
-    """Return spectra with the magnitudes in the place of their own."""
-    return spectra * (magnitudes / spectra.abs().clamp(min=_TINY))
+def magnitudes(mels: Float[Tensor, "B M T"], frames: Frames) -> Float[Tensor, "B F T"]:
+    """Return the smallest magnitudes of which bands, as `log_mel` gives them, are the sums; none is below 0."""
+    return (_spread(frames) @ mels.exp()).clamp(min=0)
+
+
+def fitted(spectra: Complex[Tensor, "B F T"], frames: Frames, *, rounds: int) -> Complex[Tensor, "B F T"]:
+    """Return spectra with the same magnitudes, their phases moved, round by round, to where they fit each other.
+
+    rounds: from a spectrum to a waveform and back; with none the phases stay as they are
+    """
+    length, wanted = (spectra.shape[-1] - 1) * frames.hop, spectra.abs()
+    before = torch.zeros_like(spectra)
+    for _ in range(rounds):
+        fitting = stft(istft(spectra, frames, length=length), frames)
+        moved = fitting + _MOMENTUM * (fitting - before)
+        spectra, before = moved * (wanted / moved.abs().clamp(min=_TINY)), fitting
+    return spectra
+
+
+@lru_cache(maxsize=32)
+def phases(bins: int, count: int) -> Float[Tensor, "1 F T"]:
+    """Return phases at random, always the same for as many frequencies and frames; not to be written to."""
+    with torch.inference_mode(False):
+        turns = Noise(0, torch.arange(1)).uniform("phases", 0, bins * count)
+        return (2 * torch.pi * turns).view(1, bins, count)
 
 
 @lru_cache(maxsize=32)
 def _spread(frames: Frames) -> Float[Tensor, "F M"]:
-    """Return what makes the smallest spectrum of the bands."""
+    """Return what makes the smallest spectrum of bands."""
     with torch.inference_mode(False):
         return torch.linalg.pinv(mel_filters(frames).double()).float()
-
-
-@lru_cache(maxsize=32)
-def _phases(shape: tuple[int, int]) -> Float[Tensor, "1 F T"]:
-    with torch.inference_mode(False):
-        size = shape[0] * shape[1]
-        return (2 * torch.pi * Noise(0, torch.arange(1)).uniform("phases", 0, size)).view(1, *shape)
