@@ -130,7 +130,7 @@ def _likeness(plan: _Plan, both: Sequence[Vocoder], waves: Sequence[Wave]) -> It
                 value=values[each.name].value,
                 unit=unit,
                 spread=values[each.name].spread,
-                peers=beside | (plan.published if is_ours and name == "PESQ" else {}),
+                peers={**beside, **(plan.published if is_ours and name == "PESQ" else {})},
                 note=f"Mean of {len(found[each.name])}, of {plan.together} recordings each.",
             )
 

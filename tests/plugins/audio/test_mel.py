@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from genwright.backbones.unet import UNet
-from genwright.errors import ConditionError, DataError, OptionError, UnknownName
+from genwright.errors import CheckpointError, ConditionError, DataError, OptionError, UnknownName
 from genwright.known import part
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
+from genwright.testing.encoders import check_encoder
 from genwright_audio.clip import Clip
+from genwright_audio.domain import Audio
 from genwright_audio.mel import Mel
-from genwright_audio.spectrum import TELEPHONE
+from genwright_audio.spectrum import MUSIC, TELEPHONE
 
 
 def tone(seconds: float = 0.4, *, rate: int = 8000, pitch: float = 440, peak: float = 0.5) -> Clip:
@@ -31,6 +33,11 @@ def fitted(**options: object) -> Mel:
     encoder = Mel(**{"vocoder": "griffin-lim", **options})  # type: ignore[arg-type]
     encoder.fit(CLIPS)
     return encoder
+
+
+def test_it_keeps_the_contract_of_encoders() -> None:
+    found = check_encoder(Mel(vocoder="griffin-lim"), CLIPS, domain=Audio(), lossy=True)
+    assert [check for check in found if check.trouble] == []
 
 
 def test_frames_are_a_multiple_of_sixteen_that_holds_the_longest_clip() -> None:
@@ -169,6 +176,33 @@ def test_clips_of_no_length_and_very_long_ones_are_refused(seconds: float) -> No
 def test_what_is_wrong_with_frames_is_said_when_they_are_asked_for() -> None:
     with pytest.raises(OptionError, match="a quarter of that or less; got size 256 and hop 128"):
         Mel(rate=8000, size=256, hop=128)
+
+
+def test_frames_are_those_of_the_vocoder() -> None:
+    """Also the rate is, whatever clips have."""
+    encoder = Mel(vocoder="22k")
+    encoder.fit(CLIPS)
+    assert encoder.frames == MUSIC
+    assert encoder.vocoder.name == "22k"
+
+
+def test_the_vocoder_that_fits_is_taken_unless_another_is_asked_for() -> None:
+    assert Mel(rate=8000).vocoder.name == "speech-8k"
+    assert Mel(rate=8000, vocoder="griffin-lim").frames == Mel(rate=8000).frames
+    assert Mel(rate=8000, bands=40).vocoder.name == "griffin-lim"
+
+
+def test_a_vocoder_for_another_rate_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"'22k' takes bands of Frames\(rate=22050, .* that fit these: griffin-lim."):
+        Mel(rate=16_000, vocoder="22k")
+
+
+def test_a_model_is_bound_to_the_vocoder_it_was_made_with() -> None:
+    encoder = Mel(rate=8000)
+    encoder.fit(CLIPS)
+    state = {**encoder.state(), "vocoder": {"name": "speech-8k", "digest": "0" * 64}}
+    with pytest.raises(CheckpointError, match=r"'speech-8k' of the digest 000000000000; installed under this name is"):
+        Mel(rate=8000).restore(state)
 
 
 def test_a_vocoder_that_is_not_there_is_named() -> None:

@@ -38,7 +38,7 @@ class GriffinLim:
 
     def waves(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B L"]:
         """Return the waveforms of bands as `log_mel` gives them, of (T - 1) * hop samples."""
-        return torch.cat([self._wave(mel) for mel in mels.split(1)])
+        return torch.cat([self._wave(mel) for mel in mels[:, None]])
 
     def _wave(self, mel: Float[Tensor, "1 M T"]) -> Float[Tensor, "1 L"]:
         begun = torch.polar(magnitudes(mel, self.frames), phases(self.frames.bins, mel.shape[-1]))
@@ -80,4 +80,5 @@ def phases(bins: int, count: int) -> Float[Tensor, "1 F T"]:
 def _spread(frames: Frames) -> Float[Tensor, "F M"]:
     """Return what makes the smallest spectrum of bands."""
     with torch.inference_mode(False):
-        return torch.linalg.pinv(mel_filters(frames).double()).float()
+        spread: Tensor = torch.linalg.pinv(mel_filters(frames).double())
+        return spread.float()

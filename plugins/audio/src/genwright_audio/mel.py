@@ -153,7 +153,7 @@ class Mel(Encoder[Clip]):
         x = tensors.float().nan_to_num(-1.0, 1.0, -1.0).clamp(-1, 1)
         mels = (x + 1) * (self._loudest - _QUIET) / 2 + _QUIET
         with threads(1), torch.inference_mode():
-            return [self._clip(mel) for mel in mels.split(1)]
+            return [self._clip(mel) for mel in mels[:, None]]
 
     def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text starts a sound."""

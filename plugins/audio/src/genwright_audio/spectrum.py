@@ -162,7 +162,7 @@ def log_mel(waves: Float[Tensor, "B L"], frames: Frames) -> Float[Tensor, "B M T
     Raises as `stft` does.
     """
     filters = mel_filters(frames).to(waves.device)
-    return torch.cat([_log_mel(wave, filters, frames) for wave in waves.split(1)])
+    return torch.cat([_log_mel(wave, filters, frames) for wave in waves[:, None]])
 
 
 def _log_mel(wave: Tensor, filters: Tensor, frames: Frames) -> Tensor:

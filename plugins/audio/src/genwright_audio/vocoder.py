@@ -119,7 +119,8 @@ class _Block(nn.Module):
         """Return the activations after this block."""
         # A convolution over two axes takes a third of the time of one over one here (CPU, oneDNN).
         over = self.over(x.mT[:, :, None])[:, :, 0].mT
-        return x + self.scale * self.narrow(F.gelu(self.wide(self.norm(over))))
+        change: Tensor = self.narrow(F.gelu(self.wide(self.norm(over))))
+        return x + self.scale * change
 
 
 def _smooth(frames: Frames) -> Float[Tensor, "F M"]:

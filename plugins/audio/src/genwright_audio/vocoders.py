@@ -98,7 +98,7 @@ class Trained:
 
     def waves(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B L"]:
         """Return the waveforms of bands as `log_mel` gives them, of (T - 1) * hop samples."""
-        return torch.cat([self.network.waves(mel) for mel in mels.split(1)])
+        return torch.cat([self.network.waves(mel) for mel in mels[:, None]])
 
 
 def _network(made: Mapping[str, Any]) -> Network:
