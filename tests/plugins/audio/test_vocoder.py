@@ -59,5 +59,5 @@ def test_every_weight_is_learned() -> None:
 
 @pytest.mark.parametrize(("width", "blocks", "rounds"), [(0, 6, (1, 0)), (192, 0, (1, 0)), (192, 6, (-1, 0))])
 def test_a_network_without_channels_or_blocks_is_refused(width: int, blocks: int, rounds: tuple[int, int]) -> None:
-    with pytest.raises(OptionError, match=r"from 1, and rounds from 0; got .* Try 192, 6 and \(16, 0\)."):
+    with pytest.raises(OptionError, match=r"from 1, and rounds from 0; got .* Try 192, 6 and \(8, 8\)."):
         Network(frames=TELEPHONE, width=width, blocks=blocks, rounds=rounds)

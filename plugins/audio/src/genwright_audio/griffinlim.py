@@ -7,15 +7,16 @@ from functools import lru_cache
 from typing import ClassVar, final
 
 import torch
-from jaxtyping import Complex, Float
+import torch.nn.functional as F
+from jaxtyping import Complex, Float, Int64
 from torch import Tensor
 
-from genwright.seeds import Noise
 from genwright_audio.spectrum import Frames, istft, mel_filters, stft
 
 __all__ = ["GriffinLim", "fitted", "magnitudes", "phases"]
 
 _MOMENTUM = 0.99
+_FAINT = 1e-9
 
 
 @final
@@ -23,7 +24,7 @@ _MOMENTUM = 0.99
 class GriffinLim:
     """Looks for phases with which the magnitudes that bands leave of a spectrum fit each other.
 
-    Phases begin at random, always the same, so that a row of bands always gives the same waveform.
+    They begin as `phases` finds them, which saves three rounds of four.
 
     rounds: from a spectrum to a waveform and back
 
@@ -41,8 +42,8 @@ class GriffinLim:
         return torch.cat([self._wave(mel) for mel in mels[:, None]])
 
     def _wave(self, mel: Float[Tensor, "1 M T"]) -> Float[Tensor, "1 L"]:
-        begun = torch.polar(magnitudes(mel, self.frames), phases(self.frames.bins, mel.shape[-1]))
-        spectra = fitted(begun, self.frames, rounds=self.rounds)
+        wanted = magnitudes(mel, self.frames)
+        spectra = fitted(torch.polar(wanted, phases(wanted, self.frames)), self.frames, rounds=self.rounds)
         return istft(spectra, self.frames, length=(mel.shape[-1] - 1) * self.frames.hop)
 
 
@@ -68,12 +69,35 @@ def fitted(spectra: Complex[Tensor, "B F T"], frames: Frames, *, rounds: int) ->
     return spectra
 
 
-@lru_cache(maxsize=32)
-def phases(bins: int, count: int) -> Float[Tensor, "1 F T"]:
-    """Return phases at random, always the same for as many frequencies and frames; not to be written to."""
-    with torch.inference_mode(False):
-        turns = Noise(0, torch.arange(1)).uniform("phases", 0, bins * count)
-        return (2 * torch.pi * turns).view(1, bins, count)
+def phases(magnitudes: Float[Tensor, "B F T"], frames: Frames) -> Float[Tensor, "B F T"]:
+    """Return phases that run on from frame to frame, at each frequency as its nearest peak does; in radians.
+
+    Source: Beauregard, Harish and Wyse (2015), doi:10.1109/ICDSP.2015.7251907.
+    """
+    bins = torch.arange(frames.bins)[:, None]
+    peaks, beyond = _peaks(magnitudes)
+    advance = (peaks + beyond) * (frames.hop / frames.size)
+    now, turns = torch.zeros_like(advance[..., 0]), []
+    for peak, step in zip(peaks.unbind(-1), advance.unbind(-1), strict=True):
+        now = (now.gather(1, peak) + step).frac()
+        turns.append(now)
+    # Phases count from the beginning of a frame; around a peak those that count from its middle are alike.
+    return 2 * torch.pi * (torch.stack(turns, -1) + 0.5 * (bins % 2))
+
+
+def _peaks(magnitudes: Float[Tensor, "B F T"]) -> tuple[Int64[Tensor, "B F T"], Float[Tensor, "B F T"]]:
+    """Return the nearest peak of each frequency, or itself where there is none, and how far beyond it its top is."""
+    bins, last = torch.arange(magnitudes.shape[1])[:, None].expand_as(magnitudes), magnitudes.shape[1] - 1
+    logs = magnitudes.clamp(min=_FAINT).log()
+    below, above = F.pad(logs, (0, 0, 1, 0))[:, :-1], F.pad(logs, (0, 0, 0, 1))[:, 1:]
+    is_peak = (logs > below) & (logs >= above) & (bins > 0) & (bins < last)
+    left = bins.where(is_peak, -last - 1).cummax(1).values
+    right = bins.where(is_peak, 3 * last).flip(1).cummin(1).values.flip(1)
+    nearest = left.where(bins - left < right - bins, right)
+    peaks = nearest.where(is_peak.any(1, keepdim=True), bins)
+    curve = (below - 2 * logs + above).clamp(max=-_FAINT)
+    beyond = (0.5 * (below - above) / curve).where(is_peak, 0.0)
+    return peaks, beyond.gather(1, peaks)
 
 
 @lru_cache(maxsize=32)

@@ -41,12 +41,12 @@ class Network(nn.Module):
     (2019), arXiv:1903.03971 (a network among rounds of Griffin-Lim).
     """
 
-    def __init__(self, *, frames: Frames, width: int = 192, blocks: int = 6, rounds: tuple[int, int] = (16, 0)) -> None:
+    def __init__(self, *, frames: Frames, width: int = 192, blocks: int = 6, rounds: tuple[int, int] = (8, 8)) -> None:
         super().__init__()
         if min(width, blocks) < 1 or min(rounds) < 0:
             raise OptionError(
                 f"a vocoder has a width and blocks from 1, and rounds from 0; got {width}, {blocks} and {rounds}. "
-                "Try 192, 6 and (16, 0)."
+                "Try 192, 6 and (8, 8)."
             )
         self.frames, self.width, self.rounds = frames, width, rounds
         self.bands = nn.Conv1d(frames.bands, width, _KERNEL, padding=_KERNEL // 2)
@@ -72,15 +72,12 @@ class Network(nn.Module):
             "rounds": list(self.rounds),
         }
 
-    def begun(
-        self, mels: Float[Tensor, "B M T"], start: Float[Tensor, "B F T"] | None = None
-    ) -> Complex[Tensor, "B F T"]:
-        """Return the spectra to begin with. `start` is the phases before the first round; None for the usual ones."""
-        if start is None:
-            start = phases(self.frames.bins, mels.shape[-1]).expand(len(mels), -1, -1)
+    def begun(self, mels: Float[Tensor, "B M T"]) -> Complex[Tensor, "B F T"]:
+        """Return the spectra to begin with."""
         # Where bands say nothing is left for a frequency there may be something: less than its neighbours have.
         least = _LEAST * (cast(Tensor, self._smooth) @ mels.exp())
-        spectra = torch.polar(torch.maximum(magnitudes(mels, self.frames), least), start)
+        wanted = torch.maximum(magnitudes(mels, self.frames), least)
+        spectra = torch.polar(wanted, phases(wanted, self.frames))
         return fitted(spectra, self.frames, rounds=self.rounds[0])
 
     def forward(self, mels: Float[Tensor, "B M T"], begun: Complex[Tensor, "B F T"]) -> Complex[Tensor, "B F T"]:

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.checkpoint import check_new
-from genwright.errors import DataError, GenwrightError
+from genwright.errors import DataError, GenwrightError, OptionError
 from genwright.seeds import Noise, seeded_torch
 from genwright_audio.discriminator import Discriminator
 from genwright_audio.grid import resampled
@@ -53,7 +53,7 @@ class Plan:
     frames: Frames
     width: int = 192
     blocks: int = 6
-    rounds: tuple[int, int] = (16, 0)
+    rounds: tuple[int, int] = (8, 8)
     steps: int = 3600
     alone: int = 2900
     batch: int = 12
@@ -82,13 +82,15 @@ class Plan:
 class Training:
     """A vocoder in training on recordings that follow one another; `kept` is its average over the last steps.
 
-    Raises DataError for recordings shorter than one part.
+    start: what to begin with, of the same sizes
+
+    Raises DataError for recordings shorter than one part, OptionError for a start of other sizes.
 
     Sources: Yamamoto, Song and Kim (2020), arXiv:1910.11480 (spectra of several lengths); Lim and Ye (2017),
     arXiv:1705.02894 (hinge); Kumar et al. (2019), arXiv:1910.06711 (likeness of the discriminator's layers).
     """
 
-    def __init__(self, recordings: Float[Tensor, " L"], plan: Plan) -> None:
+    def __init__(self, recordings: Float[Tensor, " L"], plan: Plan, *, start: Network | None = None) -> None:
         if len(recordings) <= plan.length:
             raise DataError(
                 f"a vocoder is trained on more than {plan.length / plan.frames.rate:.3g} s of recordings; got "
@@ -98,6 +100,8 @@ class Training:
         with seeded_torch(plan.seed):
             self.network = Network(frames=plan.frames, width=plan.width, blocks=plan.blocks, rounds=plan.rounds)
             self.judge = Discriminator(frames=_lengths(plan.frames)[1:])
+        if start is not None:
+            _begin(self.network, start)
         self.kept = copy.deepcopy(self.network).requires_grad_(False)
         self._ours, self._theirs = _optimiser(self.network), _optimiser(self.judge)
 
@@ -105,7 +109,8 @@ class Training:
         """Take one step, and return the losses."""
         real = self._parts(number)
         mels = log_mel(real, self.frames)
-        begun = self._begun(mels, number)
+        with torch.no_grad():
+            begun = self.network.begun(mels)
         # Half the time on a processor that has it.
         with torch.autocast("cpu", torch.bfloat16):
             spectra = self.network(mels, begun)
@@ -127,13 +132,6 @@ class Training:
         first = (draws[:, 0] * (len(self.recordings) - self.plan.length)).long()
         louder = 2 ** (3.5 * draws[:, 1:].float() - 3)
         return self.recordings[first[:, None] + torch.arange(self.plan.length)] * louder
-
-    @torch.no_grad()
-    def _begun(self, mels: Tensor, number: int) -> Tensor:
-        """Return spectra to begin with, from other phases at each step."""
-        with seeded_torch(self.plan.seed, step=number):
-            turns = torch.rand(len(mels), self.frames.bins, mels.shape[-1])
-        return self.network.begun(mels, 2 * torch.pi * turns)
 
     def _spectral(self, made: Tensor, real: Tensor) -> Tensor:
         """Return how far magnitudes are apart, as they are and as logarithms, over several lengths of frames."""
@@ -165,6 +163,16 @@ class Training:
         share = max(1 - _KEPT, 1 / (number + 1))
         for kept, new in zip(self.kept.parameters(), self.network.parameters(), strict=True):
             kept.lerp_(new, share)
+
+
+def _begin(network: Network, start: Network) -> None:
+    try:
+        network.load_state_dict(start.state_dict())
+    except RuntimeError as error:
+        raise OptionError(
+            "a vocoder begins with the weights of one for the same frames, of the same width and blocks; got another: "
+            f"{str(error).splitlines()[-1].strip()} Ask for its sizes, or begin without."
+        ) from error
 
 
 def _apart(ours: Tensor, theirs: Tensor) -> Tensor:
@@ -219,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recordings = track(asked.files, frames.rate, speeds=asked.speeds)
         names = ("width", "blocks", "steps", "alone", "batch")
         plan = Plan(frames=frames, rounds=(asked.before, asked.after), **{name: getattr(asked, name) for name in names})
-        training = Training(recordings, plan)
+        training = Training(recordings, plan, start=asked.start and Trained.open(asked.start).network)
         lines = list(_told(training))
         card = {"training": {**plan.to_json(), **_data(asked.files, asked.speeds, recordings, frames.rate)}}
         Trained.save(asked.folder, training.kept, card=card)
@@ -264,8 +272,8 @@ def _parser() -> argparse.ArgumentParser:
         "hop": (64, "samples from frame to frame"),
         "width": (192, "channels of the network"),
         "blocks": (6, "of the network"),
-        "before": (16, "rounds of Griffin-Lim before the network"),
-        "after": (0, "rounds of Griffin-Lim after it, when it is used"),
+        "before": (8, "rounds of Griffin-Lim before the network"),
+        "after": (8, "rounds of Griffin-Lim after it, when it is used"),
         "steps": (3600, "of the optimiser"),
         "alone": (2900, "of these without a discriminator"),
         "batch": (12, "parts of the recordings a step"),
@@ -273,6 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, (usual, meaning) in whole.items():
         parser.add_argument(f"--{name}", type=int, default=usual, help=f"{meaning}; {usual} if not given")
+    parser.add_argument("--start", type=Path, help="the folder of a vocoder to begin with, of the same sizes")
     parser.add_argument("--high", type=float, help="the upper limit of the bands in Hz; half the rate if not given")
     return parser
 
