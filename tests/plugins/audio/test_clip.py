@@ -87,7 +87,8 @@ def test_steps_are_of_16_bits_whatever_comes() -> None:
     assert wave.dtype == np.float32
     levels = wave.astype(np.float64) * 32_768
     assert np.array_equal(levels, levels.round())
-    assert levels.tolist()[1:] == [32_767, -32_767, 0, 32_767, -32_767]
+    assert levels.tolist()[1:] == [32_767, -32_768, 0, 32_767, -32_768]
+    assert np.array_equal(stepped(wave), wave)
 
 
 @pytest.mark.parametrize(

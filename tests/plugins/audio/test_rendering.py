@@ -45,7 +45,8 @@ def test_a_sheet_has_a_place_for_each(tones: Tones) -> None:
 
 def test_files_are_pictures_or_pages(tones: Tones, tmp_path: Path) -> None:
     draw(tones(1), tmp_path / "one.png")
-    assert Image.open(tmp_path / "one.png").size == (960, 432)
+    with Image.open(tmp_path / "one.png") as drawn:
+        assert drawn.size == (960, 432)
     draw(tones(2), tmp_path / "two.html")
     assert (tmp_path / "two.html").read_text(encoding="utf-8").count("<audio") == 2
     with pytest.raises(DataError, match=r"sounds are drawn as .png or .html; got 'a.svg'. Name the file so."):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from io import BufferedIOBase
 
 import numpy as np
@@ -30,6 +31,9 @@ ENDINGS = (*FORMATS, ".aif", ".aiff", ".oga", ".opus")
 # Decoders of lossy formats overshoot; more than that was never within full scale.
 _OVER = 1.5
 
+_ANNOUNCED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN = 0x7FFF_F000
+
 # From the largest rate at which FLAC has a header.
 _FASTEST = 655_350
 
@@ -46,11 +50,11 @@ def decoded(stream: BufferedIOBase, name: str | None = None) -> Clip:
                     f"It takes {file.frames / file.samplerate:,.0f} seconds, over the limit of {LONGEST:g}."
                 )
             channels, rate = file.read(dtype="float32", always_2d=True), file.samplerate
-            said, expected = file.comment, file.frames
+            said, expected, log = file.comment, file.frames, file.extra_info
     except (soundfile.SoundFileError, OSError, EOFError) as error:
         raise DataError(f"It cannot be read as a sound: {str(error).rstrip('.')}.") from error
-    if len(channels) < expected:
-        raise DataError(f"It breaks off after {len(channels):,} of {expected:,} samples.")
+    if len(channels) < expected or _breaks_off(log):
+        raise DataError(f"It breaks off after {len(channels):,} samples.")
     wave = channels[:, 0] if channels.shape[1] == 1 else channels.mean(1, dtype=np.float32)
     if np.abs(wave).max(initial=0.0) <= _OVER:
         wave = wave.clip(-1, 1)
@@ -82,7 +86,7 @@ def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            file.comment = json.dumps(said, ensure_ascii=False)
+            file.comment = json.dumps(said)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
 
@@ -96,6 +100,13 @@ def _integers(wave: Float32[ndarray, " L"], subtype: str) -> ndarray:
     levels = (wave.astype(np.float64) * (top + 1)).round().clip(-top - 1, top)
     # soundfile takes the upper bits of 32.
     return (levels.astype(np.int64) << 32 - bits).astype(np.int32)
+
+
+def _breaks_off(log: str) -> bool:
+    """Whether a header announces more bytes than there are, by what the library says of it."""
+    found = _ANNOUNCED.search(log)
+    # Programs that write to a pipe announce the most that there can be, or nothing.
+    return found is not None and int(found[2]) < int(found[1]) < _UNKNOWN
 
 
 def _facts(said: str) -> dict[str, str]:
