@@ -15,7 +15,8 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'">
 <title>Sounds</title>
 <style>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #222 }}
@@ -42,8 +43,8 @@ _FIGURE = """<figure>
 def page(drawn: Sequence[tuple[Clip, bytes]], *, legends: Sequence[str] = ()) -> str:
     """Return a page of HTML with all that it shows and plays in it, of clips and their pictures as PNG.
 
-    Each has a player, and says its legend, its length and rate, and its facts. All text is escaped, and the page forbids
-    itself whatever is not in it.
+    Each has a player, and says its legend, its length and rate, and its facts. All text is escaped, and the page
+    forbids itself whatever is not in it.
     """
     said = legends or [""] * len(drawn)
     figures = [_figure(clip, picture, legend) for (clip, picture), legend in zip(drawn, said, strict=True)]
