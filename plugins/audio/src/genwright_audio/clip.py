@@ -121,7 +121,7 @@ def facts(said: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def stepped(wave: Float[ndarray, " L"]) -> Float32[ndarray, " L"]:
-    """Return samples in steps of 16 bits, which files keep exactly; what is beyond -1 or 1 is cut, NaN becomes 0."""
+    """Return samples in steps of 16 bits, which files keep exactly; what is beyond them is cut, NaN becomes 0."""
     levels: ndarray = np.nan_to_num(wave, nan=0.0, posinf=1.0, neginf=-1.0) * _STEPS
     steps: ndarray = (levels.round().clip(-_STEPS, _STEPS - 1) / _STEPS).astype(np.float32)
     return steps

@@ -99,7 +99,12 @@ def _in_tar(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
 
 
 def limited(stream: BufferedIOBase) -> BufferedIOBase:
-    """Return what is left of a stream, in memory. Raises DataError where that is more than any sound has."""
+    """Return a file on a disk as it is, and what is left of another stream, in memory.
+
+    Raises DataError where that is more than any sound has.
+    """
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO):
+        return stream
     data = stream.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise DataError(f"It has more than {_LARGEST >> 20:,} MiB.")
