@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -79,7 +80,9 @@ def picture(clip: Clip, *, scale: int = 1) -> Image.Image:
     whole = Image.new("RGB", (width, wave + spectrum), _PAPER)
     samples = np.nan_to_num(np.asarray(clip.wave, dtype=np.float32)).clip(-1, 1)
     _draw_wave(ImageDraw.Draw(whole), samples, width, wave)
-    whole.paste(_spectrogram(samples, width, spectrum), (0, wave))
+    # Of 25 ms, in which speech hardly changes, to a power of two.
+    window = 1 << max(6, min(12, round(math.log2(max(clip.rate, 1) / 40))))
+    whole.paste(_spectrogram(samples, window, width, spectrum), (0, wave))
     return whole
 
 
@@ -100,8 +103,7 @@ def _draw_wave(pen: ImageDraw.ImageDraw, samples: Float32[ndarray, " L"], width:
         pen.line([(x, middle - high * middle), (x, middle - low * middle)], fill=_INK)
 
 
-def _spectrogram(samples: Float32[ndarray, " L"], width: int, height: int) -> Image.Image:
-    size = 512
+def _spectrogram(samples: Float32[ndarray, " L"], size: int, width: int, height: int) -> Image.Image:
     padded = np.pad(samples, (0, max(0, size - len(samples))))
     spectra = torch.stft(
         torch.from_numpy(padded),
