@@ -105,14 +105,6 @@ def test_what_waits_in_an_outbox_is_no_evidence_in_a_file(url: str, ring: KeyRin
     assert Finding(where="table outbox", trouble=trouble) in found(url, ring)
 
 
-@pytest.mark.parametrize("table", ["run_input", "sample_artifact", "sample_parent", "work_item"])
-def test_rows_that_nothing_puts_are_found(url: str, ring: KeyRing, forger: sqlite3.Connection, table: str) -> None:
-    columns = forger.execute(f"PRAGMA table_info({table})").fetchall()
-    values = [1 if kind == "INTEGER" else b"x" if kind == "BLOB" else "x" for _, _, kind, *_ in columns]
-    forger.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
-    assert [finding.where for finding in found(url, ring)] == [f"table {table}"]
-
-
 def test_a_tile_that_the_ledger_does_not_have_is_found(url: str, ring: KeyRing, forger: sqlite3.Connection) -> None:
     """It would keep the ledger from growing past it."""
     forger.execute("INSERT INTO log_tile (level, idx, hashes) VALUES (0, 0, x'00')")

@@ -126,6 +126,17 @@ def test_a_sample_that_was_moved_to_another_share_is_found(
     assert f"sample at row {row}" in {finding.where for finding in found(url)}
 
 
+@pytest.mark.parametrize("least", [BATCH, 1_000])
+@pytest.mark.parametrize(("row", "batch"), [(2, 6), (2, 2), (23, 1), (12, 99)])
+def test_a_sample_in_another_batch_leaves_its_neighbours_sound(
+    url: str, forger: sqlite3.Connection, row: int, batch: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "LEAST", least)
+    forger.execute("UPDATE sample SET batch_id = ? WHERE id = ?", (batch, row))
+    places = [finding.where.rpartition("/")[2] for finding in found(url)]
+    assert sorted(places) == sorted([f"sample at row {row}", str(row - 1)])
+
+
 def test_a_file_that_is_gone_is_found_in_each_share(url: str, tmp_path: Path) -> None:
     files = [path for path in (tmp_path / "store.blobs").rglob("*") if path.is_file()]
     assert len(files) == 2

@@ -16,13 +16,13 @@ from genwright_storage.tables import metadata
 
 __all__ = ["INDEX", "ROLES", "grants", "make_roles", "role_name"]
 
-_RUNS = ("batch", "environment", "run", "run_end", "run_input", "sample", "sample_artifact", "sample_parent", "score")
+_RUNS = ("batch", "environment", "run", "run_end", "sample", "score")
 _INSERT = {
     "viewer": (),
     "generator": ("actor", *_RUNS, "checkpoint", "checkpoint_file", "outbox"),
     "reviewer": ("actor", "outbox", "review"),
     # An audit that draws samples again records it as a run.
-    "auditor": ("actor", *_RUNS, "note_witness", "outbox"),
+    "auditor": ("actor", *_RUNS, "outbox"),
     "admin": ("actor", "erasure_due", "outbox", "signing_key", "tombstone", *TERMS),
     "sequencer": ("log_entry", "log_tile", "note"),
 }
@@ -76,8 +76,7 @@ def make_roles(connection: Connection) -> bool:
 
 def _changes(database: str) -> Iterator[str]:
     """Yield the statements that give the rights to change what is no evidence, to number and to erase."""
-    generator, admin, sequencer = (_quoted(role_name(database, r)) for r in ("generator", "admin", "sequencer"))
-    yield f"GRANT INSERT, UPDATE, DELETE ON work_item TO {generator}"
+    admin, sequencer = (_quoted(role_name(database, role)) for role in ("admin", "sequencer"))
     yield f"GRANT DELETE ON erasure_due TO {admin}"
     for table in TERMS:
         yield f"GRANT UPDATE ({', '.join(ENDS)}) ON {table} TO {admin}"

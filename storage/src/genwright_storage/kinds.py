@@ -42,8 +42,8 @@ LOGGED: Mapping[str, Column[Any]] = {
 """Where rows have the number of their entry, by the kind of entry."""
 
 EVIDENCE = (
-    *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note", "note_witness"),
-    *("run_input", "sample_artifact", "sample_parent", "signing_key", "tombstone"),
+    *("batch", "checkpoint", "checkpoint_file", "environment", "log_entry", "log_tile", "note"),
+    *("signing_key", "tombstone"),
 )
 """Tables whose rows never change."""
 

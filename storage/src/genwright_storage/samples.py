@@ -90,10 +90,14 @@ class _Check:
         checked, last = 0, self._share.after_sample
         while page := self._page(last):
             for id, group in groupby(page, itemgetter(1)):
+                rows = list(group)
+                if self._is_astray(id, rows[0][3]):
+                    yield from _astray(rows)
+                    continue
                 if self._batch is None or id != self._batch.id:
                     yield from self._finish()
-                    self._batch = self._due.pop(id, None)
-                yield from self._rows(group)
+                    self._batch = self._due.pop(id)
+                yield from _astray(rows) if self._batch.uid is None else self._rows(rows)
             checked, last = checked + len(page), page[-1][0]
             progress(checked)
         yield from self._finish()
@@ -116,11 +120,16 @@ class _Check:
         self._due.update({row.id: row for row in connection.execute(query)})
         self._loaded = max(last, self._loaded)
 
+    def _is_astray(self, id: int, index: int) -> bool:
+        """Whether rows of a batch are where none of it can be, and it does not begin with them."""
+        current, due = self._batch, self._due.get(id)
+        if current is not None and current.id == id:
+            return False
+        is_cut = current is not None and len(self._indices) < current.size
+        return due is None or (is_cut and not due.first_idx <= index <= due.last_idx)
+
     def _rows(self, group: Iterable[Any]) -> Iterator[Finding]:
-        if self._batch is None or self._batch.uid is None:
-            for row in group:
-                yield Finding(where=f"sample at row {row[0]}", trouble="it lies in a batch or run other than its own")
-            return
+        assert self._batch is not None
         uid, own, sha256 = self._batch.uid.encode(), self._batch.run_id, hashlib.sha256
         is_blinded = self._batch.version > 1
         for key, _, run_id, index, seed, kind, digest, payload, flaw, canonical, identity, said, *rest in group:
@@ -172,6 +181,11 @@ class _Check:
             yield Finding(where=_place(row), trouble="their batch was changed after it was put")
         elif merkle.root(leaves) != row.root:
             yield from _missing(row, indices)
+
+
+def _astray(rows: Iterable[Any]) -> Iterator[Finding]:
+    for row in rows:
+        yield Finding(where=f"sample at row {row[0]}", trouble="it lies in a batch or run other than its own")
 
 
 def _missing(row: Row[Any], indices: list[int]) -> Iterator[Finding]:

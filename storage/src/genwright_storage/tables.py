@@ -182,14 +182,6 @@ note = _table(
     _some("created_ns", Number),
 )
 
-note_witness = _table(
-    "note_witness",
-    _to("size", "note.size", key=True),
-    _key("name"),
-    _some("signature", Bytes),
-    _some("created_ns", Number),
-)
-
 outbox = _table("outbox", _id(), _some("kind"), _some("ref"), *_hash("digest"), _some("created_ns", Number))
 
 
@@ -251,27 +243,6 @@ run_end = _table(
     Index(None, "run_id", "seq"),
 )
 
-run_input = _table(
-    "run_input",
-    _id(),
-    _to("run_id", "run.id"),
-    _some("role"),
-    _maybe("digest", Bytes),
-    _maybe("sample"),
-)
-
-work_item = _table(
-    "work_item",
-    _to("run_id", "run.id", key=True),
-    _key("first_idx", Number),
-    _some("last_idx", Number),
-    _some("state"),
-    _maybe("owner"),
-    _maybe("lease_until_ns", Number),
-    _some("fence", Number),
-    _some("attempts", Number),
-)
-
 
 batch = _table(
     "batch",
@@ -321,21 +292,6 @@ for _name, _column, _where in (
     ("ix_sample_digest", sample.c.digest, sample.c.payload.is_(None)),
 ):
     Index(_name, _column, sqlite_where=_where, postgresql_where=_where)
-
-sample_parent = _table(
-    "sample_parent",
-    _to("sample_id", "sample.id", key=True),
-    _to("parent_id", "sample.id", key=True),
-    _key("relation"),
-)
-
-sample_artifact = _table(
-    "sample_artifact",
-    _to("sample_id", "sample.id", key=True),
-    _key("role"),
-    _key("ordinal", Number),
-    Column("digest", Bytes, nullable=False, index=True),
-)
 
 # What follows is no evidence: it is made from the rows above, to find them by, and can be made again. What is not in it
 # yet has a higher id than `last_id`; where `version` is not what would be written today, none of it counts.

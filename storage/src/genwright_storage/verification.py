@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, Row, exists, func, select
 
 from genwright.errors import StoreError
 from genwright.store import Finding, Progress
@@ -27,16 +27,11 @@ from genwright_storage.tables import (
     environment,
     log_entry,
     log_tile,
-    note_witness,
     outbox,
     run,
     run_end,
-    run_input,
-    sample_artifact,
-    sample_parent,
     score,
     signing_key,
-    work_item,
 )
 from genwright_storage.witness import notes_in
 
@@ -46,7 +41,6 @@ _TERMS = (holds.HOLDS, retention.RULES, roles.GRANTS)
 
 # Kinds of which one entry is of several rows, whose digests it holds all together.
 _GROUPS = ("scores", "erasure")
-_UNUSED = (note_witness, run_input, sample_artifact, sample_parent, work_item)
 
 
 def findings(
@@ -133,21 +127,38 @@ def _tiles(connection: Connection, size: int) -> Iterator[Finding]:
 def _levels(connection: Connection, size: int, leaves: Iterator[bytes]) -> Iterator[Finding]:
     level, hashes = 0, leaves
     while size >= ledger.TILE:
-        query = select(log_tile).where(log_tile.c.level == level)
-        stored = {row.idx: (row.hashes, row.root) for row in connection.execute(query)}
         above: list[bytes] = []
-        for index in range(size // ledger.TILE):
-            tile = list(islice(hashes, ledger.TILE))
-            root = merkle.root(tile)
-            kept, kept_root = stored.pop(index, (None, None))
-            if kept != b"".join(tile) or kept_root not in (root, None):
-                yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
-            above.append(root)
-        for index in stored:
-            yield Finding(where=f"ledger, tile {index} of level {level}", trouble="the ledger has no such tile")
+        query = select(log_tile).where(log_tile.c.level == level).order_by(log_tile.c.idx)
+        with connection.execute(query) as stored:
+            yield from _level(level, stored, hashes, size // ledger.TILE, above)
         level, size, hashes = level + 1, size // ledger.TILE, iter(above)
     for row in connection.execute(select(log_tile.c.level, log_tile.c.idx).where(log_tile.c.level >= level)):
-        yield Finding(where=f"ledger, tile {row.idx} of level {row.level}", trouble="the ledger has no such tile")
+        yield _stray_tile(row)
+
+
+def _level(
+    level: int, stored: Iterable[Row[Any]], hashes: Iterator[bytes], count: int, above: list[bytes]
+) -> Iterator[Finding]:
+    """Check the full tiles of a level, one after another, and add the hashes that they stand for to those above."""
+    tiles = iter(stored)
+    found = next(tiles, None)
+    for index in range(count):
+        while found is not None and found.idx < index:
+            yield _stray_tile(found)
+            found = next(tiles, None)
+        tile = list(islice(hashes, ledger.TILE))
+        above.append(merkle.root(tile))
+        kept = found if found is not None and found.idx == index else None
+        if kept is None or kept.hashes != b"".join(tile) or kept.root not in (above[-1], None):
+            yield Finding(where=f"ledger, tile {index} of level {level}", trouble="it is gone or was changed")
+        found = found if kept is None else next(tiles, None)
+    while found is not None:
+        yield _stray_tile(found)
+        found = next(tiles, None)
+
+
+def _stray_tile(tile: Any) -> Finding:
+    return Finding(where=f"ledger, tile {tile.idx} of level {tile.level}", trouble="the ledger has no such tile")
 
 
 def _things(connection: Connection) -> Iterator[Finding]:
@@ -252,9 +263,8 @@ def _strays(connection: Connection, *, has_outbox: bool) -> Iterator[Finding]:
         twice = select(seq).where(seq.is_not(None)).group_by(seq).having(func.count() > 1)
         for number in connection.execute(twice.order_by(seq)).scalars():
             yield Finding(where=f"{kind}, entry {number} of the ledger", trouble="more than one row is of it")
-    for table in (*_UNUSED, *(() if has_outbox else (outbox,))):
-        if count := connection.execute(select(func.count()).select_from(table)).scalar_one():
-            yield Finding(where=f"table {table.name}", trouble=f"nothing puts rows there, and {count} are there")
+    if not has_outbox and (count := connection.execute(select(func.count()).select_from(outbox)).scalar_one()):
+        yield Finding(where="table outbox", trouble=f"nothing puts rows there, and {count} are there")
 
 
 def _due(connection: Connection) -> Iterator[Finding]:

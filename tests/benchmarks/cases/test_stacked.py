@@ -83,7 +83,7 @@ def test_data_that_are_not_here_are_told(trained: None, tmp_path: Path, monkeypa
     assert "'mnist' is not on this machine" in row.note
 
 
-@pytest.mark.filterwarnings("ignore::genwright_images.tally.Unreadable")
+@pytest.mark.filterwarnings("ignore::genwright.tally.Unreadable")
 def test_labels_that_are_not_here_are_told(trained: None, tmp_path: Path) -> None:
     (tmp_path / "mirror" / "t10k-labels-idx1-ubyte").unlink()
     (row,) = measured(tmp_path).values()

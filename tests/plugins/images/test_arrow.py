@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Tally, Unreadable
 from genwright_images import arrow, readers
-from genwright_images.tally import Tally, Unreadable
 
 COLUMNS = {
     "picture": {"_type": "Image"},

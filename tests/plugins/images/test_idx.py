@@ -12,8 +12,8 @@ import pytest
 
 from genwright.datasets import find
 from genwright.errors import DataError
+from genwright.tally import Tally, Unreadable
 from genwright_images import idx, plugin
-from genwright_images.tally import Tally, Unreadable
 
 WriteIdx = Callable[[Path, np.ndarray], None]
 

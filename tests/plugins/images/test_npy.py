@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from genwright.errors import DataError
+from genwright.tally import Tally
 from genwright_images import npy
-from genwright_images.tally import Tally
 
 ARRAY = np.arange(48, dtype=np.uint8).reshape(2, 4, 2, 3)
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Unreadable
 from genwright_images.domain import Images
 from genwright_images.image import digest
 from genwright_images.readers import read
-from genwright_images.tally import Unreadable
 from genwright_images.writers import write
 
 Pictures = Callable[..., list[Image.Image]]

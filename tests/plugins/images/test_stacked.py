@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Unreadable
 from genwright_images import stacked
-from genwright_images.tally import Unreadable
 
 WriteIdx = Callable[[Path, np.ndarray], None]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from genwright.errors import DataError
+from genwright.tally import Tally, Unreadable
 from genwright_images.streams import check_shape, images, opened, split_name
-from genwright_images.tally import Tally, Unreadable
 
 
 def test_a_name_is_split_from_the_ending_of_its_compression() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Tally
 from genwright_images.pictures import decoded
-from genwright_images.tally import Tally
 
 __all__ = ["is_saved", "read"]
 

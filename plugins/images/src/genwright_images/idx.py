@@ -16,8 +16,8 @@ from typing import BinaryIO
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Tally, Unreadable
 from genwright_images.streams import DAMAGES, check_shape, images, opened, split_name
-from genwright_images.tally import Tally, Unreadable
 
 __all__ = ["is_idx", "read"]
 

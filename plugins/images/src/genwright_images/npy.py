@@ -12,9 +12,9 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Tally
 from genwright_images import captions
 from genwright_images.streams import DAMAGES, check_shape, images, opened, split_name
-from genwright_images.tally import Tally
 
 __all__ = ["is_npy", "read"]
 

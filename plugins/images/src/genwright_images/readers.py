@@ -13,11 +13,11 @@ from typing import IO
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Tally, Unreadable
 from genwright_images import arrow, captions, idx, npy
 from genwright_images.image import from_file
 from genwright_images.pictures import ENDINGS, decoded
 from genwright_images.streams import DAMAGES
-from genwright_images.tally import Tally, Unreadable
 
 __all__ = ["read"]
 
@@ -35,7 +35,7 @@ def read(path: Path, strict: bool = False) -> Iterator[Image.Image]:
     `strict`, for the first image that cannot be.
     """
     path = Path(path)
-    tally = Tally(path=path, strict=strict)
+    tally = Tally(path=path, strict=strict, of="image")
     yield from _reader(path)(path, tally)
     tally.close()
 

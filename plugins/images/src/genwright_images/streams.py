@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from genwright.errors import DataError
+from genwright.tally import Tally
 from genwright_images.image import LARGEST
-from genwright_images.tally import Tally
 
 __all__ = ["DAMAGES", "check_shape", "images", "opened", "split_name"]
 

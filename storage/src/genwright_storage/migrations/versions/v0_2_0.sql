@@ -1,3 +1,13 @@
+DROP TABLE note_witness;
+
+DROP TABLE run_input;
+
+DROP TABLE sample_artifact;
+
+DROP TABLE sample_parent;
+
+DROP TABLE work_item;
+
 DROP TABLE audio_meta;
 
 DROP TABLE image_meta;

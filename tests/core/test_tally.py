@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from genwright.errors import DataError
-from genwright_images.tally import Tally, Unreadable
+from genwright.tally import Tally, Unreadable
 
 
 def test_what_was_passed_over_is_named_and_counted_in_one_warning() -> None:
-    tally = Tally(path=Path("photos"), strict=False, read=10_000)
+    tally = Tally(path=Path("photos"), strict=False, read=10_000, of="image")
     for place in range(5):
         tally.refuse(f"{place}.png", "It is damaged.")
     with pytest.warns(Unreadable) as found:
@@ -24,12 +24,12 @@ def test_what_was_passed_over_is_named_and_counted_in_one_warning() -> None:
 def test_nothing_passed_over_is_not_warned_of() -> None:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        Tally(path=Path("photos"), strict=False, read=1).close()
+        Tally(path=Path("photos"), strict=False, read=1, of="image").close()
     assert found == []
 
 
 def test_nothing_read_is_an_error_that_says_why() -> None:
-    tally = Tally(path=Path("photos"), strict=False)
+    tally = Tally(path=Path("photos"), strict=False, of="image")
     tally.refuse("a.png", "It is damaged.")
     with pytest.raises(DataError, match=r"photos holds no image that can be read. a.png: It is damaged."):
         tally.close()
@@ -37,4 +37,4 @@ def test_nothing_read_is_an_error_that_says_why() -> None:
 
 def test_strict_raises_for_the_first() -> None:
     with pytest.raises(DataError, match=r"photos, a.png: It is damaged. Mend or remove it, or read without strict."):
-        Tally(path=Path("photos"), strict=True).refuse("a.png", "It is damaged.")
+        Tally(path=Path("photos"), strict=True, of="image").refuse("a.png", "It is damaged.")

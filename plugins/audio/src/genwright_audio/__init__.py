@@ -1,0 +1,1 @@
+"""Sounds for Genwright."""

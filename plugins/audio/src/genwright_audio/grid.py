@@ -1,0 +1,90 @@
+"""A rate and a length, to which clips are brought."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import soxr
+from jaxtyping import Float32
+from numpy import ndarray
+
+from genwright.errors import DataError, OptionError
+from genwright_audio.clip import Clip
+
+__all__ = ["Grid", "resampled"]
+
+_LONGEST = 30.0
+"""The most seconds that an encoder takes, whatever the data: what models learn is shorter by far."""
+
+
+@final
+class Grid:
+    """The samples that each clip of a data set has: so many, so many a second.
+
+    encoder: the name of the encoder, for messages
+    rate:    samples a second; none for that of most training clips
+    seconds: how long a clip may be; none for the longest training clip, but 30 at most
+    """
+
+    def __init__(self, *, encoder: str, rate: int | None, seconds: float | None) -> None:
+        if rate is not None and rate < 1:
+            raise OptionError(f"encoder {encoder!r} takes a rate from 1; got {rate}. Try rate=8000.")
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            raise OptionError(
+                f"encoder {encoder!r} takes clips of up to {_LONGEST:g} seconds; got seconds={seconds:g}. "
+                "Try seconds=1."
+            )
+        self._encoder, self._rate, self._seconds = encoder, rate, seconds
+        self.rate, self.length = 0, 0
+
+    def fit(self, items: Sequence[Clip]) -> None:
+        """Learn the rate and the length, unless they are given."""
+        if not items:
+            raise DataError(f"encoder {self._encoder!r} learns from training clips; got none. Give it some.")
+        # Of rates equally frequent, that of the earliest clip.
+        ((usual, _),) = Counter(item.rate for item in items).most_common(1)
+        self.rate = usual if self._rate is None else self._rate
+        seconds = min(_LONGEST, max(item.seconds for item in items)) if self._seconds is None else self._seconds
+        self.length = max(1, round(seconds * self.rate))
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the rate and the length."""
+        return {"rate": self.rate, "length": self.length}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back the rate and the length."""
+        self.rate, self.length = int(state["rate"]), int(state["length"])
+
+    def waves(self, items: Sequence[Clip]) -> list[Float32[ndarray, " _"]]:
+        """Return the samples of clips at this rate, each as long as it is.
+
+        Raises DataError for a clip that is too long, empty, or has samples that are no numbers.
+        """
+        return [self._wave(item) for item in items]
+
+    def _wave(self, clip: Clip) -> Float32[ndarray, " L"]:
+        where = f" ({clip.file})" if clip.file else ""
+        if not len(clip.wave):
+            raise DataError(f"encoder {self._encoder!r} takes clips with a sample or more; got none{where}.")
+        if not np.isfinite(clip.wave).all():
+            raise DataError(
+                f"encoder {self._encoder!r} takes samples that are numbers; got some that are none{where}. Leave it out."
+            )
+        wave = resampled(clip.wave, clip.rate, self.rate)
+        if len(wave) > self.length:
+            raise DataError(
+                f"encoder {self._encoder!r} takes clips of up to {self.length / self.rate:.3g} seconds; got one of "
+                f"{clip.seconds:.3g}{where}. Cut it, or set seconds."
+            )
+        return wave
+
+
+def resampled(wave: Float32[ndarray, " L"], rate: int, wanted: int) -> Float32[ndarray, " _"]:
+    """Return samples at another rate, band-limited, and at least one; those at the rate itself as they are."""
+    if rate == wanted:
+        return wave
+    found: ndarray = soxr.resample(wave, rate, wanted, quality="VHQ").astype(np.float32)
+    return found if len(found) else np.zeros(1, np.float32)

@@ -1,0 +1,229 @@
+"""Sounds as mel bands."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import soxr
+import torch
+from jaxtyping import Bool, Float, Float32
+from numpy import ndarray
+from torch import Tensor
+
+from genwright.encoder import Encoder
+from genwright.errors import ConditionError, DataError, OptionError
+from genwright.generation import threads
+from genwright.seeds import Noise
+from genwright.space import Continuous
+from genwright_audio.clip import Clip
+from genwright_audio.spectrum import FLOOR, Frames, log_mel
+from genwright_audio.vocoders import Vocoder, chosen, kept, shipped
+
+__all__ = ["Mel"]
+
+_QUIET = math.log(FLOOR)
+_TILE = 16
+"""Frames are a multiple of this many, which backbones halve as often as they like."""
+
+_LONGEST = 30.0
+
+# So the ends of 2,685 recorded digits were found within a frame. Silence that a model draws with a deviation of 0.1 has
+# at most 1.8 times the least magnitude.
+_SILENT = 2 * FLOOR
+
+# As many clips say well enough how loud the loudest is, and how long most are.
+_ENOUGH = 4096
+
+
+@final
+class Mel(Encoder[Clip]):
+    """Sounds as the logarithm of mel bands, frame after frame; silence is -1, and the loudest of the training data 1.
+
+    The phases are left out, so that a sound comes back from a vocoder, which makes some up: it sounds alike, and its
+    samples are others. The vocoder is part of what the encoder learns, and no other decodes what a model has drawn.
+
+    rate:    samples a second, to which clips are brought; none for that of most training clips
+    bands:   none for those of the vocoder, or, if none is for this rate, 80, or 64 below 16 kHz
+    size:    samples of a frame; none likewise, or the power of two nearest to 45 ms
+    hop:     samples from frame to frame; none likewise, or a quarter of the size
+    high:    the upper limit of the bands in Hz; none for half the rate
+    seconds: how long a clip may be; none for as long as 99 of 100 training clips are
+    vocoder: "griffin-lim", the name of a trained one, or the folder of one; none for a trained one for such frames that
+             comes with the plugin, or griffin-lim if there is none
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: int | None = None,
+        bands: int | None = None,
+        size: int | None = None,
+        hop: int | None = None,
+        high: float | None = None,
+        seconds: float | None = None,
+        vocoder: str | None = None,
+    ) -> None:
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            raise OptionError(
+                f"encoder 'mel' takes clips of up to {_LONGEST:g} seconds; got seconds={seconds:g}. Try seconds=1."
+            )
+        self._seconds, self._asked = seconds, vocoder
+        self._given = {"bands": bands, "size": size, "hop": hop, "high": high}
+        self._frames: Frames | None = None
+        self._vocoder: Vocoder | None = None
+        self._count, self._loudest = 0, 0.0
+        if rate is not None:
+            # Made now, so that what is wrong with the options is said before any clip is read.
+            self._take(rate)
+
+    @property
+    def space(self) -> Continuous:
+        """Bands and frames."""
+        return Continuous(shape=(self.frames.bands, self._count), axes=("C", "T"))
+
+    @property
+    def frames(self) -> Frames:
+        """How clips are cut into frames."""
+        assert self._frames is not None, "an encoder is fitted or restored before it is used"
+        return self._frames
+
+    @property
+    def vocoder(self) -> Vocoder:
+        """What makes waveforms of bands."""
+        assert self._vocoder is not None, "an encoder is fitted or restored before it is used"
+        return self._vocoder
+
+    @property
+    def augments(self) -> bool:
+        """False: a clip is encoded in one way."""
+        return False
+
+    def fit(self, items: Sequence[Clip]) -> None:
+        """Learn the rate and the seconds, unless they are given, and how loud the loudest band is.
+
+        Raises OptionError if no frames are possible at the rate, or the vocoder takes others.
+        """
+        if not items:
+            raise DataError("encoder 'mel' learns how loud clips are from training clips; got none. Give it some.")
+        if self._frames is None:
+            # Of rates equally frequent, that of the earliest clip.
+            ((rate, _),) = Counter(item.rate for item in items).most_common(1)
+            self._take(rate)
+        seconds = self._seconds or min(_LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
+        hops = math.ceil(seconds * self.frames.rate / self.frames.hop)
+        self._count = math.ceil((hops + 1) / _TILE) * _TILE
+        fitting = [item for item in items if self._trouble(item) is None]
+        loudest = [float(self._bands(item).max()) for item in fitting[:: max(1, len(fitting) // _ENOUGH)]]
+        self._loudest = max([_QUIET + 1, *loudest])
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the frames, how many a clip has, the loudest band, and the vocoder's name and digest."""
+        return {
+            "frames": self.frames.to_json(),
+            "count": self._count,
+            "loudest": self._loudest,
+            "vocoder": {"name": self.vocoder.name, "digest": self.vocoder.digest},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back the state. Raises CheckpointError if its vocoder is not on this machine, or is another by now."""
+        self._frames = Frames.from_json(state["frames"])
+        self._count, self._loudest = int(state["count"]), float(state["loudest"])
+        self._vocoder = kept(state["vocoder"]["name"], state["vocoder"]["digest"], self._frames)
+
+    def encode(self, items: Sequence[Clip], *, noise: Noise | None = None) -> Float[Tensor, "B M T"]:
+        """Return the bands of clips, which are brought to the rate and filled up with silence.
+
+        Raises DataError for a clip that is too long, empty, or has samples that are no numbers.
+        """
+        for item in items:
+            if trouble := self._trouble(item):
+                raise DataError(f"encoder 'mel' {trouble}")
+        mels = torch.cat([self._bands(item) for item in items])
+        return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
+
+    def decode(self, tensors: Float[Tensor, "B M T"]) -> list[Clip]:
+        """Return the clips that the vocoder makes of bands, in steps of 16 bits, up to where they fall silent.
+
+        A frame is silent where its bands have less than twice the least magnitude on average, and a clip has at least
+        one frame. What is no number is silence. A clip has the same bits whichever others are decoded with it.
+        """
+        x = tensors.float().nan_to_num(-1.0, 1.0, -1.0).clamp(-1, 1)
+        mels = (x + 1) * (self._loudest - _QUIET) / 2 + _QUIET
+        with threads(1), torch.inference_mode():
+            return [self._clip(mel) for mel in mels.split(1)]
+
+    def prefix(self, text: str) -> Sequence[Sequence[int]]:
+        """Raise ConditionError, since no text starts a sound."""
+        raise ConditionError(
+            "encoder 'mel' gives no tokens, so no text starts a sound. To have a clip continued, give it as known, "
+            "with the frames that are free."
+        )
+
+    def free(self, start: float, end: float | None = None) -> Bool[ndarray, " T"]:
+        """Return which frames are to be drawn around a part that is known: true from start to end, in seconds.
+
+        end: None for the end of all
+        """
+        times = np.arange(self._count) * self.frames.hop / self.frames.rate
+        return (times >= start) & (times < (math.inf if end is None else end))
+
+    def _take(self, rate: int) -> None:
+        self._frames = _frames(rate, self._given, self._asked)
+        self._vocoder = chosen(self._asked, self._frames)
+
+    @property
+    def _length(self) -> int:
+        return (self._count - 1) * self.frames.hop
+
+    def _trouble(self, clip: Clip) -> str | None:
+        """Return why a clip has no encoding, or None."""
+        longest = self._length / self.frames.rate
+        if not len(clip.wave):
+            return "takes clips with a sample or more; got an empty one. Leave it out."
+        if clip.seconds > longest:
+            return (
+                f"takes clips of up to {longest:.3g} seconds; got one of {clip.seconds:.3g}. Cut it, or set seconds=."
+            )
+        if not np.isfinite(clip.wave).all():
+            return "takes clips of numbers; got one with samples that are none. Read the file again."
+        return None
+
+    def _bands(self, clip: Clip) -> Float[Tensor, "1 M T"]:
+        wave = clip.wave if clip.rate == self.frames.rate else soxr.resample(clip.wave, clip.rate, self.frames.rate)
+        padded = torch.zeros(1, self._length)
+        padded[0, : len(wave)] = torch.from_numpy(wave[: self._length])
+        with threads(1):
+            return log_mel(padded, self.frames)
+
+    def _clip(self, mel: Float[Tensor, "1 M T"]) -> Clip:
+        wave = self.vocoder.waves(mel)[0].nan_to_num(0.0).clamp(-1, 1)
+        sounding = (mel.exp().mean(1)[0] > _SILENT).nonzero()[:, 0].tolist()
+        length = max(self.frames.size, self.frames.hop * max(sounding, default=0))
+        return Clip(wave=_stepped(wave[:length]), rate=self.frames.rate)
+
+
+def _stepped(wave: Float[Tensor, " L"]) -> Float32[ndarray, " L"]:
+    """Return a waveform in steps of 16 bits, which files keep exactly."""
+    levels: ndarray = (wave * 32767).round().numpy().astype(np.int16)
+    return levels.astype(np.float32) / 32768
+
+
+def _frames(rate: int, given: Mapping[str, Any], vocoder: str | None) -> Frames:
+    """Return the frames that are asked for; what is not given is as a trained vocoder for the rate has it."""
+    usual = _usual(rate, given, vocoder)
+    return Frames(**{**usual.to_json(), **{name: value for name, value in given.items() if value is not None}})
+
+
+def _usual(rate: int, given: Mapping[str, Any], vocoder: str | None) -> Frames:
+    asked = {name: value for name, value in given.items() if value is not None}
+    for name, frames in shipped().items():
+        fits = frames.rate == rate and asked.items() <= frames.to_json().items()
+        if fits and vocoder in (None, name):
+            return frames
+    size = given["size"] or 2 ** round(math.log2(0.045 * rate))
+    return Frames(rate=rate, bands=80 if rate >= 16_000 else 64, size=size, hop=size // 4)

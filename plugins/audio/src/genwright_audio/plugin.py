@@ -1,0 +1,92 @@
+"""What the audio plugin contributes. It imports nothing heavy: targets are loaded when they are used."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from genwright.hooks import hookimpl
+from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec
+
+_encoder = partial(EncoderSpec, domain="audio")
+_dataset = partial(DatasetSpec, domain="audio", url="")
+_spoken = partial(
+    _dataset,
+    sha256="014e817f9c25b6d71c36c74bd30c23509c78407a38ae322050192ac2c18645f5",
+    licence="CC-BY-SA-4.0",
+)
+
+
+@hookimpl
+def register_domains() -> list[DomainSpec]:
+    """Return the domain of sounds."""
+    return [
+        DomainSpec(
+            name="audio",
+            target="genwright_audio.domain:Audio",
+            summary="Sounds in one channel.",
+            encoder="mel",
+            media_type="audio/flac",
+        )
+    ]
+
+
+@hookimpl
+def register_encoders() -> list[EncoderSpec]:
+    """Return the encoders of sounds."""
+    return [
+        _encoder(
+            name="waveform",
+            target="genwright_audio.waveform:Waveform",
+            summary="Sounds as real numbers, sample after sample.",
+            space="continuous",
+        ),
+        _encoder(
+            name="mu-law",
+            target="genwright_audio.mulaw:MuLaw",
+            summary="Sounds as tokens: 256 levels a sample, finer where it is quiet, and one that ends a clip.",
+            space="tokens",
+            lossy=True,
+        ),
+        _encoder(
+            name="mel",
+            target="genwright_audio.mel:Mel",
+            summary="Sounds as bands of frequencies, frame after frame, and back by a vocoder.",
+            space="continuous",
+            lossy=True,
+        ),
+    ]
+
+
+@hookimpl
+def register_datasets() -> list[DatasetSpec]:
+    """Return the data sets of sounds. No site has these files: put them into a mirror folder."""
+    return [
+        _spoken(
+            name="fsdd",
+            target="genwright_audio.spoken:read_train",
+            summary="Spoken digits of six speakers at 8 kHz: the training set of the Free Spoken Digit Dataset.",
+            rows=2_700,
+        ),
+        _spoken(
+            name="fsdd-test",
+            target="genwright_audio.spoken:read_test",
+            summary="The test set of the Free Spoken Digit Dataset: other recordings of the same six speakers.",
+            rows=300,
+        ),
+        _dataset(
+            name="one-shots",
+            target="genwright_audio.readers:read",
+            summary="Drums and other short sounds at 44.1 kHz, of Sonic Pi.",
+            sha256="be7209e12b5c238070dccd1eec9ea28fea31a0d63508e6c43246ba9b27a2aacf",
+            licence="CC0-1.0",
+            rows=157,
+        ),
+        _dataset(
+            name="ljspeech32",
+            target="genwright_audio.readers:read",
+            summary="32 sentences of one speaker at 22.05 kHz, of LJ Speech.",
+            sha256="4687bd6ecaf3a6ee7356fd3a3352a121122ff616ce9f539896e78ee59d045adf",
+            licence="public domain",
+            rows=32,
+        ),
+    ]

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from genwright_audio.clip import Clip
+from genwright_audio.mel import Mel
+from genwright_audio.spectrum import TELEPHONE
+
+from genwright.backbones.unet import UNet
+from genwright.errors import ConditionError, DataError, OptionError, UnknownName
+from genwright.known import part
+from genwright.readings import Condition
+from genwright.space import ConditionSpace, Continuous
+
+
+def tone(seconds: float = 0.4, *, rate: int = 8000, pitch: float = 440, peak: float = 0.5) -> Clip:
+    """Return a tone that fades in and out."""
+    times = np.arange(round(seconds * rate)) / rate
+    wave = peak * np.sin(2 * np.pi * pitch * times) * np.sin(np.pi * times / seconds)
+    return Clip(wave=wave.astype(np.float32), rate=rate)
+
+
+CLIPS = [tone(0.2 + 0.02 * number, pitch=300 + 50 * number) for number in range(16)]
+
+
+def fitted(**options: object) -> Mel:
+    encoder = Mel(**{"vocoder": "griffin-lim", **options})  # type: ignore[arg-type]
+    encoder.fit(CLIPS)
+    return encoder
+
+
+def test_frames_are_a_multiple_of_sixteen_that_holds_the_longest_clip() -> None:
+    space = fitted(seconds=0.5).space
+    assert space == Continuous(shape=(64, 64), axes=("C", "T"))
+    assert fitted(seconds=0.504).space.shape == (64, 64)
+    assert fitted(seconds=0.505).space.shape == (64, 80)
+
+
+def test_the_rate_is_that_of_most_clips_and_the_seconds_those_of_nearly_all() -> None:
+    encoder = Mel(vocoder="griffin-lim")
+    encoder.fit([tone(rate=16_000), *[tone()] * 200, tone(3.0)])
+    assert encoder.frames == TELEPHONE
+    assert encoder.space.shape == (64, 64)
+
+
+def test_silence_is_minus_one_and_the_loudest_one() -> None:
+    x = fitted(seconds=1.0).encode(CLIPS)
+    assert float(x.max()) == pytest.approx(1)
+    assert x[:, :, -4:].unique().tolist() == pytest.approx([-1])
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050])
+def test_a_tone_comes_back_at_its_pitch_loudness_and_length(rate: int) -> None:
+    clip = tone(rate=rate, pitch=600)
+    encoder = fitted(rate=rate, seconds=0.7)
+    (again,) = encoder.decode(encoder.encode([clip]))
+    assert again.rate == rate
+    assert abs(again.seconds - clip.seconds) < 3 * encoder.frames.hop / rate
+    spectrum = np.abs(np.fft.rfft(again.wave))
+    assert spectrum.argmax() / again.seconds == pytest.approx(600, abs=20)
+    assert float(np.square(again.wave).sum()) == pytest.approx(float(np.square(clip.wave).sum()), rel=0.2)
+
+
+def test_what_is_decoded_has_steps_of_16_bits() -> None:
+    encoder = fitted()
+    (clip,) = encoder.decode(encoder.encode(CLIPS[:1]))
+    assert clip.wave.dtype == np.float32
+    assert np.array_equal(clip.wave * 32768, np.round(clip.wave * 32768))
+
+
+def test_a_clip_has_the_same_bits_alone_and_among_sixteen() -> None:
+    encoder = fitted()
+    x = encoder.encode(CLIPS)
+    together = encoder.decode(x)
+    for row, clip in enumerate(CLIPS):
+        assert torch.equal(encoder.encode([clip])[0], x[row])
+        assert np.array_equal(encoder.decode(x[row : row + 1])[0].wave, together[row].wave)
+
+
+def test_the_bits_do_not_depend_on_the_threads() -> None:
+    encoder, before = fitted(), torch.get_num_threads()
+    x = encoder.encode(CLIPS[:2])
+    one = encoder.decode(x)
+    try:
+        torch.set_num_threads(2)
+        assert torch.equal(encoder.encode(CLIPS[:2]), x)
+        assert all(np.array_equal(a.wave, b.wave) for a, b in zip(one, encoder.decode(x), strict=True))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e6, 0.0, -1.0])
+def test_whatever_the_tensors_hold_a_clip_comes_back(value: float) -> None:
+    encoder = fitted()
+    (clip,) = encoder.decode(torch.full((1, *encoder.space.shape), value))
+    assert np.isfinite(clip.wave).all()
+    assert np.abs(clip.wave).max() <= 1
+    assert len(clip.wave) >= encoder.frames.size
+
+
+def test_a_clip_of_another_rate_is_resampled() -> None:
+    encoder = fitted()
+    near, far = encoder.encode([tone(pitch=1000), tone(pitch=1000, rate=44_100)])
+    loud = near > 0.5
+    torch.testing.assert_close(near[loud], far[loud], atol=0.02, rtol=0)
+
+
+def test_an_encoder_is_restored_by_its_state() -> None:
+    encoder, other = fitted(high=3500.0), Mel()
+    other.restore(json.loads(json.dumps(encoder.state())))
+    assert other.space == encoder.space
+    x = encoder.encode(CLIPS)
+    assert torch.equal(other.encode(CLIPS), x)
+    assert np.array_equal(other.decode(x[:1])[0].wave, encoder.decode(x[:1])[0].wave)
+
+
+def test_a_part_of_a_clip_can_be_kept_and_the_rest_drawn() -> None:
+    encoder = fitted(seconds=0.5)
+    free = encoder.free(0.2)
+    known = part(encoder, CLIPS[-1], free)
+    assert known.isnan().any(0).tolist() == free.tolist()
+    assert free.tolist() == [64 * frame / 8000 >= 0.2 for frame in range(64)]
+    assert encoder.free(0.1, 0.2).sum() == 12
+
+
+def test_a_unet_takes_bands_as_channels() -> None:
+    encoder = fitted()
+    network = UNet(space=encoder.space, conditions=ConditionSpace(), width=8, groups=4)
+    x = encoder.encode(CLIPS[:2])
+    assert network(x, torch.zeros(2), Condition.none(2)).shape == x.shape
+
+
+def test_a_clip_that_is_too_long_is_refused() -> None:
+    with pytest.raises(DataError, match=r"up to 0.504 seconds; got one of 0.6. Cut it, or set seconds=."):
+        fitted(seconds=0.5).encode([tone(0.6)])
+
+
+def test_an_empty_clip_is_refused() -> None:
+    with pytest.raises(DataError, match="with a sample or more; got an empty one. Leave it out."):
+        fitted().encode([Clip(wave=np.zeros(0, np.float32), rate=8000)])
+
+
+def test_a_clip_with_samples_that_are_no_numbers_is_refused() -> None:
+    with pytest.raises(DataError, match="got one with samples that are none. Read the file again."):
+        fitted().encode([Clip(wave=np.full(800, np.nan, np.float32), rate=8000)])
+
+
+def test_training_clips_that_cannot_be_encoded_are_passed_over_in_fitting() -> None:
+    encoder = Mel(seconds=0.5, vocoder="griffin-lim")
+    encoder.fit([*CLIPS, tone(2.0, peak=1.0)])
+    assert encoder.state()["loudest"] == fitted(seconds=0.5).state()["loudest"]
+
+
+def test_without_training_clips_nothing_is_learned() -> None:
+    with pytest.raises(DataError, match="learns how loud clips are from training clips; got none. Give it some."):
+        Mel().fit([])
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 31.0, math.nan])
+def test_clips_of_no_length_and_very_long_ones_are_refused(seconds: float) -> None:
+    with pytest.raises(OptionError, match=r"clips of up to 30 seconds; got seconds=.*. Try seconds=1."):
+        Mel(seconds=seconds)
+
+
+def test_what_is_wrong_with_frames_is_said_when_they_are_asked_for() -> None:
+    with pytest.raises(OptionError, match="a quarter of that or less; got size 256 and hop 128"):
+        Mel(rate=8000, size=256, hop=128)
+
+
+def test_a_vocoder_that_is_not_there_is_named() -> None:
+    with pytest.raises(UnknownName, match="there is no vocoder named 'grifin-lim'. Did you mean 'griffin-lim'"):
+        Mel(rate=8000, vocoder="grifin-lim")
+
+
+def test_no_text_starts_a_sound() -> None:
+    with pytest.raises(ConditionError, match="'mel' gives no tokens, so no text starts a sound. To have a clip"):
+        Mel().prefix("hello")
