@@ -17,7 +17,6 @@ from genwright.seeds import Noise, permutation
 
 __all__ = ["Classifier", "Weights", "held_out"]
 
-_BATCH = 64
 _PEAK, _RISE = 3e-3, 0.25
 
 _Kind = TypeVar("_Kind", bound="Classifier")
@@ -33,7 +32,10 @@ class Classifier(ABC):
     """
 
     steps: ClassVar[int]
-    """How many steps of 64 items it is trained for; small sets are gone through more often, for the same time."""
+    """How many steps it is trained for; small sets are gone through more often, for the same time."""
+
+    batch: ClassVar[int] = 64
+    """How many items a step has."""
 
     smoothing: ClassVar[float] = 0.0
     """How much of the chance of a class is shared out among all, in training."""
@@ -92,10 +94,10 @@ class Classifier(ABC):
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = _PEAK * _pace(step / steps)
-            while len(order) < min(_BATCH, len(labels)):
+            while len(order) < min(cls.batch, len(labels)):
                 epoch += 1
                 order = torch.cat((order, permutation(0, epoch, len(labels))))
-            rows, order = order[:_BATCH], order[_BATCH:]
+            rows, order = order[: cls.batch], order[cls.batch :]
             optimizer.zero_grad()
             loss = F.cross_entropy(cls.logits(weights, inputs[rows]), labels[rows], label_smoothing=cls.smoothing)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
 """What metrics compare clips by: the course of their bands, along the axes that real clips differ on.
 
-Networks that hear what is said cost a download, and were trained on other sounds. A clip is heard as `hearing` says; the
-means of its 40 bands over 16 equal parts of its time, 640 numbers, are taken along the up to 32 principal axes of those
-of a reference. The 33rd feature is the logarithm of how many seconds it takes, since the parts are equal whatever
+Networks that hear what is said cost a download, and were trained on other sounds. A clip is heard as `hearing` says;
+the means of its 40 bands over 16 equal parts of its time, 640 numbers, are taken along the up to 32 principal axes of
+those of a reference. The 33rd feature is the logarithm of how many seconds it takes, since the parts are equal whatever
 that is. Each is divided by its deviation in the reference, so all count alike, and values are comparable for one
 reference only.
 
@@ -50,8 +50,8 @@ def course(clip: Clip, bands: Float32[ndarray, "40 T"]) -> Float32[ndarray, " 64
 class Axes:
     """What the courses of a reference differ on.
 
-    mean:      what is subtracted from courses
-    rows:      the principal axes, the widest first, and the log of seconds, each divided by its deviation
+    mean: what is subtracted from courses
+    rows: the principal axes, the widest first, and the log of seconds, each divided by its deviation
     """
 
     mean: Float64[ndarray, " 641"]

@@ -125,7 +125,7 @@ kind_agreement, kind_ceiling = Agreement("kind"), Ceiling("kind")
 
 
 def digit_unseen_speakers(samples: Gathered, reference: Reference | None) -> Value | None:
-    """Return the share of real digits told by classifiers that have not heard their speaker, each speaker left out once.
+    """Return the share of real digits told by classifiers that have not heard their speaker, each of all left out once.
 
     It says how much `digit_agreement` is worth for other voices than those of the reference.
     """
@@ -134,9 +134,10 @@ def digit_unseen_speakers(samples: Gathered, reference: Reference | None) -> Val
 
 
 def diversity(samples: Gathered, reference: Reference | None) -> Value | None:
-    """Return the mean distance of pairs of samples of a digit or kind, divided by that of the reference: 1 for as diverse.
+    """Return how far apart two samples of a digit or kind are on average, divided by how far two real clips are.
 
-    It is the mean over digits or kinds, weighted by how many samples are of each; of all pairs, where these are not said.
+    Samples that are as diverse have 1. It is the mean over digits or kinds, weighted by how many samples are of each;
+    where samples or the reference say neither, it is of any two.
     """
     if reference is None:
         return None

@@ -35,7 +35,7 @@ COMPARED = 10_000
 # Raised when a part would come out otherwise from the same clips.
 _FORMAT = 1
 _HELD = 1 / 8
-_UNSEEN_STEPS = 200
+_UNSEEN_STEPS = 300
 _CLOSEST = 0.99
 
 
@@ -100,14 +100,14 @@ class Reference:
         """The mean of the kernel over all pairs of `compared`."""
         return float(self._parts.get("within", lambda: {"mean": np.array(mean_of_pairs(self.compared))})["mean"])
 
-    @cached_property
-    def outlines(self) -> Float16[ndarray, "M 40 160"]:
-        """The outlines of the clips that are not held out."""
-        return self._heard.outlines[self._rest]
+    @property
+    def outlines(self) -> Float16[ndarray, "N 40 160"]:
+        """The outlines of all clips: also of those that are held out, since a model may have copied one of them."""
+        return self._heard.outlines
 
     @cached_property
     def closest(self) -> float:
-        """How alike one in a hundred of the clips held out is, or more, to the most similar of the rest; NaN of none."""
+        """How alike a hundredth of the clips held out are, or more, to the most similar of the rest; NaN of none."""
         return float(self._parts.get("closest", self._closest)["alike"])
 
     def said(self, label: str) -> list[str | None]:
@@ -178,7 +178,7 @@ class Reference:
     def _closest(self) -> Arrays:
         if not self._held or not self._rest:
             return {"alike": np.array(np.nan)}
-        alike, _ = nearest(self._heard.outlines[self._held[:COMPARED]], self.outlines)
+        alike, _ = nearest(self.outlines[self._held[:COMPARED]], self.outlines[self._rest])
         return {"alike": np.quantile(alike, _CLOSEST)}
 
 
