@@ -157,14 +157,14 @@ def diversity(samples: Gathered, reference: Reference | None) -> Value | None:
 
 
 def copied(samples: Gathered, reference: Reference | None) -> Value | None:
-    """Return the share of samples that are more like a clip of the reference than 99 of 100 real ones are.
+    """Return the share of samples that are more like a clip of the reference than 99 of 100 of its own are like others.
 
-    These are clips of the reference that are held out, and how alike two are is as `nearest` says. Samples of a model
-    that copies nothing have about 0.01. Its spec asks for the training set as the reference; another says little.
+    How alike two clips are is as `nearest` says. Samples of a model that copies nothing have about 0.01. Its spec asks
+    for the training set as the reference; another says little.
     """
     if reference is None:
         return None
-    if not len(reference) or np.isnan(reference.closest):
+    if np.isnan(reference.closest):
         return NOTHING
     alike, _ = nearest(samples.at(reference.rate).outlines, reference.outlines)
     return proportion(int((alike > reference.closest).sum()), len(alike))
@@ -176,8 +176,6 @@ def _order(samples: Gathered) -> list[int]:
 
 
 def _features(samples: Gathered, reference: Reference) -> Float32[ndarray, "N F"]:
-    if not len(reference):
-        return np.zeros((0, 1), dtype=np.float32)
     return reference.axes.along(samples.at(reference.rate).courses[_order(samples)])
 
 

@@ -9,6 +9,8 @@ found, although no sample of its waveform is the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float16, Float32, Float64, Int64
 from numpy import ndarray
@@ -40,15 +42,21 @@ def outline(bands: Float32[ndarray, "40 T"]) -> Float16[ndarray, "40 160"]:
 
 
 def nearest(
-    samples: Float16[ndarray, "N 40 160"], others: Float16[ndarray, "M 40 160"]
+    samples: Float16[ndarray, "N 40 160"], others: Float16[ndarray, "M 40 160"], *, own: Sequence[int] | None = None
 ) -> tuple[Float32[ndarray, " N"], Int64[ndarray, " N"]]:
-    """Return how alike each sample is to the most similar of one other or more, 1 for the same, and its place."""
+    """Return how alike each sample is to the most similar of one other or more, 1 for the same, and its place.
+
+    own: of each sample, the place among the others where it is itself, which does not count; None where none is there.
+         Then there are two others or more.
+    """
     coarse = _coarse(others)
     alike, places = np.empty(len(samples), dtype=np.float32), np.empty(len(samples), dtype=np.int64)
     for start in range(0, len(samples), _TOGETHER):
         some = samples[start : start + _TOGETHER]
         for offset, row in enumerate(_coarse(some) @ coarse.T):
-            candidates = np.argsort(-row, kind="stable")[:_CANDIDATES]
+            if own is not None:
+                row[own[start + offset]] = -np.inf
+            candidates = np.argsort(-row, kind="stable")[: min(_CANDIDATES, len(others) - (own is not None))]
             found = _alike(some[offset], others[candidates])
             best = int(found.argmax())
             alike[start + offset], places[start + offset] = found[best], candidates[best]

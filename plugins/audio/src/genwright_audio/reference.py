@@ -19,7 +19,7 @@ from genwright.parts import Arrays, Parts
 from genwright.seeds import permutation
 from genwright_audio.classifier import Classifier
 from genwright_audio.clip import Clip, digest
-from genwright_audio.features import VERSION, Axes
+from genwright_audio.features import COUNT, VERSION, Axes
 from genwright_audio.gathered import Gathered, Heard
 from genwright_audio.hearing import usual_rate
 from genwright_audio.nearest import nearest
@@ -36,7 +36,7 @@ COMPARED = 10_000
 _FORMAT = 1
 _HELD = 1 / 8
 _UNSEEN_STEPS = 300
-_CLOSEST = 0.99
+_JUDGED, _CLOSEST = 500, 0.99
 
 
 @final
@@ -102,12 +102,12 @@ class Reference:
 
     @property
     def outlines(self) -> Float16[ndarray, "N 40 160"]:
-        """The outlines of all clips: also of those that are held out, since a model may have copied one of them."""
+        """The outlines of all clips, also of those that are held out, since a model may have copied one of them."""
         return self._heard.outlines
 
     @cached_property
     def closest(self) -> float:
-        """How alike a hundredth of the clips held out are, or more, to the most similar of the rest; NaN of none."""
+        """How alike a hundredth of the clips are to the most similar of the others, or more; NaN of fewer than two."""
         return float(self._parts.get("closest", self._closest)["alike"])
 
     def said(self, label: str) -> list[str | None]:
@@ -171,14 +171,16 @@ class Reference:
 
     def _fitted(self) -> Arrays:
         courses = self._heard.courses
-        axes = Axes.fit(courses[self._rest])
+        # Of no clips, axes on which nothing differs, so that nothing else has to ask.
+        axes = Axes.fit(courses[self._rest] if self._rest else np.zeros((1, COUNT), dtype=np.float32))
         compared, held = (axes.along(courses[places[:COMPARED]]) for places in (self._rest, self._held))
         return {**axes.to_arrays(), "compared": compared, "held": held}
 
     def _closest(self) -> Arrays:
-        if not self._held or not self._rest:
+        if len(self._gathered.clips) < 2:
             return {"alike": np.array(np.nan)}
-        alike, _ = nearest(self.outlines[self._held[:COMPARED]], self.outlines[self._rest])
+        some = _shuffled(range(len(self._gathered.clips)))[:_JUDGED]
+        alike, _ = nearest(self.outlines[some], self.outlines, own=some)
         return {"alike": np.quantile(alike, _CLOSEST)}
 
 
