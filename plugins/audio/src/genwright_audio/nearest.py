@@ -94,7 +94,7 @@ def _moved(sample: Float16[ndarray, "40 160"], frames: int) -> Float16[ndarray, 
 
 def _lengths(outlines: Float16[ndarray, "N 40 160"]) -> Int64[ndarray, " N"]:
     """Return how many frames there are up to the last one that is not silent."""
-    sounding = (outlines > 0).any(1)
+    sounding: ndarray = np.any(outlines > 0, axis=1)
     return np.asarray(FRAMES - sounding[:, ::-1].argmax(1), dtype=np.int64)
 
 
