@@ -14,6 +14,7 @@ import torch
 from genwright.discrepancy import mean_of_pairs
 from genwright.readings import Condition
 from genwright.seeds import Noise
+from genwright_audio.clip import stepped
 from genwright_molecules.fingerprints import mean_similarities
 
 
@@ -24,8 +25,9 @@ from genwright_molecules.fingerprints import mean_similarities
         (lambda prefix: replace(Condition.none(2), prefix=prefix), (torch.zeros(3, 1, dtype=torch.int64),)),
         (mean_of_pairs, (np.zeros((2, 3)),)),
         (mean_similarities, (np.zeros((2, 127), dtype=np.uint8),)),
+        (stepped, (np.zeros((2, 3)),)),
     ],
-    ids=["seeds", "readings", "core", "molecules"],
+    ids=["seeds", "readings", "core", "molecules", "audio"],
 )
 def test_a_tensor_of_another_shape_or_type_is_refused(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     with pytest.raises(jaxtyping.TypeCheckError, match="typechecking parameter"):
