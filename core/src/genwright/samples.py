@@ -136,7 +136,7 @@ class Samples(Sequence[Sample[Item]], Generic[Item]):
             yield sample.item, known
 
     def render(self, path: Path | str, *, legends: Sequence[str] = ()) -> None:
-        """Draw the items to a new PNG or SVG file."""
+        """Draw the items to a new file, of an ending among the `pictures` of their domain: .png, .svg or .html."""
         self.domain.render(self.items, Path(path), legends=legends)
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
