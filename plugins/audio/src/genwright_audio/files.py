@@ -122,8 +122,8 @@ def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            # Neither WAV nor libsndfile's MP3 says in which letters its tags are.
-            file.comment = json.dumps(said, ensure_ascii=kind in ("WAV", "MP3"))
+            # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
+            file.comment = json.dumps(said)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
 
@@ -148,13 +148,6 @@ def _integers(wave: Float32[ndarray, " L"], subtype: str) -> ndarray:
     levels = (np.nan_to_num(wave.astype(np.float64)) * (top + 1)).round().clip(-top - 1, top)
     # soundfile takes the upper bits of 32.
     return (levels.astype(np.int64) << 32 - bits).astype(np.int32)
-
-
-def _breaks_off(log: str) -> bool:
-    """Whether a header announces more bytes than there are, by what the library says of it."""
-    found = _ANNOUNCED.search(log)
-    # Programs that write to a pipe announce the most that there can be, or nothing.
-    return found is not None and int(found[2]) < int(found[1]) < _UNKNOWN
 
 
 def _facts(said: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def read(path: Path, strict: bool = False, *, split: str | None = None) -> Itera
 class _Table:
     """What a manifest says of files, by their names below the folder that it lies in."""
 
-    folder: PurePosixPath = field(default_factory=PurePosixPath)
+    folder: PurePosixPath
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
