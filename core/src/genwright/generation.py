@@ -68,9 +68,9 @@ class Generation(Generic[Item]):
     def __post_init__(self) -> None:
         _check_precision(self.precision, self._reads)
         is_whole = isinstance(self.rows, int) and not isinstance(self.rows, bool)
-        if not is_whole or not 0 < self.rows <= _MOST_ROWS or self.rows % TILE:
+        if not is_whole or not 0 < self.rows <= _MOST_ROWS or (self.rows > 1 and self.rows % TILE):
             raise OptionError(
-                f"rows is a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
+                f"rows is 1, or a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
                 f"The default is {ROWS}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)

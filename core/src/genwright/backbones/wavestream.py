@@ -24,7 +24,7 @@ _Rows: TypeAlias = slice | Tensor
 
 @final
 class WaveStream:
-    """Rows being drawn. What a layer makes of a place for later ones lies in rings, until their turn comes.
+    """Rows being drawn. What each layer was given lies in a ring, as far back as its convolution reaches.
 
     A row begins a step of the layers once every `stride` tokens, and rows may begin theirs at different times. The
     layers are computed for those that do, always 16 at a time, or as many as the stream has where these are fewer; what
@@ -33,18 +33,16 @@ class WaveStream:
 
     def __init__(self, network: WaveNet, condition: Condition) -> None:
         self._network, self._stride, count = network, network.stride, len(condition)
-        weight, tile = network.skip.weight, min(count, TILE)
+        weight = network.skip.weight
         # One row more fills up tiles; a single row is always a whole one.
-        rows, self._hidden = count + (count > 1), len(weight)
+        rows, self._width = count + (count > 1), len(weight)
         self._frames = torch.full((rows, self._stride), network.start, device=weight.device)
-        self._places = weight.new_zeros(rows, self._stride * self._hidden)
-        self._seen = weight.new_zeros(count, self._hidden)
-        self._gated = weight.new_zeros(tile, network.skip.in_features)
-        self._layers = [
-            _Layer(cast("Layer", layer), gated, rows=rows, steps=-(-network.space.size // self._stride))
-            for layer, gated in zip(network.layers, self._gated.chunk(len(network.layers), 1), strict=True)
-        ]
-        self._head = _Head(network)
+        self._places = weight.new_zeros(rows, self._stride * self._width)
+        self._seen = weight.new_zeros(count, self._width)
+        self._given = self._frames[:count].unbind(1)
+        self._here = self._places[:count].split(self._width, 1)
+        self._ahead = [self._places[:count, at * self._width :] for at in range(self._stride)]
+        self._ends, self._layers = _Ends(network), _layers(network, rows=rows, tile=min(count, TILE))
         self._clock, self._asked = 0, self._ask(condition)
         self._offsets = torch.zeros(count, dtype=torch.int64, device=weight.device)
         self._groups = self._grouped()
@@ -52,10 +50,11 @@ class WaveStream:
     @torch.inference_mode()
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
         """Return the logits that follow, given one more token a row."""
+        take = self._take_all if len(self._groups) == 1 else self._take_some
         for offset, group in self._groups.items():
-            self._take(group, (self._clock - offset) % self._stride, tokens)
+            seen = take(group, (self._clock - offset) % self._stride, tokens)
         self._clock += 1
-        return self._head.logits(self._seen)
+        return self._ends.logits(seen)
 
     @torch.inference_mode()
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
@@ -69,10 +68,8 @@ class WaveStream:
         self._groups = self._grouped()
 
     @torch.inference_mode()
-    def _ask(self, condition: Condition) -> Float[Tensor, "B N KE"]:
-        """Return what is asked of each layer; nothing of what it makes for later places."""
-        asked = torch.stack(self._network.asked(condition.to(self._frames.device)), 1)
-        return F.pad(asked, (0, (self._layers[0].kernel - 1) * asked.shape[-1]))
+    def _ask(self, condition: Condition) -> Float[Tensor, "B N E"]:
+        return torch.stack(self._network.asked(condition.to(self._frames.device)), 1)
 
     def _grouped(self) -> dict[int, _Group]:
         """Return the rows that begin their steps together, by when they do."""
@@ -82,28 +79,38 @@ class WaveStream:
             for offset in sorted(set(offsets))
         }
 
-    def _take(self, group: _Group, place: int, tokens: Int64[Tensor, " B"]) -> None:
-        """Take the tokens of some rows, and look at what is known of this place of their step."""
-        rows = group.rows
-        given = tokens[rows]
-        self._frames[rows, place - 1] = given
-        ahead = slice(place * self._hidden, None)
+    def _take_all(self, group: _Group, place: int, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B F"]:
+        """Take the tokens of all rows, and return what is known of this place of their step."""
+        self._given[place - 1].copy_(tokens)
         if place == 0:
-            for tile in group.tiles:
-                self._advance(tile)
-        elif isinstance(rows, slice):
-            self._places[rows, ahead].add_(self._head.nearby(given, place))
+            self._advance(group)
         else:
-            self._places[rows, ahead] += self._head.nearby(given, place)
-        self._seen[rows] = self._places[rows, ahead.start : ahead.start + self._hidden]
+            self._ahead[place].add_(self._ends.nearby(tokens, place))
+        return self._here[place]
 
-    def _advance(self, tile: _Tile) -> None:
+    def _take_some(self, group: _Group, place: int, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B F"]:
+        """Take the tokens of some rows, and return what is known of the present place of all."""
+        rows, given, first = group.rows, tokens[group.rows], place * self._width
+        self._frames[rows, place - 1] = given
+        if place == 0:
+            self._advance(group)
+        else:
+            self._places[rows, first:] += self._ends.nearby(given, place)
+        self._seen[rows] = self._places[rows, first : first + self._width]
+        return self._seen
+
+    def _advance(self, group: _Group) -> None:
         """Have the layers take a step of some rows."""
         step = self._clock // self._stride
-        x = self._network.embedded(self._frames[tile.rows])
-        for layer, asked in zip(self._layers, tile.asked, strict=True):
-            layer.step(x, asked, tile.rows, step)
-        self._places[tile.rows] = self._head.foreseen(self._gated)
+        for tile in group.tiles:
+            x = self._layers[0].input(step, tile.rows)
+            x.copy_(self._ends.embedded(self._frames[tile.rows]))
+            for layer, following, asked in zip(self._layers, self._layers[1:], tile.asked, strict=False):
+                onward = following.input(step, tile.rows)
+                layer.step(step, tile.rows, x, asked, onward)
+                x = onward
+            self._layers[-1].step(step, tile.rows, x, tile.asked[-1], None)
+            self._places[tile.rows] = self._ends.foreseen(self._layers[-1].every)
 
 
 @final
@@ -115,7 +122,7 @@ class _Group:
     tiles: list[_Tile]
 
     @classmethod
-    def of(cls, numbers: list[int], asked: Float[Tensor, "B N KE"]) -> _Group:
+    def of(cls, numbers: list[int], asked: Float[Tensor, "B N E"]) -> _Group:
         whole = len(numbers) == len(asked)
         rows = slice(0, len(asked)) if whole else torch.tensor(numbers, device=asked.device)
         tiles = [_Tile.of(numbers[at : at + TILE], asked) for at in range(0, len(numbers), TILE)]
@@ -131,7 +138,7 @@ class _Tile:
     asked: list[Tensor]
 
     @classmethod
-    def of(cls, numbers: list[int], asked: Float[Tensor, "B N KE"]) -> _Tile:
+    def of(cls, numbers: list[int], asked: Float[Tensor, "B N E"]) -> _Tile:
         first, count = numbers[0], min(len(asked), TILE)
         if numbers == list(range(first, first + count)):
             rows: _Rows = slice(first, first + count)
@@ -142,76 +149,89 @@ class _Tile:
         return cls(rows=rows, asked=[one.contiguous() for one in each.unbind(1)])
 
 
+def _layers(network: WaveNet, *, rows: int, tile: int) -> list[_Layer]:
+    steps = -(-network.space.size // network.stride)
+    every = network.skip.weight.new_zeros(tile, network.skip.in_features)
+    return [
+        _Layer(cast("Layer", layer), every, gated, rows=rows, steps=steps)
+        for layer, gated in zip(network.layers, every.chunk(len(network.layers), 1), strict=True)
+    ]
+
+
 @final
 class _Layer:
-    """A layer's weights, laid out for drawing, and its rings.
+    """A layer's weights, laid out for drawing, and the ring of what it was given.
 
-    What a place gives to its own gates and to those of later places comes from one product, so rings hold results that
-    need only be added.
-
-    gated: where the layer's output goes
-    rows:  rows that the rings have
+    every: the outputs of all layers
+    gated: where among these this layer's goes
+    rows:  rows that the ring has
     steps: places that a row has
     """
 
-    def __init__(self, layer: Layer, gated: Float[Tensor, "R D"], *, rows: int, steps: int) -> None:
-        weight, self.kernel = layer.inward.weight, layer.kernel
-        self._inward = weight.T.contiguous()
+    def __init__(
+        self, layer: Layer, every: Float[Tensor, "R ND"], gated: Float[Tensor, "R D"], *, rows: int, steps: int
+    ) -> None:
+        weights = [part.T.contiguous() for part in layer.inward.weight.chunk(layer.kernel)]
+        self._now, width = weights[0], len(weights[0])
+        # What lies before the first place is zero, and needs no product.
+        self._before = [(at * layer.apart, w) for at, w in enumerate(weights) if 0 < at * layer.apart < steps]
         self._outward = None if layer.outward is None else layer.outward.weight.T.contiguous()
-        self._gated, self._made = gated, weight.new_zeros(len(gated), len(weight))
-        self._now, *self._later = self._made.chunk(layer.kernel, 1)
-        # What would be for a place after the last needs no ring.
-        distances = [back * layer.apart for back in range(1, layer.kernel) if back * layer.apart < steps]
-        self._rings = [_Ring(weight.new_zeros(distance, rows, self._now.shape[1])) for distance in distances]
+        self.every, self._gated, self._gates = every, gated, every.new_zeros(len(every), 2 * width)
+        self._buffer = every.new_zeros(len(every), width)
+        self._kept = every.new_zeros(1 + max([back for back, _ in self._before], default=0), rows, width)
+        self._slots = self._kept.unbind()
 
-    def step(self, x: Float[Tensor, "R D"], asked: Float[Tensor, "R KE"], rows: _Rows, step: int) -> None:
-        """Take the next place of some rows; x becomes the residual path after this layer."""
-        torch.addmm(asked, x, self._inward, out=self._made)
-        for ring, part in zip(self._rings, self._later, strict=False):
-            ring.exchange(step, rows, self._now, part)
-        torch._C._nn.glu(self._now, 1, out=self._gated)
-        if self._outward is not None:
-            x.addmm_(self._gated, self._outward)
+    def input(self, step: int, rows: _Rows) -> Float[Tensor, "R D"]:
+        """Return what is to be filled with the residual path of some rows before `step` is called for them."""
+        return self._at(step, rows) if isinstance(rows, slice) else self._buffer
 
-    def forget(self, numbers: Int64[Tensor, " N"]) -> None:
-        """Clear what is kept of some rows."""
-        for ring in self._rings:
-            ring.forget(numbers)
-
-
-@final
-class _Ring:
-    """What is kept of rows for later: as many steps as the first axis is long."""
-
-    def __init__(self, kept: Float[Tensor, "distance B E"]) -> None:
-        self._kept, self._slots = kept, kept.unbind()
-
-    def exchange(self, step: int, rows: _Rows, now: Float[Tensor, "R E"], later: Float[Tensor, "R E"]) -> None:
-        """Add to `now` what was kept for it, and keep `later` in its place."""
-        slot = self._slots[step % len(self._slots)]
-        if isinstance(rows, slice):
-            kept = slot if len(slot) == len(now) else slot[rows]
-            now.add_(kept)
-            kept.copy_(later)
-        else:
-            now.add_(slot.index_select(0, rows))
-            slot.index_copy_(0, rows, later)
+    def step(
+        self,
+        step: int,
+        rows: _Rows,
+        x: Float[Tensor, "R D"],
+        asked: Float[Tensor, "R E"],
+        onward: Float[Tensor, "R D"] | None,
+    ) -> None:
+        """Take the next place of some rows, and write the residual path after this layer onward."""
+        if not isinstance(rows, slice):
+            self._slots[step % len(self._slots)].index_copy_(0, rows, x)
+        torch.addmm(asked, x, self._now, out=self._gates)
+        for back, weight in self._before:
+            self._gates.addmm_(self._at(step - back, rows), weight)
+        torch._C._nn.glu(self._gates, 1, out=self._gated)
+        if self._outward is not None and onward is not None:
+            torch.addmm(x, self._gated, self._outward, out=onward)
 
     def forget(self, numbers: Int64[Tensor, " N"]) -> None:
         """Clear what is kept of some rows."""
         self._kept.index_fill_(1, numbers, 0.0)
 
+    def _at(self, step: int, rows: _Rows) -> Float[Tensor, "R D"]:
+        slot = self._slots[step % len(self._slots)]
+        if isinstance(rows, slice):
+            return slot if len(slot) == len(self._gates) else slot[rows]
+        return slot.index_select(0, rows)
+
 
 @final
-class _Head:
-    """What comes after the layers, laid out for drawing."""
+class _Ends:
+    """What comes before and after the layers, laid out for drawing."""
 
     def __init__(self, network: WaveNet) -> None:
-        self._count, self._near = network.space.vocab_size, network.near
-        # Of products with few columns, some rows are computed otherwise than the rest.
+        self._count = network.space.vocab_size
+        self._frame = network.frame.flatten(0, 1)
+        self._first = torch.arange(network.stride, device=self._frame.device) * network.frame.shape[1]
+        # By the place within a step that a token stands before; it tells of this and of those after it.
+        near = network.frame[:, :0] if network.near is None else network.near
+        self._near = [near[:, : network.stride - at].flatten(1) for at in range(network.stride)]
         self._skip, self._ahead, self._hidden, self._outward = (
             _columns(linear, of=16) for linear in (network.skip, network.ahead, network.hidden, network.outward)
         )
+
+    def embedded(self, frames: Int64[Tensor, "R G"]) -> Float[Tensor, "R D"]:
+        """Return what the layers are given for the tokens of a step."""
+        return torch.embedding(self._frame, frames + self._first).sum(1)
 
     def foreseen(self, gated: Float[Tensor, "R D"]) -> Float[Tensor, "R GF"]:
         """Return what the layers tell of the places of a step."""
@@ -219,12 +239,11 @@ class _Head:
 
     def nearby(self, tokens: Int64[Tensor, " R"], place: int) -> Float[Tensor, "R PF"]:
         """Return what the tokens before this place of a step tell of it and of those after it."""
-        assert self._near is not None, "a step of one place has none that would be told of"
-        return F.embedding(tokens, self._near.flatten(1))[:, : -(place - 1) * self._near.shape[2] or None]
+        return torch.embedding(self._near[place], tokens)
 
     def logits(self, places: Float[Tensor, "B F"]) -> Float[Tensor, "B V"]:
         """Return the logits of tokens."""
-        return _product(_product(F.relu(places), self._hidden).relu_(), self._outward)[:, : self._count]
+        return _product(_product(torch.relu(places), self._hidden).relu_(), self._outward)[:, : self._count]
 
 
 def _columns(linear: nn.Linear, *, of: int) -> tuple[Tensor, Tensor]:
