@@ -1,0 +1,1 @@
+"""What the benchmark of sounds measures, section by section."""
