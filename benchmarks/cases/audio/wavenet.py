@@ -174,8 +174,8 @@ def _likelihood(setting: Setting) -> Row:
         name=f"{name}: nats a sample of Free Spoken Digit clips not trained on, digit and speaker given",
         value=asked,
         unit="nats",
-        note=f"Of {len(held):,} of {len(clips):,} test clips, those of a second or less, by the same speakers; the end "
-        f"of a clip is counted. With nothing given {nothing:.4f}. Equal chances of 257 tokens have {math.log(257):.3f}.",
+        note=f"Of {len(held):,} of {len(clips):,} test clips, of a second or less, by the same speakers; ends count. "
+        f"With nothing given {nothing:.4f}. Equal chances of 257 tokens: {math.log(257):.3f}.",
     )
 
 

@@ -23,8 +23,8 @@ from genwright.seeds import Noise
 
 __all__ = ["Greedy", "MinP", "Temperature", "TokenSampler", "TopK", "TopP", "usable"]
 
-# Noise of one row is made for as many positions at once: a call takes 0.3 ms for one, and 0.6 ms for 64.
-_AHEAD = 64
+# Noise of one row is made for as many positions at once: for 257 tokens, a call takes 0.33 ms for one and 0.84 for 128.
+_AHEAD = 128
 _LEAST = 0.001
 _GREEDY = "For the likeliest token each time, use the sampler 'greedy'."
 
@@ -70,7 +70,7 @@ class Temperature(TokenSampler):
 
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return logits / temperature."""
-        return logits / self.temperature
+        return logits if self.temperature == 1 else logits / self.temperature
 
 
 @final
