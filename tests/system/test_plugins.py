@@ -43,7 +43,9 @@ def pictures(site: Path, install: Install, tmp_path: Path, monkeypatch: pytest.M
     install("few", PICTURES.format(digest=digest))
 
 
-@pytest.mark.parametrize("name", [pytest.param("core", marks=pytest.mark.slow), "storage", "images", "molecules"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("core", marks=pytest.mark.slow), "storage", "audio", "images", "molecules"]
+)
 def test_it_passes_every_check(pictures: None, name: str) -> None:
     found = list(check_plugin(name))
     assert [f"{check.name}: {check.trouble}" for check in found if check.trouble] == []

@@ -141,11 +141,14 @@ class Domain(ABC, Generic[Item]):
     """How to read, check, spell, measure, write and show items of one kind.
 
     pictures: the endings of the files that `render` draws
+    carrier:  the ending of those that `export` writes in which a manifest has room, such as ".wav", where in what
+              `to_bytes` gives it has none
     """
 
     name: str
     conditions: Mapping[str, Offer]
     pictures: Sequence[str] = (".svg", ".png")
+    carrier: str = ""
 
     @abstractmethod
     def read(self, path: Path, *, strict: bool = False) -> Iterator[Item]:

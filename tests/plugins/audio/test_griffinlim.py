@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
-from genwright_audio.griffinlim import GriffinLim
-from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, log_mel
+
+from genwright.seeds import Noise
+from genwright_audio.griffinlim import GriffinLim, fitted, phases
+from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, istft, log_mel, stft
 
 
 def chord(frames: Frames, count: int) -> torch.Tensor:
@@ -24,14 +26,31 @@ def test_a_chord_comes_back_with_the_same_bands(frames: Frames) -> None:
     assert float((log_mel(again, frames) - mels)[loud].abs().mean()) < 0.25
 
 
-def test_more_rounds_fit_better() -> None:
-    mels = log_mel(chord(TELEPHONE, 48), TELEPHONE)
+def test_more_rounds_fit_better_and_keep_the_magnitudes() -> None:
+    wanted = stft(Noise(1, torch.arange(1)).normal("waves", 0, 47 * 64), TELEPHONE).abs()
+    begun = torch.polar(wanted, phases(wanted, TELEPHONE))
 
     def error(rounds: int) -> float:
-        again = log_mel(GriffinLim(frames=TELEPHONE, rounds=rounds).waves(mels), TELEPHONE)
-        return float((again - mels).exp().sub(1).abs().mean())
+        spectra = fitted(begun, TELEPHONE, rounds=rounds)
+        torch.testing.assert_close(spectra.abs(), wanted)
+        return float((stft(istft(spectra, TELEPHONE, length=47 * 64), TELEPHONE).abs() - wanted).norm())
 
     assert error(32) < error(4) < error(0)
+
+
+def test_a_tone_runs_on_before_the_first_round() -> None:
+    """With phases at random it was noise around its pitch."""
+    tone = 0.5 * torch.sin(2 * math.pi * 620 * torch.arange(63 * 64) / 8000)[None]
+    again = GriffinLim(frames=TELEPHONE, rounds=0).waves(log_mel(tone, TELEPHONE))[0, 500:-500]
+    energy = torch.fft.rfft(again * torch.hann_window(len(again))).abs().square()
+    pitches = torch.arange(len(energy)) * 8000 / len(again)
+    assert float(energy[(pitches - 620).abs() < 12].sum() / energy.sum()) > 0.95
+
+
+def test_silence_has_phases_too() -> None:
+    found = phases(torch.zeros(1, TELEPHONE.bins, 16), TELEPHONE)
+    assert bool(found.isfinite().all())
+    torch.testing.assert_close(found[0, 3, 1] - found[0, 3, 0], torch.tensor(2 * math.pi * 3 / 4 - 2 * math.pi))
 
 
 def test_a_waveform_has_the_same_bits_alone_and_among_sixteen() -> None:

@@ -6,15 +6,17 @@ import math
 import numpy as np
 import pytest
 import torch
-from genwright_audio.clip import Clip
-from genwright_audio.mel import Mel
-from genwright_audio.spectrum import TELEPHONE
 
 from genwright.backbones.unet import UNet
-from genwright.errors import ConditionError, DataError, OptionError, UnknownName
+from genwright.errors import CheckpointError, ConditionError, DataError, OptionError, UnknownName
 from genwright.known import part
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
+from genwright.testing.encoders import check_encoder
+from genwright_audio.clip import Clip
+from genwright_audio.domain import Audio
+from genwright_audio.mel import Mel
+from genwright_audio.spectrum import MUSIC, TELEPHONE
 
 
 def tone(seconds: float = 0.4, *, rate: int = 8000, pitch: float = 440, peak: float = 0.5) -> Clip:
@@ -31,6 +33,11 @@ def fitted(**options: object) -> Mel:
     encoder = Mel(**{"vocoder": "griffin-lim", **options})  # type: ignore[arg-type]
     encoder.fit(CLIPS)
     return encoder
+
+
+def test_it_keeps_the_contract_of_encoders() -> None:
+    found = check_encoder(Mel(vocoder="griffin-lim"), CLIPS, domain=Audio(), lossy=True)
+    assert [check for check in found if check.trouble] == []
 
 
 def test_frames_are_a_multiple_of_sixteen_that_holds_the_longest_clip() -> None:
@@ -135,17 +142,17 @@ def test_a_unet_takes_bands_as_channels() -> None:
 
 
 def test_a_clip_that_is_too_long_is_refused() -> None:
-    with pytest.raises(DataError, match=r"up to 0.504 seconds; got one of 0.6. Cut it, or set seconds=."):
+    with pytest.raises(DataError, match=r"up to 0.504 seconds; got one of 0.6. Cut it, or set seconds."):
         fitted(seconds=0.5).encode([tone(0.6)])
 
 
 def test_an_empty_clip_is_refused() -> None:
-    with pytest.raises(DataError, match="with a sample or more; got an empty one. Leave it out."):
-        fitted().encode([Clip(wave=np.zeros(0, np.float32), rate=8000)])
+    with pytest.raises(DataError, match=r"with a sample or more; got none \(a.wav\). Leave it out."):
+        fitted().encode([Clip(wave=np.zeros(0, np.float32), rate=8000, file="a.wav")])
 
 
 def test_a_clip_with_samples_that_are_no_numbers_is_refused() -> None:
-    with pytest.raises(DataError, match="got one with samples that are none. Read the file again."):
+    with pytest.raises(DataError, match=r"samples that are numbers; got some that are none. Leave it out."):
         fitted().encode([Clip(wave=np.full(800, np.nan, np.float32), rate=8000)])
 
 
@@ -156,7 +163,7 @@ def test_training_clips_that_cannot_be_encoded_are_passed_over_in_fitting() -> N
 
 
 def test_without_training_clips_nothing_is_learned() -> None:
-    with pytest.raises(DataError, match="learns how loud clips are from training clips; got none. Give it some."):
+    with pytest.raises(DataError, match=r"learns how loud clips are from training clips; got none. Give it some."):
         Mel().fit([])
 
 
@@ -171,11 +178,38 @@ def test_what_is_wrong_with_frames_is_said_when_they_are_asked_for() -> None:
         Mel(rate=8000, size=256, hop=128)
 
 
+def test_frames_are_those_of_the_vocoder() -> None:
+    """Also the rate is, whatever clips have."""
+    encoder = Mel(vocoder="22k")
+    encoder.fit(CLIPS)
+    assert encoder.frames == MUSIC
+    assert encoder.vocoder.name == "22k"
+
+
+def test_the_vocoder_that_fits_is_taken_unless_another_is_asked_for() -> None:
+    assert Mel(rate=8000).vocoder.name == "speech-8k"
+    assert Mel(rate=8000, vocoder="griffin-lim").frames == Mel(rate=8000).frames
+    assert Mel(rate=8000, bands=40).vocoder.name == "griffin-lim"
+
+
+def test_a_vocoder_for_another_rate_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"'22k' takes bands of Frames\(rate=22050, .* that fit these: griffin-lim."):
+        Mel(rate=16_000, vocoder="22k")
+
+
+def test_a_model_is_bound_to_the_vocoder_it_was_made_with() -> None:
+    encoder = Mel(rate=8000)
+    encoder.fit(CLIPS)
+    state = {**encoder.state(), "vocoder": {"name": "speech-8k", "digest": "0" * 64}}
+    with pytest.raises(CheckpointError, match=r"'speech-8k' of the digest 000000000000; installed under this name is"):
+        Mel(rate=8000).restore(state)
+
+
 def test_a_vocoder_that_is_not_there_is_named() -> None:
-    with pytest.raises(UnknownName, match="there is no vocoder named 'grifin-lim'. Did you mean 'griffin-lim'"):
+    with pytest.raises(UnknownName, match=r"there is no vocoder named 'grifin-lim'. Did you mean 'griffin-lim'"):
         Mel(rate=8000, vocoder="grifin-lim")
 
 
 def test_no_text_starts_a_sound() -> None:
-    with pytest.raises(ConditionError, match="'mel' gives no tokens, so no text starts a sound. To have a clip"):
+    with pytest.raises(ConditionError, match=r"'mel' gives no tokens, so no text starts a sound. To have a clip"):
         Mel().prefix("hello")

@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
-from genwright_audio.spectrum import FLOOR, MUSIC, SPEECH, TELEPHONE, Frames, istft, log_mel, mel_filters, stft
 
 from genwright.errors import OptionError, ShapeError
 from genwright.seeds import Noise
+from genwright_audio.spectrum import FLOOR, MUSIC, SPEECH, TELEPHONE, Frames, istft, log_mel, mel_filters, stft
 
 EVERY = [TELEPHONE, SPEECH, MUSIC]
 
@@ -65,6 +65,14 @@ def test_a_waveform_can_be_fitted_to_its_bands_after_generating() -> None:
     log_mel(x, frames).sum().backward()
     assert x.grad is not None
     assert bool(x.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("samples", [1, 959, 960, 961, 8000])
+def test_as_many_frames_as_hold_a_waveform_and_no_more(samples: int) -> None:
+    count = TELEPHONE.holding(samples)
+    assert count % 16 == 0
+    assert (count - 1) * TELEPHONE.hop >= samples
+    assert count == 16 or (count - 17) * TELEPHONE.hop < samples
 
 
 def test_frames_are_plain_data_and_back() -> None:

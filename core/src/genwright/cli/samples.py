@@ -19,6 +19,7 @@ from tqdm import tqdm
 from genwright.cli.group import Group
 from genwright.cli.output import cut, json_option, print_json, print_table, say, tell
 from genwright.cli.parameters import PAIR, bounds_of, limit_option, values
+from genwright.cli.render import render
 from genwright.cli.store import opened, store_option
 from genwright.errors import UsageError, shown
 from genwright.exports import TABLES, Export, export, exporter_of, origins, write_table
@@ -52,7 +53,10 @@ def _filters(command: Command) -> Command:
 
 @click.group(cls=Group)
 def samples() -> None:
-    """List, show, search, export and import recorded samples."""
+    """List, show, search, draw, export and import recorded samples."""
+
+
+samples.add_command(render)
 
 
 @samples.command("list")

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from genwright.domain import Difference
+from genwright.errors import ShapeError
 
 __all__ = ["FACTS", "LONGEST", "Clip", "difference", "digest", "facts", "flaw", "stepped"]
 
@@ -39,12 +40,21 @@ class Clip:
     rate:  samples a second, in Hz
     facts: what it says of itself, by the names in FACTS
     file:  the name of the file that it was read from, which does not count where clips are compared
+
+    Raises ShapeError for samples of another kind, or in several channels.
     """
 
-    wave: Float32[ndarray, " L"]
+    wave: ndarray
     rate: int
     facts: Mapping[str, str] = field(default_factory=dict)
     file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.wave.ndim != 1 or self.wave.dtype != np.float32:
+            raise ShapeError(
+                f"a clip has samples in one channel, float32 [L]; got {self.wave.dtype} {list(self.wave.shape)}. "
+                "Average channels, and convert: wave.mean(0).astype(numpy.float32)."
+            )
 
     @property
     def seconds(self) -> float:
@@ -72,8 +82,6 @@ class Clip:
 def flaw(clip: Clip) -> str | None:
     """Return why a clip is none that Genwright works with, in one sentence, or None if it is one."""
     wave = clip.wave
-    if wave.ndim != 1:
-        return f"It has {wave.ndim} axes; wanted is one, of samples in one channel."
     if not len(wave):
         return "It is empty: it has no samples."
     if clip.rate < 1:
@@ -113,9 +121,10 @@ def facts(said: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def stepped(wave: Float[ndarray, " L"]) -> Float32[ndarray, " L"]:
-    """Return samples in steps of 16 bits, which files keep exactly; what is beyond -1 or 1 is cut, NaN becomes 0."""
-    levels = np.nan_to_num(wave, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1, 1) * (_STEPS - 1)
-    return (levels.round() / _STEPS).astype(np.float32)
+    """Return samples in steps of 16 bits, which files keep exactly; what is beyond them is cut, NaN becomes 0."""
+    levels: ndarray = np.nan_to_num(wave, nan=0.0, posinf=1.0, neginf=-1.0) * _STEPS
+    steps: ndarray = (levels.round().clip(-_STEPS, _STEPS - 1) / _STEPS).astype(np.float32)
+    return steps
 
 
 def _differing(ours: Clip, theirs: Clip) -> str:

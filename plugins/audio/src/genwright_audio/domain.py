@@ -13,6 +13,7 @@ from genwright.domain import Difference, Domain, Label, Offer, Scalar, Text
 from genwright.errors import ConditionError
 from genwright_audio import clip, files, pouring, readers, writers
 from genwright_audio.clip import Clip
+from genwright_audio.provenance import signed
 
 __all__ = ["Audio"]
 
@@ -34,6 +35,8 @@ class Audio(Domain[Clip]):
 
     name = "audio"
     pictures = (".png", ".html")
+    # C2PA has no place in FLAC.
+    carrier = ".wav"
     conditions = _CONDITIONS
 
     def read(self, path: Path, *, strict: bool = False) -> Iterator[Clip]:
@@ -45,8 +48,8 @@ class Audio(Domain[Clip]):
         writers.write(items, Path(path))
 
     def export(self, samples: Iterable[tuple[Clip, Mapping[str, str]]], path: Path) -> bool:
-        """Write clips as `write` does, each saying the id of its sample and the digest of its samples in its tag."""
-        self.write((item.saying(sample=known["id"], digest=clip.digest(item)) for item, known in samples), path)
+        """Write clips as `write` does, each signed with the id of its sample; see `provenance.signed`."""
+        self.write((signed(item, sample=known["id"]) for item, known in samples), path)
         return True
 
     def pour(self, stages: Iterable[tuple[int, Clip]], file: BinaryIO, *, ending: str = "") -> None:

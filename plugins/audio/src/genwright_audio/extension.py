@@ -37,9 +37,11 @@ def torchaudio() -> ModuleType:
 
 def _empty() -> ModuleType:
     """Return what stands for the extension: it says of each part that it is not there."""
-    module: Any = ModuleType(_EXTENSION)
-    module._IS_TORCHAUDIO_EXT_AVAILABLE = module._IS_RIR_AVAILABLE = module._IS_ALIGN_AVAILABLE = False
-    module.fail_if_no_align = module.fail_if_no_rir = _failing
+    module = ModuleType(_EXTENSION)
+    for name in ("_IS_TORCHAUDIO_EXT_AVAILABLE", "_IS_RIR_AVAILABLE", "_IS_ALIGN_AVAILABLE"):
+        setattr(module, name, False)
+    for name in ("fail_if_no_align", "fail_if_no_rir"):
+        setattr(module, name, _failing)
     return module
 
 

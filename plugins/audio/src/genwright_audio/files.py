@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from typing import BinaryIO
+import math
+from io import BufferedIOBase
 
 import numpy as np
 import soundfile
@@ -13,6 +14,7 @@ from numpy import ndarray
 
 from genwright.errors import DataError
 from genwright_audio.clip import LONGEST, Clip, facts
+from genwright_audio.containers import breaks_off
 
 __all__ = ["ENDINGS", "FORMATS", "decoded", "encoded", "from_bytes", "to_bytes"]
 
@@ -30,61 +32,111 @@ ENDINGS = (*FORMATS, ".aif", ".aiff", ".oga", ".opus")
 # Decoders of lossy formats overshoot; more than that was never within full scale.
 _OVER = 1.5
 
-# From the largest rate at which FLAC has a header.
+# The largest rate for which FLAC has room.
 _FASTEST = 655_350
 
+# Ten minutes at 192 kHz and a little more. Silence of any length and rate fits into a small file.
+_MOST = 1 << 27
+_BLOCK = 1 << 20
 
-def decoded(stream: BinaryIO, name: str | None = None) -> Clip:
+# What libsndfile says of a file that does not tell its length.
+_UNKNOWN = 2**63 - 1
+
+
+def decoded(stream: BufferedIOBase, name: str | None = None, *, longest: float = LONGEST) -> Clip:
     """Return the clip of an open sound file; several channels are averaged, and what is a little over 1 is cut.
 
-    Raises DataError for what cannot be read, breaks off, or takes more than LONGEST seconds, without reading that.
+    longest: seconds, above which nothing but the header is read
+
+    Raises DataError for what cannot be read, breaks off, or is too long.
     """
     try:
         with soundfile.SoundFile(stream) as file:
-            if file.frames > LONGEST * file.samplerate:
-                raise DataError(
-                    f"It takes {file.frames / file.samplerate:,.0f} seconds, over the limit of {LONGEST:g}."
-                )
-            channels, rate = file.read(dtype="float32", always_2d=True), file.samplerate
-            said, expected = file.comment, file.frames
+            _check_length(file.frames, file.samplerate, longest)
+            wave, rate, said, expected = _averaged(file), file.samplerate, file.comment, file.frames
     except (soundfile.SoundFileError, OSError, EOFError) as error:
-        raise DataError(f"It cannot be read as a sound: {str(error).rstrip('.')}.") from error
-    if len(channels) < expected:
-        raise DataError(f"It breaks off after {len(channels):,} of {expected:,} samples.")
-    wave = channels[:, 0] if channels.shape[1] == 1 else channels.mean(1, dtype=np.float32)
+        raise DataError(f"It cannot be read as a sound: {_reason(error)}.") from error
+    if len(wave) < expected or breaks_off(stream):
+        raise DataError(f"It breaks off after {len(wave):,} samples.")
     if np.abs(wave).max(initial=0.0) <= _OVER:
         wave = wave.clip(-1, 1)
-    return Clip(wave=np.ascontiguousarray(wave), rate=rate, facts=_facts(said), file=name)
+    return Clip(wave=wave, rate=rate, facts=_facts(said), file=name)
 
 
 def encoded(clip: Clip, ending: str) -> bytes:
-    """Return the bytes of a file of a kind in FORMATS; 16 bits a sample, or what a lossy kind makes of them."""
+    """Return the bytes of a file of a kind in FORMATS; 16 bits a sample, or what a lossy kind makes of them.
+
+    Raises DataError for a clip without samples, or of a rate for which the kind has no room.
+    """
     kind, subtype = FORMATS[ending]
-    return _written(clip, kind, subtype)
+    where = f" ({clip.file})" if clip.file else ""
+    if not len(clip.wave):
+        raise DataError(f"a file of sound holds a sample or more; got a clip that is empty{where}. Leave it out.")
+    try:
+        return _written(clip, kind, subtype)
+    except soundfile.SoundFileError as error:
+        raise DataError(
+            f"a {ending} file should hold {clip.rate:,} Hz{where}; it cannot: {_reason(error)}. Write a .wav."
+        ) from error
 
 
 def to_bytes(clip: Clip) -> bytes:
     """Return a FLAC of 16 or 24 bits where that keeps the samples to the bit, else a WAV of 32-bit floats."""
     for bits in (16, 24):
         levels: Float64[ndarray, " L"] = clip.wave.astype(np.float64) * (1 << bits - 1)
-        fits = len(levels) and clip.rate <= _FASTEST and levels.max() < (1 << bits - 1)
+        fits = len(levels) and clip.rate <= _FASTEST and np.abs(levels + 0.5).max() < (1 << bits - 1)
         if fits and np.array_equal(levels, levels.round()):
             return _written(clip, "FLAC", f"PCM_{bits}")
-    return _written(clip, "WAV", "FLOAT")
+    return _without_time(_written(clip, "WAV", "FLOAT"))
 
 
 def from_bytes(data: bytes) -> Clip:
-    """Return the clip that `to_bytes` wrote."""
-    return decoded(io.BytesIO(data))
+    """Return the clip that `to_bytes` wrote, of any length."""
+    return decoded(io.BytesIO(data), longest=math.inf)
+
+
+def _check_length(frames: int, rate: int, longest: float) -> None:
+    if frames == _UNKNOWN:
+        raise DataError("It does not say how long it is.")
+    if frames > longest * rate:
+        raise DataError(f"It takes {frames / rate:,.0f} seconds, over the limit of {longest:g}.")
+    if frames > _MOST:
+        raise DataError(f"It has {frames:,} samples, over the limit of {_MOST:,}.")
+
+
+def _averaged(file: soundfile.SoundFile) -> Float32[ndarray, " L"]:
+    """Return the average of the channels, block by block: a file may have a thousand of them."""
+    blocks, size = [np.zeros(0, np.float32)], max(1, _BLOCK // file.channels)
+    while len(block := file.read(size, dtype="float32", always_2d=True)):
+        blocks.append(block[:, 0] if file.channels == 1 else block.mean(1, dtype=np.float32))
+    return np.concatenate(blocks)
+
+
+def _reason(error: Exception) -> str:
+    """Return what libsndfile says, without the object that it was given."""
+    said = str(getattr(error, "error_string", error))
+    return said.removeprefix("Error : ").rstrip(". ")
 
 
 def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            file.comment = json.dumps(said, ensure_ascii=False)
+            # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
+            file.comment = json.dumps(said)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
+
+
+def _without_time(data: bytes) -> bytes:
+    """Return a WAV of floats without the time at which its chunk of peaks was made, so that equal clips are equal."""
+    place, name = 12, b""
+    while name != b"data":
+        name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+        if name == b"PEAK":
+            return data[: place + 12] + bytes(4) + data[place + 16 :]
+        place += 8 + size + size % 2
+    return data
 
 
 def _integers(wave: Float32[ndarray, " L"], subtype: str) -> ndarray:
@@ -93,7 +145,7 @@ def _integers(wave: Float32[ndarray, " L"], subtype: str) -> ndarray:
         return wave
     bits = int(subtype.removeprefix("PCM_"))
     top = (1 << bits - 1) - 1
-    levels = (wave.astype(np.float64) * (top + 1)).round().clip(-top - 1, top)
+    levels = (np.nan_to_num(wave.astype(np.float64)) * (top + 1)).round().clip(-top - 1, top)
     # soundfile takes the upper bits of 32.
     return (levels.astype(np.int64) << 32 - bits).astype(np.int32)
 

@@ -71,7 +71,7 @@ class Grid:
             raise DataError(f"encoder {self._encoder!r} takes clips with a sample or more; got none{where}.")
         if not np.isfinite(clip.wave).all():
             raise DataError(
-                f"encoder {self._encoder!r} takes samples that are numbers; got some that are none{where}. Leave it out."
+                f"encoder {self._encoder!r} takes samples that are numbers; got others{where}. Leave it out."
             )
         wave = resampled(clip.wave, clip.rate, self.rate)
         if len(wave) > self.length:

@@ -7,16 +7,16 @@ from functools import lru_cache
 from typing import ClassVar, final
 
 import torch
-from jaxtyping import Complex, Float
+import torch.nn.functional as F
+from jaxtyping import Complex, Float, Int64
 from torch import Tensor
 
-from genwright.seeds import Noise
 from genwright_audio.spectrum import Frames, istft, mel_filters, stft
 
-__all__ = ["GriffinLim"]
+__all__ = ["GriffinLim", "fitted", "magnitudes", "phases"]
 
 _MOMENTUM = 0.99
-_TINY = 1e-16
+_FAINT = 1e-9
 
 
 @final
@@ -24,7 +24,7 @@ _TINY = 1e-16
 class GriffinLim:
     """Looks for phases with which the magnitudes that bands leave of a spectrum fit each other.
 
-    Phases begin at random, always the same, so that a row of bands always gives the same waveform.
+    They begin as `phases` finds them, which saves three rounds of four.
 
     rounds: from a spectrum to a waveform and back
 
@@ -39,34 +39,70 @@ class GriffinLim:
 
     def waves(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B L"]:
         """Return the waveforms of bands as `log_mel` gives them, of (T - 1) * hop samples."""
-        return torch.cat([self._wave(mel) for mel in mels.split(1)])
+        return torch.cat([self._wave(mel) for mel in mels[:, None]])
 
     def _wave(self, mel: Float[Tensor, "1 M T"]) -> Float[Tensor, "1 L"]:
-        length = (mel.shape[-1] - 1) * self.frames.hop
-        magnitudes = (_spread(self.frames) @ mel.exp()).clamp(min=0)
-        spectra = torch.polar(magnitudes, _phases(magnitudes.shape[1:]))
-        before = torch.zeros_like(spectra)
-        for _ in range(self.rounds):
-            fitting = stft(istft(spectra, self.frames, length=length), self.frames)
-            spectra = _scaled(fitting + _MOMENTUM * (fitting - before), magnitudes)
-            before = fitting
-        return istft(spectra, self.frames, length=length)
+        wanted = magnitudes(mel, self.frames)
+        spectra = fitted(torch.polar(wanted, phases(wanted, self.frames)), self.frames, rounds=self.rounds)
+        return istft(spectra, self.frames, length=(mel.shape[-1] - 1) * self.frames.hop)
 
 
-def _scaled(spectra: Complex[Tensor, "1 F T"], magnitudes: Float[Tensor, "1 F T"]) -> Complex[Tensor, "1 F T"]:
-    """Return spectra with the magnitudes in the place of their own."""
-    return spectra * (magnitudes / spectra.abs().clamp(min=_TINY))
+def magnitudes(mels: Float[Tensor, "B M T"], frames: Frames) -> Float[Tensor, "B F T"]:
+    """Return the smallest magnitudes of which bands, as `log_mel` gives them, are the sums; none is below 0."""
+    return (_spread(frames) @ mels.exp()).clamp(min=0)
+
+
+def fitted(spectra: Complex[Tensor, "B F T"], frames: Frames, *, rounds: int) -> Complex[Tensor, "B F T"]:
+    """Return spectra with the same magnitudes, their phases moved, round by round, to where they fit each other.
+
+    rounds: from a spectrum to a waveform and back; with none the phases stay as they are
+    """
+    length = (spectra.shape[-1] - 1) * frames.hop
+    # Laid out as `stft` lays them out, products take half the time.
+    spectra = spectra.mT.contiguous().mT
+    wanted, before = spectra.abs(), torch.zeros_like(spectra)
+    for _ in range(rounds):
+        fitting = stft(istft(spectra, frames, length=length), frames)
+        # The direction of what goes on beyond `fitting` by the momentum, as its magnitude is replaced.
+        moved = torch.sub(fitting, before, alpha=_MOMENTUM / (1 + _MOMENTUM))
+        spectra, before = moved.sgn() * wanted, fitting
+    return spectra
+
+
+def phases(magnitudes: Float[Tensor, "B F T"], frames: Frames) -> Float[Tensor, "B F T"]:
+    """Return phases that run on from frame to frame, at each frequency as its nearest peak does; in radians.
+
+    Source: Beauregard, Harish and Wyse (2015), doi:10.1109/ICDSP.2015.7251907.
+    """
+    bins = torch.arange(frames.bins)[:, None]
+    peaks, beyond = _peaks(magnitudes)
+    advance = (peaks + beyond) * (frames.hop / frames.size)
+    now, turns = torch.zeros_like(advance[..., 0]), []
+    for peak, step in zip(peaks.unbind(-1), advance.unbind(-1), strict=True):
+        now = (now.gather(1, peak) + step).frac()
+        turns.append(now)
+    # Phases count from the beginning of a frame; around a peak those that count from its middle are alike.
+    return 2 * torch.pi * (torch.stack(turns, -1) + 0.5 * (bins % 2))
+
+
+def _peaks(magnitudes: Float[Tensor, "B F T"]) -> tuple[Int64[Tensor, "B F T"], Float[Tensor, "B F T"]]:
+    """Return the nearest peak of each frequency, or itself where there is none, and how far beyond it its top is."""
+    bins, last = torch.arange(magnitudes.shape[1])[:, None].expand_as(magnitudes), magnitudes.shape[1] - 1
+    logs = magnitudes.clamp(min=_FAINT).log()
+    below, above = F.pad(logs, (0, 0, 1, 0))[:, :-1], F.pad(logs, (0, 0, 0, 1))[:, 1:]
+    is_peak = (logs > below) & (logs >= above) & (bins > 0) & (bins < last)
+    left = bins.where(is_peak, -last - 1).cummax(1).values
+    right = bins.where(is_peak, 3 * last).flip(1).cummin(1).values.flip(1)
+    nearest = left.where(bins - left < right - bins, right)
+    peaks = nearest.where(is_peak.any(1, keepdim=True), bins)
+    curve = (below - 2 * logs + above).clamp(max=-_FAINT)
+    beyond = (0.5 * (below - above) / curve).where(is_peak, 0.0)
+    return peaks, beyond.gather(1, peaks)
 
 
 @lru_cache(maxsize=32)
 def _spread(frames: Frames) -> Float[Tensor, "F M"]:
-    """Return what makes the smallest spectrum of the bands."""
+    """Return what makes the smallest spectrum of bands."""
     with torch.inference_mode(False):
-        return torch.linalg.pinv(mel_filters(frames).double()).float()
-
-
-@lru_cache(maxsize=32)
-def _phases(shape: tuple[int, int]) -> Float[Tensor, "1 F T"]:
-    with torch.inference_mode(False):
-        size = shape[0] * shape[1]
-        return (2 * torch.pi * Noise(0, torch.arange(1)).uniform("phases", 0, size)).view(1, *shape)
+        spread: Tensor = torch.linalg.pinv(mel_filters(frames).double())
+        return spread.float()

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
-import soxr
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
@@ -19,17 +18,17 @@ from genwright.errors import ConditionError, DataError, OptionError
 from genwright.generation import threads
 from genwright.seeds import Noise
 from genwright.space import Continuous
-from genwright_audio.clip import Clip
+from genwright_audio.clip import Clip, stepped
+from genwright_audio.grid import resampled
+from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import FLOOR, Frames, log_mel
-from genwright_audio.vocoders import Vocoder, chosen, kept, shipped
+from genwright_audio.vocoders import Vocoder, chosen, kept, shipped, trained
 
 __all__ = ["Mel"]
 
 _QUIET = math.log(FLOOR)
-_TILE = 16
-"""Frames are a multiple of this many, which backbones halve as often as they like."""
-
 _LONGEST = 30.0
+_USUAL = 0.045
 
 # So the ends of 2,685 recorded digits were found within a frame. Silence that a model draws with a deviation of 0.1 has
 # at most 1.8 times the least magnitude.
@@ -46,7 +45,7 @@ class Mel(Encoder[Clip]):
     The phases are left out, so that a sound comes back from a vocoder, which makes some up: it sounds alike, and its
     samples are others. The vocoder is part of what the encoder learns, and no other decodes what a model has drawn.
 
-    rate:    samples a second, to which clips are brought; none for that of most training clips
+    rate:    samples a second, to which clips are brought; none for that of the vocoder asked for, or of most clips
     bands:   none for those of the vocoder, or, if none is for this rate, 80, or 64 below 16 kHz
     size:    samples of a frame; none likewise, or the power of two nearest to 45 ms
     hop:     samples from frame to frame; none likewise, or a quarter of the size
@@ -76,7 +75,7 @@ class Mel(Encoder[Clip]):
         self._frames: Frames | None = None
         self._vocoder: Vocoder | None = None
         self._count, self._loudest = 0, 0.0
-        if rate is not None:
+        if rate is not None or vocoder not in (None, GriffinLim.name):
             # Made now, so that what is wrong with the options is said before any clip is read.
             self._take(rate)
 
@@ -114,8 +113,7 @@ class Mel(Encoder[Clip]):
             ((rate, _),) = Counter(item.rate for item in items).most_common(1)
             self._take(rate)
         seconds = self._seconds or min(_LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
-        hops = math.ceil(seconds * self.frames.rate / self.frames.hop)
-        self._count = math.ceil((hops + 1) / _TILE) * _TILE
+        self._count = self.frames.holding(math.ceil(seconds * self.frames.rate))
         fitting = [item for item in items if self._trouble(item) is None]
         loudest = [float(self._bands(item).max()) for item in fitting[:: max(1, len(fitting) // _ENOUGH)]]
         self._loudest = max([_QUIET + 1, *loudest])
@@ -142,7 +140,7 @@ class Mel(Encoder[Clip]):
         """
         for item in items:
             if trouble := self._trouble(item):
-                raise DataError(f"encoder 'mel' {trouble}")
+                raise DataError(f"encoder 'mel' takes {trouble}")
         mels = torch.cat([self._bands(item) for item in items])
         return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
 
@@ -155,7 +153,7 @@ class Mel(Encoder[Clip]):
         x = tensors.float().nan_to_num(-1.0, 1.0, -1.0).clamp(-1, 1)
         mels = (x + 1) * (self._loudest - _QUIET) / 2 + _QUIET
         with threads(1), torch.inference_mode():
-            return [self._clip(mel) for mel in mels.split(1)]
+            return [self._clip(mel) for mel in mels[:, None]]
 
     def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text starts a sound."""
@@ -172,8 +170,9 @@ class Mel(Encoder[Clip]):
         times = np.arange(self._count) * self.frames.hop / self.frames.rate
         return (times >= start) & (times < (math.inf if end is None else end))
 
-    def _take(self, rate: int) -> None:
-        self._frames = _frames(rate, self._given, self._asked)
+    def _take(self, rate: int | None) -> None:
+        given = {name: value for name, value in {"rate": rate, **self._given}.items() if value is not None}
+        self._frames = _frames(given, self._asked)
         self._vocoder = chosen(self._asked, self._frames)
 
     @property
@@ -181,49 +180,39 @@ class Mel(Encoder[Clip]):
         return (self._count - 1) * self.frames.hop
 
     def _trouble(self, clip: Clip) -> str | None:
-        """Return why a clip has no encoding, or None."""
-        longest = self._length / self.frames.rate
+        """Return what clips are to be, where this one is not, or None."""
+        where, longest = f" ({clip.file})" if clip.file else "", self._length / self.frames.rate
         if not len(clip.wave):
-            return "takes clips with a sample or more; got an empty one. Leave it out."
+            return f"clips with a sample or more; got none{where}. Leave it out."
         if clip.seconds > longest:
             return (
-                f"takes clips of up to {longest:.3g} seconds; got one of {clip.seconds:.3g}. Cut it, or set seconds=."
+                f"clips of up to {longest:.3g} seconds; got one of {clip.seconds:.3g}{where}. Cut it, or set seconds."
             )
         if not np.isfinite(clip.wave).all():
-            return "takes clips of numbers; got one with samples that are none. Read the file again."
+            return f"samples that are numbers; got some that are none{where}. Leave it out."
         return None
 
     def _bands(self, clip: Clip) -> Float[Tensor, "1 M T"]:
-        wave = clip.wave if clip.rate == self.frames.rate else soxr.resample(clip.wave, clip.rate, self.frames.rate)
+        wave = resampled(clip.wave, clip.rate, self.frames.rate)
         padded = torch.zeros(1, self._length)
         padded[0, : len(wave)] = torch.from_numpy(wave[: self._length])
         with threads(1):
             return log_mel(padded, self.frames)
 
     def _clip(self, mel: Float[Tensor, "1 M T"]) -> Clip:
-        wave = self.vocoder.waves(mel)[0].nan_to_num(0.0).clamp(-1, 1)
+        wave = stepped(self.vocoder.waves(mel)[0].numpy())
         sounding = (mel.exp().mean(1)[0] > _SILENT).nonzero()[:, 0].tolist()
         length = max(self.frames.size, self.frames.hop * max(sounding, default=0))
-        return Clip(wave=_stepped(wave[:length]), rate=self.frames.rate)
+        return Clip(wave=wave[:length], rate=self.frames.rate)
 
 
-def _stepped(wave: Float[Tensor, " L"]) -> Float32[ndarray, " L"]:
-    """Return a waveform in steps of 16 bits, which files keep exactly."""
-    levels: ndarray = (wave * 32767).round().numpy().astype(np.int16)
-    return levels.astype(np.float32) / 32768
-
-
-def _frames(rate: int, given: Mapping[str, Any], vocoder: str | None) -> Frames:
-    """Return the frames that are asked for; what is not given is as a trained vocoder for the rate has it."""
-    usual = _usual(rate, given, vocoder)
-    return Frames(**{**usual.to_json(), **{name: value for name, value in given.items() if value is not None}})
-
-
-def _usual(rate: int, given: Mapping[str, Any], vocoder: str | None) -> Frames:
-    asked = {name: value for name, value in given.items() if value is not None}
-    for name, frames in shipped().items():
-        fits = frames.rate == rate and asked.items() <= frames.to_json().items()
-        if fits and vocoder in (None, name):
-            return frames
-    size = given["size"] or 2 ** round(math.log2(0.045 * rate))
-    return Frames(rate=rate, bands=80 if rate >= 16_000 else 64, size=size, hop=size // 4)
+def _frames(given: Mapping[str, Any], vocoder: str | None) -> Frames:
+    """Return the frames that are asked for; what is not given is as a trained vocoder for such frames has it."""
+    if vocoder is None:
+        fitting = [frames for frames in shipped().values() if given.items() <= frames.to_json().items()]
+    else:
+        fitting = [] if vocoder == GriffinLim.name else [trained(vocoder).frames]
+    rate: int = given.get("rate", 0)
+    size = given.get("size") or 2 ** round(math.log2(_USUAL * max(1, rate)))
+    usual = {"rate": rate, "bands": 80 if rate >= 16_000 else 64, "size": size, "hop": size // 4}
+    return Frames(**{**(fitting[0].to_json() if fitting else usual), **given})

@@ -37,8 +37,9 @@ def register_encoders() -> list[EncoderSpec]:
         _encoder(
             name="waveform",
             target="genwright_audio.waveform:Waveform",
-            summary="Sounds as real numbers, sample after sample.",
+            summary="Sounds as real numbers, sample after sample; silence at their end is cut off.",
             space="continuous",
+            lossy=True,
         ),
         _encoder(
             name="mu-law",

@@ -55,7 +55,7 @@ def read(path: Path, strict: bool = False, *, split: str | None = None) -> Itera
 class _Table:
     """What a manifest says of files, by their names below the folder that it lies in."""
 
-    folder: PurePosixPath = PurePosixPath()
+    folder: PurePosixPath
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -63,7 +63,7 @@ class _Table:
         """Return the manifest of a folder or archive; an empty one where there is none. Raises DataError if damaged."""
         found = sources.manifest(path)
         if found is None:
-            return cls()
+            return cls(folder=PurePosixPath())
         name, data = found
         try:
             rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))

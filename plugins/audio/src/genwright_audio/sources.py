@@ -8,8 +8,9 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import cast
 
 from genwright.errors import DataError
 from genwright_audio.files import ENDINGS
@@ -28,7 +29,7 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
 _LARGEST = 1 << 30
 
 
-def found(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def found(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     """Yield the sounds below a path, each by its name there, open for reading: of folders by name, else as they lie.
 
     Raises DataError for a path that does not exist or is of no known kind, or an archive that is damaged.
@@ -45,7 +46,7 @@ def manifest(path: Path) -> tuple[str, bytes] | None:
     return min(read, key=lambda pair: (pair[0].count("/"), pair[0]), default=None)
 
 
-def _all(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def _all(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     if path.is_dir():
         return _in_folder(path)
     if not path.is_file():
@@ -63,42 +64,47 @@ def _all(path: Path) -> Iterator[tuple[str, BinaryIO]]:
     )
 
 
-def _alone(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def _alone(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     with path.open("rb") as stream:
         yield path.name, stream
 
 
-def _in_folder(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def _in_folder(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
         with file.open("rb") as stream:
             yield file.relative_to(path).as_posix(), stream
 
 
-def _in_archive(path: Path, members: Iterator[tuple[str, BinaryIO]]) -> Iterator[tuple[str, BinaryIO]]:
+def _in_archive(path: Path, members: Iterator[tuple[str, BufferedIOBase]]) -> Iterator[tuple[str, BufferedIOBase]]:
     try:
         yield from members
     except DAMAGES as error:
         raise DataError(f"{path} cannot be read to its end: {error}. Write it again.") from error
 
 
-def _in_zip(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def _in_zip(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if not info.is_dir():
                 with archive.open(info) as stream:
-                    yield info.filename, cast(BinaryIO, stream)
+                    yield info.filename, cast(BufferedIOBase, stream)
 
 
-def _in_tar(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def _in_tar(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     # As a stream: going back in a compressed archive would decompress it anew. Nothing is unpacked.
     with tarfile.open(path, "r|*") as archive:
         for info in archive:
             if info.isfile() and (stream := archive.extractfile(info)) is not None:
-                yield info.name, cast(BinaryIO, stream)
+                yield info.name, cast(BufferedIOBase, stream)
 
 
-def limited(stream: BinaryIO) -> BinaryIO:
-    """Return what is left of a stream, in memory. Raises DataError where that is more than any sound has."""
+def limited(stream: BufferedIOBase) -> BufferedIOBase:
+    """Return a file on a disk as it is, and what is left of another stream, in memory.
+
+    Raises DataError where that is more than any sound has.
+    """
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO):
+        return stream
     data = stream.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise DataError(f"It has more than {_LARGEST >> 20:,} MiB.")

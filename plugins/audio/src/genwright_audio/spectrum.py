@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ __all__ = ["FLOOR", "MUSIC", "SPEECH", "TELEPHONE", "Frames", "istft", "log_mel"
 
 FLOOR = 1e-5
 """The least magnitude of a band of which the logarithm is taken."""
+
+_TILE = 16
 
 
 @final
@@ -73,6 +76,13 @@ class Frames:
     def count(self, samples: int) -> int:
         """Return how many frames a waveform of so many samples has."""
         return samples // self.hop + 1
+
+    def holding(self, samples: int) -> int:
+        """Return the smallest multiple of 16 frames from the first to the last of which there are so many samples.
+
+        Backbones halve sixteen as often as they like.
+        """
+        return math.ceil((math.ceil(samples / self.hop) + 1) / _TILE) * _TILE
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes equal frames."""
@@ -152,7 +162,7 @@ def log_mel(waves: Float[Tensor, "B L"], frames: Frames) -> Float[Tensor, "B M T
     Raises as `stft` does.
     """
     filters = mel_filters(frames).to(waves.device)
-    return torch.cat([_log_mel(wave, filters, frames) for wave in waves.split(1)])
+    return torch.cat([_log_mel(wave, filters, frames) for wave in waves[:, None]])
 
 
 def _log_mel(wave: Tensor, filters: Tensor, frames: Frames) -> Tensor:

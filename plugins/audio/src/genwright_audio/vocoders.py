@@ -1,68 +1,182 @@
-"""What brings waveforms back from mel bands: those that come with the plugin, and which of them an encoder takes."""
+"""What brings waveforms back from mel bands: Griffin-Lim, the trained ones that come with the plugin, and others."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, final, runtime_checkable
 
+import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from genwright.errors import CheckpointError, OptionError, UnknownName
+from genwright.errors import CheckpointError, GenwrightError, OptionError, UnknownName
 from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import Frames
+from genwright_audio.vocoder import Network
 
-__all__ = ["Vocoder", "chosen", "kept", "shipped"]
+__all__ = ["Trained", "Vocoder", "chosen", "kept", "shipped", "trained"]
 
-_FOLDER = Path(__file__).parent / "vocoders"
+_SHIPPED = Path(__file__).parent / "vocoders"
+_WEIGHTS, _CARD = "weights.safetensors", "card.json"
+_AGAIN = "Copy it again, or train one: python -m genwright_audio.vocoding --help."
 
 
 @runtime_checkable
 class Vocoder(Protocol):
-    """Makes waveforms of mel bands, each row by itself.
-
-    name:   under which it is asked for
-    digest: SHA-256 of its weights; empty where it has none
-    frames: those of the bands that it takes
-    """
+    """Makes waveforms of mel bands, each row by itself."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Under which it is asked for."""
+
     @property
-    def digest(self) -> str: ...  # noqa: D102
+    def digest(self) -> str:
+        """SHA-256 of all that decides what it makes; empty where nothing is learned."""
+
     @property
-    def frames(self) -> Frames: ...  # noqa: D102
+    def frames(self) -> Frames:
+        """Those of the bands that it takes."""
 
     def waves(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B L"]:
         """Return the waveforms of bands as `log_mel` gives them, of (T - 1) * hop samples."""
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A network in a folder with weights.safetensors and card.json.
+
+    name:   that of one that comes with the plugin, else its folder
+    card:   what it was trained on and how well it does; it decides nothing
+    """
+
+    name: str
+    digest: str
+    network: Network
+    card: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path | str, *, name: str | None = None) -> Trained:
+        """Return the vocoder in a folder. Raises CheckpointError for one that is missing or damaged."""
+        folder = Path(folder)
+        try:
+            weights = (folder / _WEIGHTS).read_bytes()
+            card: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+            made = card["network"]
+            network = _network(made)
+            network.load_state_dict(load(weights))
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, GenwrightError) as error:
+            raise CheckpointError(
+                f"a vocoder is a folder with {_WEIGHTS} and {_CARD}; {folder} cannot be read as one: "
+                f"{str(error).splitlines()[-1].strip()}. {_AGAIN}"
+            ) from error
+        network.eval().requires_grad_(False)
+        return cls(name=name or str(folder), digest=_digest(made, weights), network=network, card=card)
+
+    @staticmethod
+    def save(folder: Path, network: Network, *, card: Mapping[str, Any]) -> Trained:
+        """Write a vocoder with its weights in half precision, and return what comes of reading it."""
+        weights = save({name: value.half().contiguous() for name, value in network.state_dict().items()})
+        made = network.to_json()
+        text = json.dumps({"network": made, "digest": _digest(made, weights), **card}, indent=2, sort_keys=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _WEIGHTS).write_bytes(weights)
+        (folder / _CARD).write_text(text + "\n", encoding="utf-8")
+        return Trained.open(folder)
+
+    @property
+    def frames(self) -> Frames:
+        """Those of the bands that it takes."""
+        return self.network.frames
+
+    def waves(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B L"]:
+        """Return the waveforms of bands as `log_mel` gives them, of (T - 1) * hop samples."""
+        return torch.cat([self.network.waves(mel) for mel in mels[:, None]])
+
+
+def _network(made: Mapping[str, Any]) -> Network:
+    before, after = made["rounds"]
+    frames = Frames.from_json(made["frames"])
+    return Network(frames=frames, width=made["width"], blocks=made["blocks"], rounds=(before, after))
+
+
+def _digest(made: Mapping[str, Any], weights: bytes) -> str:
+    """Return the SHA-256 of how a network is made and of its weights."""
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode() + weights).hexdigest()
+
+
 def shipped() -> dict[str, Frames]:
-    """Return the trained vocoders that come with the plugin, and the frames of each."""
-    return {}
+    """Return the names of the trained vocoders that come with the plugin, and the frames of each."""
+    return (
+        {folder.name: _frames_of(folder) for folder in sorted(_SHIPPED.iterdir()) if (folder / _CARD).is_file()}
+        if _SHIPPED.is_dir()
+        else {}
+    )
+
+
+@lru_cache(maxsize=32)
+def _frames_of(folder: Path) -> Frames:
+    return Frames.from_json(json.loads((folder / _CARD).read_text(encoding="utf-8"))["network"]["frames"])
 
 
 def chosen(name: str | None, frames: Frames) -> Vocoder:
     """Return the vocoder of this name.
 
-    name: None for the first of the trained ones that takes these frames, or Griffin-Lim where none does
+    name: "griffin-lim", that of a trained one or the folder of one; None for the first of those that come with the
+          plugin which takes these frames, or Griffin-Lim where none does
 
     Raises UnknownName if there is none of this name, OptionError if it takes other frames.
     """
     fitting = [each for each, theirs in shipped().items() if theirs == frames]
     name = name or next(iter(fitting), GriffinLim.name)
-    if name == GriffinLim.name:
-        return GriffinLim(frames=frames)
-    if name not in shipped():
-        raise UnknownName("vocoder", name, [GriffinLim.name, *shipped()])
-    raise OptionError("")
+    found = GriffinLim(frames=frames) if name == GriffinLim.name else trained(name)
+    if found.frames != frames:
+        raise OptionError(
+            f"vocoder {name!r} takes bands of {found.frames}; asked for are those of {frames}. "
+            f"Vocoders that fit these: {', '.join([*fitting, GriffinLim.name])}."
+        )
+    return found
 
 
 def kept(name: str, digest: str, frames: Frames) -> Vocoder:
-    """Return the vocoder of this name and digest.
+    """Return the vocoder of this name, which is still the one with this digest.
 
-    Raises CheckpointError if it is not installed, or is another by now.
+    Raises CheckpointError if it is not on this machine, or another by now.
     """
-    if name == GriffinLim.name and not digest:
-        return GriffinLim(frames=frames)
-    raise CheckpointError("")
+    try:
+        found = GriffinLim(frames=frames) if name == GriffinLim.name else trained(name)
+    except (UnknownName, CheckpointError) as error:
+        raise CheckpointError(
+            f"what a model draws becomes sound by the vocoder it was made with alone: {error}"
+        ) from error
+    if (found.digest, found.frames) != (digest, frames):
+        raise CheckpointError(
+            f"what a model draws becomes sound by the vocoder it was made with alone, which is {name!r} of the digest "
+            f"{digest[:12] or 'none'}; installed under this name is {found.digest[:12] or 'none'}. "
+            "Install the version of genwright-audio that the model was made with, or train it again."
+        )
+    return found
+
+
+def trained(name: str) -> Trained:
+    """Return the trained vocoder of this name or in this folder.
+
+    Raises UnknownName if there is none, CheckpointError if it is damaged.
+    """
+    if name in shipped():
+        return _opened(_SHIPPED / name, name)
+    if (Path(name) / _CARD).is_file():
+        return Trained.open(name)
+    raise UnknownName("vocoder", name, [*shipped(), GriffinLim.name], advice="Or name the folder of one.")
+
+
+@lru_cache(maxsize=8)
+def _opened(folder: Path, name: str) -> Trained:
+    return Trained.open(folder, name=name)

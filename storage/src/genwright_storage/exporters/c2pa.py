@@ -12,12 +12,15 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import c2pa  # type: ignore[import-untyped]
 
+from genwright.domain import Domain
 from genwright.errors import DataError, UsageError
 from genwright.exporters.row import Origin
+from genwright.options import make
 from genwright.registry import registry
 from genwright.run import Run
 from genwright.store import Record, Store, is_text
@@ -38,6 +41,8 @@ _OTHERS = {"chemical/x-daylight-smiles": ".smi", "application/json": ".json"}
 def write(samples: Iterator[Origin], path: Path, *, store: Store, certificate: str = "", key: str = "") -> None:
     """Write a file a sample to a new folder: PNG, JPEG and WAV with a manifest inside, others with a statement beside.
 
+    What is on record in a kind without room for a manifest is written anew in one that has, where its domain can.
+
     certificate: a file with the chain of certificates to sign with, in PEM; $GENWRIGHT_C2PA_CERTIFICATE if not given,
                  else one that is made here, which nobody trusts unless told to
     key:         a file with the private key of its first, in PEM; $GENWRIGHT_C2PA_KEY if not given
@@ -49,10 +54,11 @@ def write(samples: Iterator[Origin], path: Path, *, store: Store, certificate: s
     for record, run, ancestry in with_ancestry(samples, store):
         # From the run and the index alone, so that nothing that was generated can lead elsewhere.
         name = f"{run.id}-{record.index}"
-        if record.media_type in _EMBEDDED:
+        if (carried := _carried(record, run)) is not None:
+            kind, content = carried
             signer = signer or _signer(files)
-            content = _embedded(record, _manifest(record, run, ancestry), signer)
-            (path / f"{name}{_EMBEDDED[record.media_type]}").write_bytes(content)
+            manifest = _manifest(record, run, ancestry, kind)
+            (path / f"{name}{_EMBEDDED[kind]}").write_bytes(_embedded(record, kind, content, manifest, signer))
         else:
             attest = attest or attestor(store)
             (path / f"{name}{_ending(record)}").write_bytes(record.payload)
@@ -88,21 +94,37 @@ def _signer(files: tuple[Path, Path] | None) -> Any:
         raise DataError(f"this certificate cannot sign a C2PA manifest: {error}. Name another.") from error
 
 
-def _embedded(record: Record, manifest: Mapping[str, Any], signer: Any) -> bytes:
+def _carried(record: Record, run: Run) -> tuple[str, bytes] | None:
+    """Return the kind and the content of the file that a manifest is put in, or None if there is none."""
+    if record.media_type in _EMBEDDED:
+        return record.media_type, record.payload
+    if record.flaw is not None or not any(spec.name == run.domain for spec in registry().specs("domain")):
+        return None
+    domain: Domain[object] = make(registry().get("domain", run.domain), {})
+    kinds = [kind for kind, ending in _EMBEDDED.items() if ending == domain.carrier]
+    if not kinds:
+        return None
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"sample{domain.carrier}"
+        domain.export([(domain.from_bytes(record.payload), {"id": record.id})], file)
+        return kinds[0], file.read_bytes()
+
+
+def _embedded(record: Record, kind: str, content: bytes, manifest: Mapping[str, Any], signer: Any) -> bytes:
     signed = io.BytesIO()
     # A picture of the picture would be larger than most of what is generated.
     settings = c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": False}}})
     try:
         with c2pa.Builder.from_json(json.dumps(manifest), context=c2pa.Context(settings)) as builder:
-            builder.sign(signer, record.media_type, io.BytesIO(record.payload), signed)
+            builder.sign(signer, kind, io.BytesIO(content), signed)
     except c2pa.C2paError as error:
         raise DataError(
-            f"sample {record.id} should be {record.media_type}; no manifest can be put in it: {error}. Leave it out."
+            f"sample {record.id} should be {kind}; no manifest can be put in it: {error}. Leave it out."
         ) from error
     return signed.getvalue()
 
 
-def _manifest(record: Record, run: Run, ancestry: Ancestry) -> Mapping[str, Any]:
+def _manifest(record: Record, run: Run, ancestry: Ancestry, kind: str) -> Mapping[str, Any]:
     software = {"name": "Genwright", "version": registry().plugins[0].version}
     action = {"action": "c2pa.created", "digitalSourceType": _CREATED, "softwareAgent": software}
     sample = {
@@ -119,7 +141,7 @@ def _manifest(record: Record, run: Run, ancestry: Ancestry) -> Mapping[str, Any]
     }
     return {
         "title": record.id,
-        "format": record.media_type,
+        "format": kind,
         "claim_generator_info": [software],
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [action]}},

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from genwright.errors import DataError
+from genwright_audio.spectrum import Frames, log_mel
+from genwright_audio.vocoders import Trained
+from genwright_audio.vocoding import Plan, Training, main, track
+
+FRAMES = Frames(rate=8000, bands=24, size=128, hop=32)
+
+
+def plan(**options: int) -> Plan:
+    return Plan(**{"frames": FRAMES, "width": 16, "blocks": 1, "rounds": (1, 0), "batch": 4, **options})  # type: ignore[arg-type]
+
+
+def sweep(seconds: float = 2.0) -> torch.Tensor:
+    times = torch.arange(round(8000 * seconds)) / 8000
+    return 0.3 * torch.sin(2 * torch.pi * (200 + 400 * times) * times) * torch.sin(3 * times).abs()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "sweep.wav", np.stack([sweep().numpy()] * 2, 1), 8000)
+    return tmp_path / "sweep.wav"
+
+
+def test_it_comes_nearer_to_the_recordings() -> None:
+    training = Training(sweep(), plan(steps=80, alone=80, width=64, batch=8))
+    losses = [training.step(number)["spectrum"] for number in range(80)]
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_what_is_kept_is_an_average_of_the_weights() -> None:
+    training = Training(sweep(), plan(steps=20, alone=20))
+    every = []
+    for number in range(5):
+        training.step(number)
+        every.append(training.network.leave.weight.detach().clone())
+    torch.testing.assert_close(training.kept.leave.weight, torch.stack(every).mean(0))
+
+
+def test_the_discriminator_joins_after_the_steps_alone_and_learns() -> None:
+    training = Training(sweep(), plan(steps=10, alone=2))
+    before = [value.clone() for value in training.judge.parameters()]
+    names = [list(training.step(number)) for number in range(4)]
+    assert names[1] == ["spectrum", "mel", "magnitude"]
+    assert names[2] == ["spectrum", "mel", "magnitude", "fooled", "alike"]
+    assert not any(torch.equal(old, new) for old, new in zip(before, training.judge.parameters(), strict=True))
+
+
+def test_a_training_is_the_same_again() -> None:
+    one, other = (Training(sweep(), plan(steps=6, alone=3)) for _ in range(2))
+    for number in range(5):
+        assert one.step(number) == other.step(number)
+
+
+def test_the_rate_of_learning_grows_and_falls() -> None:
+    shares = [plan(steps=4000).share(number) for number in range(4000)]
+    assert shares.index(max(shares)) in range(150, 200)
+    assert shares[0] < 0.01
+    assert shares[-1] == pytest.approx(0.01, abs=0.001)
+
+
+def test_recordings_follow_one_another_in_one_channel_at_one_rate(recording: Path) -> None:
+    plain = track([recording, recording], 4000)
+    assert len(plain) == 2 * (8000 + 400)
+    assert plain[8000:8400].abs().max() == 0
+    assert len(track([recording], 4000, speeds=3)) == pytest.approx(8000 * (1 + 1 / 0.84 + 1 / 1.19) + 1200, abs=3)
+
+
+def test_a_vocoder_is_trained_from_the_command_line(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = recording.parent / "mine"
+    options = {"bands": 24, "size": 128, "hop": 32, "width": 16, "blocks": 1, "before": 1, "batch": 2, "steps": 3}
+    given = [f"--{name}={value}" for name, value in {**options, "alone": 2}.items()]
+    assert main([str(folder), str(recording), *given]) == 0
+    vocoder = Trained.open(folder)
+    assert vocoder.frames == FRAMES
+    assert vocoder.card["training"]["files"] == 1
+    assert (folder / "training.log").read_text() == capsys.readouterr().out
+    mels = log_mel(sweep()[None, : 32 * 63], FRAMES)
+    assert vocoder.waves(mels).shape == (1, 32 * 63)
+
+
+def test_a_folder_that_is_not_empty_is_refused(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(recording.parent), str(recording)]) == 1
+    assert "is written to a new folder" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("words")
+    with pytest.raises(DataError, match=r"trained on recordings; .*text.wav is none: .* Leave it out."):
+        track([tmp_path / "text.wav"], 8000)
+
+
+def test_too_little_is_refused() -> None:
+    with pytest.raises(DataError, match=r"on more than 0.252 s of recordings; got 0.2 s. Give it more files."):
+        Training(sweep(0.2), plan())
