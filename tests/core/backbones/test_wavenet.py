@@ -99,7 +99,8 @@ def test_every_weight_gets_a_finite_gradient(made: WaveNet) -> None:
     made.requires_grad_()
     tokens = rows(SPACE, 3)
     logits = made(tokens, networks.asked(0.5, 0, rows=3))
-    torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).backward()
+    losses = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
+    losses.backward()
     for name, parameter in made.named_parameters():
         if not name.endswith("unasked"):
             assert parameter.grad is not None, name

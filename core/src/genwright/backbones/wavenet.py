@@ -102,7 +102,7 @@ class WaveNet(nn.Module):
     def foreseen(self, gated: Float[Tensor, "*rows E"]) -> Float[Tensor, "*rows G F"]:
         """Return what the layers tell of each token of a step, given the gated outputs of all layers."""
         ahead = self.ahead(F.relu(self.skip(gated)))
-        return cast(Tensor, ahead.unflatten(-1, (self.stride, -1)))
+        return cast(Tensor, ahead.view(*ahead.shape[:-1], self.stride, -1))
 
     def logits(self, places: Float[Tensor, "*rows F"]) -> Float[Tensor, "*rows V"]:
         """Return the logits of tokens."""
@@ -122,17 +122,18 @@ class WaveNet(nn.Module):
     def _framed(self, tokens: Int64[Tensor, "B T"], steps: int) -> Int64[Tensor, "B S G"]:
         """Return for each step the tokens that are known when it begins: its first given one and those before it."""
         before = F.pad(tokens, (self.stride - 1, 0), value=self.start)
-        return before[:, : steps * self.stride].unflatten(1, (steps, self.stride))
+        return before[:, : steps * self.stride].view(len(tokens), steps, self.stride)
 
     def _nearby(self, tokens: Int64[Tensor, "B T"], steps: int) -> Float[Tensor, "B S G F"] | float:
         """Return what the tokens of each step add to the places after them in it."""
         if self.near is None:
             return 0.0
-        padded = F.pad(tokens, (0, steps * self.stride - tokens.shape[1])).unflatten(1, (steps, self.stride))
-        each = F.embedding(padded[..., 1:], self.near.flatten(1)).unflatten(-1, (self.stride - 1, -1))
+        padded = F.pad(tokens, (0, steps * self.stride - tokens.shape[1])).view(len(tokens), steps, self.stride)
+        told = F.embedding(padded[..., 1:], self.near.flatten(1))
+        each = told.view(*told.shape[:3], *self.near.shape[1:])
         # The token given at place p of a step belongs to place p - 1, and is seen from p on.
         shifted = [F.pad(each[:, :, at, : self.stride - 1 - at], (0, 0, at + 1, 0)) for at in range(self.stride - 1)]
-        return cast(Tensor, sum(shifted[1:], shifted[0]))
+        return sum(shifted[1:], shifted[0])
 
 
 @final

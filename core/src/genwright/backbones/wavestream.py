@@ -40,7 +40,7 @@ class WaveStream:
         self._places = weight.new_zeros(rows, self._stride * self._width)
         self._seen = weight.new_zeros(count, self._width)
         self._given = self._frames[:count].unbind(1)
-        self._here = self._places[:count].split(self._width, 1)
+        self._here = torch.split(self._places[:count], self._width, 1)
         self._ahead = [self._places[:count, at * self._width :] for at in range(self._stride)]
         self._ends, self._layers = _Ends(network), _layers(network, rows=rows, tile=min(count, TILE))
         self._clock, self._asked = 0, self._ask(condition)
@@ -205,7 +205,7 @@ class _Layer:
         torch.addmm(asked, x, self._now, out=self._gates)
         for back, weight in self._before:
             self._gates.addmm_(self._at(step - back, rows), weight)
-        torch._C._nn.glu(self._gates, 1, out=self._gated)
+        torch._C._nn.glu(self._gates, 1, out=self._gated)  # type: ignore[call-arg]
         if self._outward is not None and onward is not None:
             torch.addmm(x, self._gated, self._outward, out=onward)
 

@@ -226,7 +226,7 @@ class _Alone:
         block, within = divmod(at, _AHEAD)
         if block != self.block:
             steps = torch.arange(block * _AHEAD, (block + 1) * _AHEAD, device=self.noise.samples.device)
-            self.gumbel = self.noise[torch.zeros_like(steps)].gumbel("token", steps, count).split(1)
+            self.gumbel = torch.split(self.noise[torch.zeros_like(steps)].gumbel("token", steps, count), 1)
             self.block = block
         return self.gumbel[within]
 
