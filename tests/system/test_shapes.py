@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from genwright.discrepancy import mean_of_pairs
 from genwright.readings import Condition
 from genwright.seeds import Noise
-from genwright_images.kernel import mean_of_pairs
 from genwright_molecules.fingerprints import mean_similarities
 
 
@@ -25,7 +25,7 @@ from genwright_molecules.fingerprints import mean_similarities
         (mean_of_pairs, (np.zeros((2, 3)),)),
         (mean_similarities, (np.zeros((2, 127), dtype=np.uint8),)),
     ],
-    ids=["seeds", "readings", "images", "molecules"],
+    ids=["seeds", "readings", "core", "molecules"],
 )
 def test_a_tensor_of_another_shape_or_type_is_refused(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     with pytest.raises(jaxtyping.TypeCheckError, match="typechecking parameter"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy import ndarray
 
-from genwright_images.classifier import Classifier, held_out
+from genwright_images.classifier import Classifier
 
 MIRROR = os.environ.get("GENWRIGHT_DATA_MIRROR")
 
@@ -30,29 +30,6 @@ def test_it_learns_to_tell_classes_apart() -> None:
     pixels, names = bars(200, seed=1)
     assert classifier.classes == ("lies", "stands")
     assert np.mean([a == b for a, b in zip(classifier.predicted(pixels), names, strict=True)]) > 0.95
-
-
-def test_training_again_gives_the_same_weights() -> None:
-    one, other = (Classifier.trained(*bars(80, seed=0), steps=8).to_arrays() for _ in range(2))
-    assert {name: array.tobytes() for name, array in one.items()} == {n: a.tobytes() for n, a in other.items()}
-
-
-def test_fewer_images_than_a_batch_are_enough() -> None:
-    pixels, names = bars(5, seed=0)
-    assert set(Classifier.trained(pixels, names, steps=3).predicted(pixels)) <= {"lies", "stands"}
-
-
-def test_it_comes_back_from_its_arrays() -> None:
-    classifier = Classifier.trained(*bars(80, seed=0), steps=4)
-    again = Classifier.of_arrays(classifier.to_arrays())
-    pixels, _ = bars(30, seed=1)
-    assert again.classes == classifier.classes
-    assert again.predicted(pixels) == classifier.predicted(pixels)
-
-
-def test_the_first_tenth_of_each_class_is_held_out() -> None:
-    assert held_out(["a"] * 20 + [None] + ["b"] * 5 + ["c"]) == [0, 1, 21]
-    assert held_out([]) == []
 
 
 @pytest.mark.slow

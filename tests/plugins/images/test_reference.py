@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from genwright.discrepancy import mean_of_pairs
 from genwright_images import classifier, reference
 from genwright_images.features import FLOOR, features
-from genwright_images.kernel import mean_of_pairs
 from genwright_images.reference import Reference
 
 Pictures = Callable[..., list[Image.Image]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from genwright.hooks import hookimpl
-from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec
+from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, MetricSpec
 
 _encoder = partial(EncoderSpec, domain="audio")
+_metric = partial(MetricSpec, domain="audio")
 _dataset = partial(DatasetSpec, domain="audio", url="")
 _spoken = partial(
     _dataset,
@@ -56,6 +57,65 @@ def register_encoders() -> list[EncoderSpec]:
             lossy=True,
         ),
     ]
+
+
+@hookimpl
+def register_metrics() -> list[MetricSpec]:
+    """Return the metrics of sounds."""
+    return [
+        _metric(
+            name="kernel-distance",
+            target="genwright_audio.metrics:kernel",
+            summary="The kernel distance of weight-free features, times 1,000; without bias.",
+        ),
+        _metric(
+            name="kernel-floor",
+            target="genwright_audio.metrics:kernel_floor",
+            summary="The kernel distance of as many real clips, held out from the reference.",
+        ),
+        _metric(
+            name="frechet-distance",
+            target="genwright_audio.metrics:frechet",
+            summary="The Fréchet distance of weight-free features.",
+        ),
+        _metric(
+            name="frechet-floor",
+            target="genwright_audio.metrics:frechet_floor",
+            summary="The Fréchet distance of as many real clips, held out from the reference.",
+        ),
+        *(spec for label in ("digit", "speaker", "kind") for spec in _told(label)),
+        _metric(
+            name="digit-unseen-speakers",
+            target="genwright_audio.metrics:digit_unseen_speakers",
+            summary="The share of real digits told by classifiers that have not heard who speaks them.",
+        ),
+        _metric(
+            name="diversity",
+            target="genwright_audio.metrics:diversity",
+            summary="How far apart samples of a digit or kind are, where real clips have 1.",
+        ),
+        _metric(
+            name="copied",
+            target="genwright_audio.metrics:copied",
+            summary="The share more like a training clip than 99 of 100 training clips are like another.",
+            against="training",
+        ),
+    ]
+
+
+def _told(label: str) -> tuple[MetricSpec, MetricSpec]:
+    return (
+        _metric(
+            name=f"{label}-agreement",
+            target=f"genwright_audio.metrics:{label}_agreement",
+            summary=f"The share that a classifier, trained on the reference, takes for the {label} asked for.",
+        ),
+        _metric(
+            name=f"{label}-ceiling",
+            target=f"genwright_audio.metrics:{label}_ceiling",
+            summary=f"The share of held-out clips of the reference of which that classifier tells the {label}.",
+        ),
+    )
 
 
 @hookimpl

@@ -9,11 +9,11 @@ Distances are between features that `features` defines, scaled by the reference:
 
 from __future__ import annotations
 
+from genwright.discrepancy import distances
 from genwright.gaussian import frechet_value
 from genwright.metrics import NOTHING, Value
 from genwright.uncertainty import jackknife_error, proportion
 from genwright_images.gathered import Gathered
-from genwright_images.kernel import distances
 from genwright_images.reference import Reference
 from genwright_images.thumbnails import thumbnails
 

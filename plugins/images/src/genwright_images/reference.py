@@ -13,13 +13,14 @@ from jaxtyping import Float32, Float64
 from numpy import ndarray
 from PIL import Image
 
+from genwright.classifier import held_out
+from genwright.discrepancy import mean_of_pairs
 from genwright.gaussian import Gaussian
 from genwright.parts import Arrays, Parts
-from genwright_images.classifier import Classifier, held_out
+from genwright_images.classifier import Classifier
 from genwright_images.features import FLOOR, identity
 from genwright_images.gathered import Gathered
 from genwright_images.image import digest
-from genwright_images.kernel import mean_of_pairs
 from genwright_images.thumbnails import thumbnails
 
 __all__ = ["Reference"]

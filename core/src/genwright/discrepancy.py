@@ -1,4 +1,4 @@
-"""The kernel distance: the squared maximum mean discrepancy of two sets of features, without bias.
+"""The kernel distance of two sets of features: their squared maximum mean discrepancy, without bias.
 
 Source: Bińkowski et al. (2018), arXiv:1801.01401: the cubic kernel of its section 4.
 """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy import ndarray
 
+from genwright.discrepancy import distances, mean_of_pairs
 from genwright.uncertainty import jackknife_error
-from genwright_images.kernel import distances, mean_of_pairs
 
 
 def rows(count: int, *, seed: int, shift: float = 0.0) -> ndarray:

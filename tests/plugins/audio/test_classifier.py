@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from genwright_audio.classifier import Classifier, picture
+from genwright_audio.hearing import heard
+from tests.plugins.audio.words import words
+
+
+def test_it_learns_to_tell_what_clips_say() -> None:
+    train, test = words(80, seed=0), words(40, seed=1)
+    pictures = [np.stack([picture(heard(clip, 8_000)) for clip in clips]) for clips in (train, test)]
+    for label in ("digit", "speaker"):
+        found = Classifier.trained(pictures[0], [clip.facts[label] for clip in train], steps=60)
+        predicted = found.predicted(pictures[1])
+        assert np.mean([name == clip.facts[label] for name, clip in zip(predicted, test, strict=True)]) > 0.9
+
+
+def test_a_picture_is_the_same_however_loud_a_clip_is() -> None:
+    (clip,) = words(1)
+    loud, quiet = (picture(heard(replace(clip, wave=clip.wave * np.float32(gain)), 8_000)) for gain in (1, 0.25))
+    np.testing.assert_allclose(quiet, loud, atol=1e-3)
+    assert loud.shape == (40, 32)
+    assert loud.min() == pytest.approx(-2.5, abs=1e-3)
+    assert 0.5 < loud.max() <= 1.75
