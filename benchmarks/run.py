@@ -36,10 +36,10 @@ SECTIONS = {
     "molecules": ("quality", "conditional", "peers", "startup", "recording", "memory"),
     "families": ("modes", "orders", "pipeline", "pictures", "stacked", "bits"),
     "gpu": ("devices",),
-    "audio": ("quality",),
+    "audio": ("quality", "vocoder", "wavenet"),
     "store": ("ingest", "single", "postgresql", "peers", "verify", "proof", "search", "memory"),
 }
-_FOLDERS = {"store": "store.", "audio": "audio."}
+_FOLDERS = {"audio": "audio.", "store": "store."}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

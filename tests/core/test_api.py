@@ -86,9 +86,11 @@ def test_seeds_decide_the_samples_and_a_fresh_one_is_recorded(
     assert gw.generate(toy_model, 20, seed=drawn[0].seed, store=False).items == drawn.items
 
 
-def test_rows_may_be_any_multiple_of_16(toy_model: Model[str], store: MemoryStore) -> None:
-    gw.generate(toy_model, 5, seed=5, store=store, rows=48)
-    assert only(store).config["rows"] == 48
+@pytest.mark.parametrize("rows", [1, 48])
+def test_rows_may_be_one_or_any_multiple_of_16(toy_model: Model[str], store: MemoryStore, rows: int) -> None:
+    samples = gw.generate(toy_model, 5, seed=5, store=store, rows=rows)
+    assert only(store).config["rows"] == rows
+    assert [gw.audit(sample, store=store).outcome for sample in samples] == ["identical"] * 5
 
 
 def test_what_is_asked_for_is_followed(toy_model: Model[str]) -> None:
@@ -217,10 +219,9 @@ def test_as_many_as_a_store_can_number_may_be_asked_for(toy_model: Model[str], s
         ({"n": 10**30}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got 10{30}\."),
         ({"n": 10**5000}, OptionError, r"n is a whole number from 1 to 2\^63 - 1; got a number too long to be written"),
         ({"batch_size": 10**20}, OptionError, r"batch_size is a whole number from 1 to 2\^63 - 1; got 1000000"),
-        ({"rows": 1}, OptionError, "rows is a multiple of 16 from 16 to 65,536; got 1. The default is 128"),
-        ({"rows": 7}, OptionError, "rows is a multiple of 16 from 16 to 65,536; got 7"),
-        ({"rows": 8}, OptionError, "rows is a multiple of 16 from 16 to 65,536; got 8"),
-        ({"rows": 32.0}, OptionError, "rows is a multiple of 16 from 16 to 65,536; got 32.0"),
+        ({"rows": 7}, OptionError, "rows is 1, or a multiple of 16 from 16 to 65,536; got 7"),
+        ({"rows": 8}, OptionError, "rows is 1, or a multiple of 16 from 16 to 65,536; got 8"),
+        ({"rows": 32.0}, OptionError, "rows is 1, or a multiple of 16 from 16 to 65,536; got 32.0"),
         ({"seed": -1}, OptionError, r"seed is a whole number from 0 to 2\^63 - 1; got -1"),
         ({"seed": 2**63}, OptionError, r"seed is a whole number from 0 to 2\^63 - 1; got 9223372036854775808"),
         ({"seed": True}, OptionError, "seed is a whole number .* got True"),

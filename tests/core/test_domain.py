@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
 from genwright.domain import Difference, Label, Offer, Prefix, Scalar, Text
-from genwright.errors import ConditionError
+from genwright.errors import ConditionError, MismatchError
 from genwright.testing.toys import Rounds
 
 SCALAR = Scalar(summary="mass", low=-1.5, high=500, unit="Da")
@@ -90,3 +92,28 @@ def test_a_difference_is_told_with_its_unit_and_place() -> None:
 
 def test_a_domain_that_says_nothing_of_differences_has_none() -> None:
     assert Rounds().difference("abcd", "abca") is None
+
+
+def test_texts_are_poured_as_they_grow_one_a_line() -> None:
+    file = io.BytesIO()
+    Rounds().pour([(0, "a"), (0, "ab"), (0, "ab"), (1, "c"), (1, "cda"), (4, "")], file)
+    assert file.getvalue() == b"ab\ncda\n\n"
+
+
+def test_a_text_whose_beginning_changes_is_poured_anew() -> None:
+    file = io.BytesIO()
+    Rounds().pour([(0, "ab"), (0, "cd"), (0, "cda")], file)
+    assert file.getvalue() == b"ab\ncda\n"
+
+
+def test_of_nothing_nothing_is_poured() -> None:
+    file = io.BytesIO()
+    Rounds().pour([], file)
+    assert file.getvalue() == b""
+
+
+def test_what_is_no_text_has_no_form_to_grow_in() -> None:
+    with pytest.raises(
+        MismatchError, match=r"rounds cannot be written while they are drawn\. Generate them whole, with"
+    ):
+        Rounds().pour([(0, b"ab")], io.BytesIO())  # type: ignore[list-item]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 import genwright as gw
+from genwright import library
 from genwright.errors import MismatchError, OptionError, UnknownName
 from genwright.generation import Generation, make_sampler, reviewed, suited
 from genwright.memory import MemoryStore
@@ -88,15 +90,48 @@ def test_more_samples_than_a_call_takes_come_in_their_order(toy_model: Model[str
     assert many[:100] == whole
 
 
+def test_one_row_alone_draws_each_sample_as_it_does_among_others(toy_model: Model[str]) -> None:
+    made = generation(toy_model, rows=1, where={"start": "ab"})
+    items = list(made.items(range(40)))
+    assert all(item.startswith("ab") for item in items)
+    assert [next(made.items([index])) for index in (39, 0, 7)] == [items[39], items[0], items[7]]
+
+
+@pytest.mark.parametrize("size", [None, 1, 3, 50])
+@pytest.mark.parametrize("where", [{}, {"start": "abc", "letters": 6}])
+def test_the_stages_of_a_sample_grow_and_end_in_it(
+    toy_model: Model[str], size: int | None, where: dict[str, Any]
+) -> None:
+    made = generation(toy_model, rows=1, where=where)
+    for index in (0, 3, 17):
+        stages = list(made.stages(index, size=size))
+        assert stages[-1] == next(made.items([index]))
+        assert all(later.startswith(earlier) for earlier, later in pairwise(stages))
+        # The token that stops is the last of a stage too.
+        longest = len(stages[-1]) + (len(stages[-1]) < 8)
+        assert len(stages) == -(-longest // (size or 1))
+
+
+def test_stages_of_what_is_given_whole_are_refused(toy_model: Model[str], vae_folder: Path, small: Registry) -> None:
+    with pytest.raises(
+        MismatchError, match=r"while a sampler draws them token by token; 'guided' gives them whole\. C"
+    ):
+        generation(toy_model, rows=1, sampler=use("guided", scale=2.0)).check_stages()
+    model = Model.load(library.find(vae_folder, small), small)
+    made = Generation(model=model, sampler=use("prior"), where={}, seed=0, rows=1, registry=small)
+    with pytest.raises(MismatchError, match=r"read token by token; 'vae' gives them whole\. Generate without --stream"):
+        made.check_stages()
+
+
 def test_an_index_may_be_as_large_as_a_store_keeps(toy_model: Model[str]) -> None:
     (sample,) = generation(toy_model, seed=2**63 - 1).samples("0" * 32, [2**63 - 1])
     assert (sample.index, sample.seed) == (2**63 - 1, 2**63 - 1)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 3, 4, 6, 8, 10, 24, -2, -16, True, 16.0, 65_538, 65_552, 10**30])
-def test_rows_are_a_multiple_of_16_and_no_more_than_memory_holds(toy_model: Model[str], rows: Any) -> None:
+@pytest.mark.parametrize("rows", [0, 3, 4, 6, 8, 10, 24, -2, -16, True, 16.0, 65_538, 65_552, 10**30])
+def test_rows_are_one_or_a_multiple_of_16_and_no_more_than_memory_holds(toy_model: Model[str], rows: Any) -> None:
     """At 4, 6, 8 and 10 a linear layer with few outputs gives a row other bits by its place."""
-    wanted = r"rows is a multiple of 16 from 16 to 65,536; got .*\. The default is 128\."
+    wanted = r"rows is 1, or a multiple of 16 from 16 to 65,536; got .*\. The default is 128\."
     with pytest.raises(OptionError, match=wanted):
         generation(toy_model, rows=rows)
 

@@ -27,6 +27,7 @@ from genwright.recording import Recording
 from genwright.registry import check_model_name, registry
 from genwright.samples import Sample, Samples
 from genwright.seeds import fresh_seed
+from genwright.stage import Stage
 from genwright.store import Store, open_store, split_id
 from genwright.verdict import Verdict, replayed
 
@@ -46,6 +47,7 @@ __all__ = [
     "replay",
     "resume",
     "score",
+    "stages",
     "stream",
     "train",
     "trajectory",
@@ -121,7 +123,7 @@ def stream(
     known:     an item and a mask, true where it is free: the rest of it is kept, and samples are drawn around it
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
-    rows:      rows the network is given at once, a multiple of 16; may change last bits, so the run records it
+    rows:      rows the network is given at once, 1 or a multiple of 16; may change last bits, so the run records it
     precision: "bfloat16" takes about half the time where the processor has it, for models not read token by token
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
     device:    such as "cuda"; None for where a given model is, and for the CPU otherwise
@@ -137,6 +139,35 @@ def stream(
         return recording.generated(
             generation, n, engine=Component.read(engine), batch_size=batch_size, reviewers=reviewers
         )
+
+
+def stages(
+    model: str | Path | Model[Any],
+    n: int = 1,
+    *,
+    seed: int | None = None,
+    where: Mapping[str, Any] | None = None,
+    sampler: str | Component | None = None,
+    store: Where = None,
+    reviewers: Sequence[str] = (),
+    size: int | None = None,
+    device: str | None = None,
+) -> Generator[Stage[Any], None, None]:
+    """Yield n samples while they are drawn, one after another: what there is of each, and last the recorded sample.
+
+    Each is drawn alone, as one row, which the run records; `generate` with rows=1 draws the same.
+
+    size: tokens from one stage to the next; None for a hundredth of the longest sample
+
+    For the other options see `stream`. Raises as that, and MismatchError for a model that is not read token by token.
+    """
+    check_counts(n=n, **({} if size is None else {"size": size}))
+    loaded = _loaded(model, device)
+    chosen = _sampler(loaded, sampler, None)
+    generation = _generation(loaded, seed=seed, where=where, sampler=chosen, rows=1, precision="float32")
+    recording = Recording.of(store, registry())
+    with recording.preparing():
+        return recording.staged(generation, n, size=size, reviewers=reviewers)
 
 
 def _generation(

@@ -143,6 +143,13 @@ _BACKBONES = (
         roles=("causal",),
     ),
     BackboneSpec(
+        name="wavenet",
+        target="genwright.backbones.wavenet:WaveNet",
+        summary="gated dilated convolutions over long rows of tokens, such as the samples of a sound",
+        spaces=("tokens",),
+        roles=("causal",),
+    ),
+    BackboneSpec(
         name="unet",
         target="genwright.backbones.unet:UNet",
         summary="U-Net for signals and images of any size",

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import numpy as np
 
-from genwright.errors import ConditionError, UsageError, shown
+from genwright.errors import ConditionError, MismatchError, UsageError, shown
 
 __all__ = ["Difference", "Domain", "Label", "Offer", "Pattern", "Prefix", "Scalar", "Text"]
 
@@ -168,6 +168,29 @@ class Domain(ABC, Generic[Item]):
         """
         self.write((item for item, _ in samples), path)
         return False
+
+    def pour(self, stages: Iterable[tuple[int, Item]], file: BinaryIO, *, ending: str = "") -> None:
+        """Write items to an open file while they are drawn: of each stage of an item, what those before it lack.
+
+        stages: the number of an item, and what there is of it; those of one item follow one another
+        ending: that of the file's name; "" where it has none, as standard output
+
+        Items that are text go one a line; one whose beginning has changed is written anew on a line of its own.
+
+        Raises MismatchError for items that have no form to grow in.
+        """
+        last, before = -1, ""
+        for number, item in stages:
+            if not isinstance(item, str):
+                raise MismatchError(
+                    f"{self.name} cannot be written while they are drawn. Generate them whole, without --stream."
+                )
+            goes_on = number == last and item.startswith(before)
+            file.write((item[len(before) :] if goes_on else "\n" * (last >= 0) + item).encode())
+            file.flush()
+            last, before = number, item
+        if last >= 0:
+            file.write(b"\n")
 
     @abstractmethod
     def check(self, item: Item) -> str | None:

@@ -20,7 +20,7 @@ from genwright.readings import Condition, NextToken, Reading
 from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.rows import TILE
-from genwright.sampler import Sampler
+from genwright.sampler import Gradual, Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import FamilySpec, Reads, SamplerSpec
@@ -68,9 +68,9 @@ class Generation(Generic[Item]):
     def __post_init__(self) -> None:
         _check_precision(self.precision, self._reads)
         is_whole = isinstance(self.rows, int) and not isinstance(self.rows, bool)
-        if not is_whole or not 0 < self.rows <= _MOST_ROWS or self.rows % TILE:
+        if not is_whole or not 0 < self.rows <= _MOST_ROWS or (self.rows > 1 and self.rows % TILE):
             raise OptionError(
-                f"rows is a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
+                f"rows is 1, or a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
                 f"The default is {ROWS}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
@@ -138,6 +138,61 @@ class Generation(Generic[Item]):
             condition = self._condition[self._cut(noise)]
             return self._sampler.sample(reading or self._reading, noise, condition, rows=self.rows)
 
+    def stages(self, index: int, *, size: int | None = None) -> Iterator[Item]:
+        """Yield what there is of a sample after every `size` tokens, and last itself, as rows=1 draws it.
+
+        size: None for a hundredth of the longest sample
+
+        Raises MismatchError for a model or a sampler that gives samples whole.
+        """
+        sampler, reading = self._gradual()
+        noise = Noise(self.seed, torch.tensor([index], device=self.device))
+        fill, length = 0 if reading.stop is None else reading.stop, reading.length
+        tokens, count = torch.full((1, *self.model.encoder.space.shape), fill), 0
+        with threads(self.threads), torch.inference_mode():
+            condition = self._condition[self._cut(noise)]
+        blocks = sampler.blocks(reading, noise, condition, size=size or max(1, length // 100))
+        while True:
+            with threads(self.threads):
+                block = next(blocks, None)
+            if block is None:
+                return
+            tokens.view(-1)[count : count + len(block)] = block
+            count += len(block)
+            yield next(self.decoded(tokens))
+
+    def check_stages(self) -> None:
+        """Raise MismatchError for a model or a sampler that gives samples whole."""
+        self._gradual()
+
+    def _gradual(self) -> tuple[Gradual[NextToken], NextToken]:
+        if not isinstance(self._reading, NextToken):
+            raise MismatchError(
+                "samples are seen while they are drawn from models that are read token by token; "
+                f"{self.model.recipe.family.name!r} gives them whole. Generate without --stream, or choose a model of "
+                "family 'autoregressive'."
+            )
+        if not isinstance(self._sampler, Gradual):
+            raise MismatchError(
+                f"samples are seen while a sampler draws them token by token; {self.sampler.name!r} gives them whole. "
+                "Choose a sampler such as 'temperature' or 'top-p'."
+            )
+        return self._sampler, self._reading
+
+    def sample(self, run: str, index: int, item: Item) -> Sample[Item]:
+        """Return the item of an index as a sample: checked, spelled canonically and identified."""
+        domain = self.model.domain
+        flaw = domain.check(item)
+        return Sample(
+            item=item,
+            run=run,
+            index=index,
+            seed=self.seed,
+            flaw=flaw,
+            canonical=None if flaw else domain.canonical(item),
+            identity=None if flaw else domain.identity(item),
+        )
+
     def _cut(self, noise: Noise) -> Tensor:
         """Return which cut of the prefix each sample starts with, drawn as a token is: by the innermost sampler's rule.
 
@@ -151,18 +206,8 @@ class Generation(Generic[Item]):
 
     def samples(self, run: str, indices: Sequence[int]) -> Iterator[Sample[Item]]:
         """Yield these samples, each checked, spelled canonically and identified."""
-        domain = self.model.domain
         for index, item in zip(indices, self.items(indices), strict=True):
-            flaw = domain.check(item)
-            yield Sample(
-                item=item,
-                run=run,
-                index=index,
-                seed=self.seed,
-                flaw=flaw,
-                canonical=None if flaw else domain.canonical(item),
-                identity=None if flaw else domain.identity(item),
-            )
+            yield self.sample(run, index, item)
 
     @cached_property
     def _reading(self) -> Reading:

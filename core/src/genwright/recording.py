@@ -23,6 +23,7 @@ from genwright.recipe import Component
 from genwright.registry import Registry
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
+from genwright.stage import Stage
 from genwright.store import Record, Store, StoredCheckpoint, open_store
 
 if TYPE_CHECKING:
@@ -85,6 +86,42 @@ class Recording:
         drawn = self._engine(engine).samples(generation, run.id, range(n))
         self.put_model(generation.model)
         return self._batches(run, generation, drawn, batch_size, made, count=n)
+
+    def staged(
+        self, generation: Generation[Any], n: int, *, size: int | None, reviewers: Sequence[str] = ()
+    ) -> Generator[Stage[Any], None, None]:
+        """Yield the stages of the samples of a new run, one sample after another, each recorded once it is whole."""
+        generation.check_stages()
+        run = new_run("generate", generation.model, generation, planned=n, reviewers=reviewers)
+        made = self._reviewers(reviewers, run.domain)
+        self.put_model(generation.model)
+        return self._stages(run, generation, n, size, made)
+
+    def _stages(
+        self, run: Run, generation: Generation[Any], n: int, size: int | None, reviewers: Mapping[str, Any]
+    ) -> Generator[Stage[Any], None, None]:
+        with self:
+            with self.running(run):
+                for index in range(n):
+                    for item in generation.stages(index, size=size):
+                        yield Stage(run=run, index=index, item=item)
+                    batch = self._put([generation.sample(run.id, index, item)], run, generation, reviewers)
+                    if index < n - 1:
+                        yield Stage(run=run, index=index, item=item, sample=batch[0])
+            ended = replace(run, state="finished", finished=time.time_ns())
+            yield Stage(run=ended, index=index, item=item, sample=batch[0])
+
+    def _put(
+        self, batch: Sequence[Sample[Any]], run: Run, generation: Generation[Any], reviewers: Mapping[str, Any]
+    ) -> Samples[Any]:
+        """Have samples reviewed, record them, and tell the observers."""
+        domain = generation.model.domain
+        samples = Samples(reviewed(batch, reviewers), run=run, domain=domain, store=self.where)
+        if self.store is not None:
+            media_type = self.registry.get("domain", domain.name).media_type
+            self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
+        self.observers.on_samples(run, samples)
+        return samples
 
     def put_model(self, model: Model[Any] | None) -> None:
         """Record the checkpoint of a model, and those of the models that its encoder is made of."""
@@ -159,15 +196,10 @@ class Recording:
         count: int,
         resumed: bool = False,
     ) -> Generator[Samples[Any], None, None]:
-        domain = generation.model.domain
         with self:
             with self.running(run, resumed=resumed):
                 while batch := list(islice(drawn, batch_size)):
-                    samples = Samples(reviewed(batch, reviewers), run=run, domain=domain, store=self.where)
-                    if self.store is not None:
-                        media_type = self.registry.get("domain", domain.name).media_type
-                        self.store.put_samples([_record(sample, domain, media_type) for sample in samples])
-                    self.observers.on_samples(run, samples)
+                    samples = self._put(batch, run, generation, reviewers)
                     count -= len(samples)
                     if count <= 0:
                         break
@@ -175,7 +207,7 @@ class Recording:
             # After the run has ended, since nothing is left to interrupt for who takes the last batch and stops there.
             if batch:
                 ended = replace(run, state="finished", finished=time.time_ns())
-                yield Samples(list(samples), run=ended, domain=domain, store=self.where)
+                yield Samples(list(samples), run=ended, domain=samples.domain, store=self.where)
 
 
 def new_run(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
 from genwright.readings import Condition
 from genwright.seeds import Noise
 
-__all__ = ["Sampler"]
+__all__ = ["Gradual", "Sampler"]
 
 R = TypeVar("R", contravariant=True)
 
@@ -35,3 +36,11 @@ class Sampler(ABC, Generic[R]):
 
         rows: how many rows the network is to be given at once, always exactly that many
         """
+
+
+@runtime_checkable
+class Gradual(Protocol[R]):
+    """A sampler that can draw one sample bit by bit."""
+
+    def blocks(self, reading: R, noise: Noise, condition: Condition, *, size: int) -> Iterator[Tensor]:
+        """Yield the tokens of one sample, `size` at a time: those that `sample` draws with rows=1."""

@@ -114,7 +114,10 @@ def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(gene
         (["-n", str(10**30)], f"n is a whole number from 1 to 2^63 - 1; got {10**30}."),
         (["-n", "1" * 5000], "is not a valid integer"),
         (["-n", "1e3"], "'1e3' is not a valid integer"),
-        (["--rows", str(10**30)], f"rows is a multiple of 16 from 16 to 65,536; got {10**30}. The default is 128."),
+        (
+            ["--rows", str(10**30)],
+            f"rows is 1, or a multiple of 16 from 16 to 65,536; got {10**30}. The default is 128.",
+        ),
         (["--workers", str(10**30)], f"engine 'local' takes workers from 1 to 1,024; got {10**30}."),
         (["--batch-size", str(10**30)], f"batch_size is a whole number from 1 to 2^63 - 1; got {10**30}."),
         (["--sampler", "top-pp"], "there is no sampler named 'top-pp'. Did you mean 'top-p'"),

@@ -211,7 +211,7 @@ def whole() -> Tensor:
     return drawn(Temperature(), chain(), range(100))
 
 
-@pytest.mark.parametrize("rows", [2, 7, 16, 100, 300])
+@pytest.mark.parametrize("rows", [1, 2, 7, 16, 100, 300])
 def test_samples_do_not_depend_on_the_rows(whole: Tensor, rows: int) -> None:
     assert torch.equal(drawn(Temperature(), chain(), range(100), rows=rows), whole)
 
@@ -247,7 +247,7 @@ def test_a_row_that_never_stops_has_the_full_length() -> None:
     assert (drawn(Temperature(), reading, range(30)) == 0).any()
 
 
-@pytest.mark.parametrize("rows", [2, 16])
+@pytest.mark.parametrize("rows", [1, 2, 16])
 def test_rows_begin_with_their_prefix(rows: int) -> None:
     prefix = [[3, 4, -1], [1, -1, -1], [-1, -1, -1], [2, 2, 1]]
     found = drawn(Temperature(), chain(), range(4), prefix=prefix, rows=rows).tolist()
@@ -260,6 +260,28 @@ def test_rows_begin_with_their_prefix(rows: int) -> None:
 def test_a_prefix_of_full_length_is_all_of_the_row() -> None:
     prefix = [[3, 4, 1, 2, 3, 4, 1, 2]] * 3
     assert drawn(Temperature(), chain(), range(3), prefix=prefix).tolist() == prefix
+
+
+# ---- one row alone
+
+
+@pytest.mark.parametrize("size", [1, 3, 64, 100, 500])
+@pytest.mark.parametrize("stop", [0, None])
+def test_the_blocks_of_a_sample_are_its_tokens(size: int, stop: int | None) -> None:
+    """The rows are longer than noise is made ahead for, and their prefix too."""
+    reading = chain(200, stop=stop)
+    if stop is not None:
+        reading.table[:, 0] -= 4.5
+    given = [2, *[1, 3] * 40]
+    whole = drawn(TopP(p=0.99), reading, range(6), prefix=[given] * 6)
+    assert len({tuple(row) for row in whole.tolist()}) == 6
+    for row in range(6):
+        condition = replace(Condition.none(1), prefix=torch.tensor([given]))
+        blocks = list(TopP(p=0.99).blocks(reading, Noise(3, torch.tensor([row])), condition, size=size))
+        assert all(len(block) == size for block in blocks[:-1])
+        tokens = torch.cat(blocks)
+        assert torch.equal(tokens, whole[row, : len(tokens)])
+        assert len(tokens) == 200 or (tokens[-1] == 0 and not (tokens[:-1] == 0).any())
 
 
 # ---- errors

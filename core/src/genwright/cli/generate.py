@@ -20,6 +20,7 @@ from tqdm import tqdm
 import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.parameters import PAIR, conditions, device_option, loaded_model, recording_options, values
+from genwright.cli.streaming import check_stream, write_stream
 from genwright.domain import Domain
 from genwright.errors import DataError, StoreError
 from genwright.folders import store_url
@@ -101,8 +102,11 @@ def _store_argument(url: str) -> str:
     "--grid", type=click.Path(path_type=Path), help=f"Draw the first {_DRAWN} items to a new .png or .svg file."
 )
 @click.option("--batch-size", type=int, default=1000, show_default=True, help="Samples recorded at once.")
-@click.option("--rows", type=int, help="Rows the network is given at once, a multiple of 16; may change the last bits.")
+@click.option(
+    "--rows", type=int, help="Rows the network is given at once, 1 or a multiple of 16; may change last bits."
+)
 @click.option("--precision", default="float32", show_default=True, help="float32, or bfloat16: faster, for images.")
+@click.option("--stream", "as_drawn", is_flag=True, help="Write each sample while it is drawn, one after another.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
 @device_option
 @recording_options
@@ -119,6 +123,7 @@ def generate(
     where: str | None,
     no_store: bool,
     workers: int,
+    as_drawn: bool,
     as_json: bool,
     **choices: Any,
 ) -> int:
@@ -126,26 +131,46 @@ def generate(
 
     MODEL is the name of a model, of a domain (its default model), or a folder. Every sample is recorded. The valid ones
     are printed; with --json all are, each an object on a line of its own, flawed ones with their flaw.
+
+    With --stream, samples of models that are read token by token are written while they are drawn: text as it comes,
+    sound to a growing .wav or .flac, or as WAV to a pipe.
     """
     loaded = loaded_model(model, device)
     _check_files(output, grid, loaded.domain)
-    batches = gw.stream(
-        loaded,
-        n,
-        where=conditions(asked, loaded.domain),
-        sampler=_chosen(loaded, sampler, values(options)),
-        store=False if no_store else where,
-        engine=gw.use("local", workers=workers),
-        device=device,
-        **{name: value for name, value in choices.items() if value is not None},
-    )
+    given = {name: value for name, value in choices.items() if value is not None}
+    given |= {
+        "where": conditions(asked, loaded.domain),
+        "sampler": _chosen(loaded, sampler, values(options)),
+        "store": False if no_store else where,
+        "device": device,
+    }
     tally = Tally(wanted=n, store=None if no_store else where or store_url())
-    to_text = _to_json if as_json else _to_text if output is None else None
-    _put(_kept(batches, tally, flawed=as_json, to_text=to_text), tally, output, loaded.domain)
+    if as_drawn:
+        others = {"--grid": grid is not None, "--json": as_json, "--workers": workers != 1, "--rows": "rows" in given}
+        _stream(loaded, n, tally, output, others, given)
+    else:
+        batches = gw.stream(loaded, n, engine=gw.use("local", workers=workers), **given)
+        to_text = _to_json if as_json else _to_text if output is None else None
+        _put(_kept(batches, tally, flawed=as_json, to_text=to_text), tally, output, loaded.domain)
     if grid is not None and tally.first:
         loaded.domain.render(tally.first, grid)
     say(tally.summary)
     return 0 if tally.valid else 1
+
+
+def _stream(
+    model: Model[Any],
+    n: int,
+    tally: Tally,
+    output: Path | None,
+    others: Mapping[str, bool],
+    given: Mapping[str, Any],
+) -> None:
+    """Write samples while they are drawn."""
+    check_stream(model.domain, output, others)
+    # How many are recorded at once, and in what precision, is not for one row to choose.
+    chosen = {name: value for name, value in given.items() if name not in ("batch_size", "precision", "rows")}
+    write_stream(gw.stages(model, n, **chosen), tally, output, model.domain)
 
 
 def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) -> None:

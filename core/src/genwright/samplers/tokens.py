@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import final
 
 import torch
@@ -22,6 +23,8 @@ from genwright.seeds import Noise
 
 __all__ = ["Greedy", "MinP", "Temperature", "TokenSampler", "TopK", "TopP", "usable"]
 
+# Noise of one row is made for as many positions at once: for 257 tokens, a call takes 0.33 ms for one and 0.84 for 128.
+_AHEAD = 128
 _LEAST = 0.001
 _GREEDY = "For the likeliest token each time, use the sampler 'greedy'."
 
@@ -37,7 +40,25 @@ class TokenSampler(Sampler[NextToken]):
     @torch.inference_mode()
     def sample(self, reading: NextToken, noise: Noise, condition: Condition, *, rows: int) -> Int64[Tensor, "B T"]:
         """Return one sequence a row of noise, filled with the stop token after its end."""
-        return _Draw(self, reading, noise, condition, rows).run()
+        if rows > 1:
+            return _Draw(self, reading, noise, condition, rows).run()
+        drawn = torch.full((len(noise), reading.length), 0 if reading.stop is None else reading.stop)
+        for row, tokens in enumerate(drawn):
+            part = torch.cat(list(self.blocks(reading, noise[row : row + 1], condition[row : row + 1])))
+            tokens[: len(part)] = part
+        return drawn.to(noise.samples.device)
+
+    @final
+    def blocks(
+        self, reading: NextToken, noise: Noise, condition: Condition, *, size: int = _AHEAD
+    ) -> Iterator[Int64[Tensor, " T"]]:
+        """Yield the tokens of one sample as they are drawn, `size` at a time, of one row that is drawn alone.
+
+        They are those that `sample` draws with rows=1.
+        """
+        place = _Alone(self, reading, noise, condition)
+        while drawn := place.draw(size):
+            yield torch.tensor(drawn)
 
 
 @final
@@ -49,7 +70,7 @@ class Temperature(TokenSampler):
 
     def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """Return logits / temperature."""
-        return logits / self.temperature
+        return logits if self.temperature == 1 else logits / self.temperature
 
 
 @final
@@ -168,6 +189,46 @@ class _Draw:
         self.at = torch.where(ended, 0, self.at)
         self.stream.restart(ended, self.condition[self._owner()])
         return torch.where(ended, self.reading.start, tokens)
+
+
+class _Alone:
+    """One sample, drawn as the only row."""
+
+    @torch.inference_mode()
+    def __init__(self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition) -> None:
+        self.sampler, self.noise, self.stop = sampler, noise, reading.stop
+        self.prefix, self.left = condition.prefix[0].tolist(), range(reading.length)
+        self.stream = reading.open(condition)
+        self.token = torch.full((1,), reading.start, device=noise.samples.device)
+        self.gumbel: tuple[Tensor, ...] = ()
+        self.block = -1
+
+    @torch.inference_mode()
+    def draw(self, count: int) -> list[int]:
+        """Return so many more tokens, or fewer: those up to and with the one that stops the sample."""
+        drawn: list[int] = []
+        for at in self.left[:count]:
+            self.token = self._next(at)
+            drawn.append(int(self.token))
+            if drawn[-1] == self.stop:
+                self.left = range(0)
+                break
+        self.left = self.left[count:]
+        return drawn
+
+    def _next(self, at: int) -> Tensor:
+        logits = self.stream.step(self.token)
+        if at < len(self.prefix) and self.prefix[at] >= 0:
+            return torch.full_like(self.token, self.prefix[at])
+        return (self.sampler.reshape(logits.float()) + self._gumbel(at, logits.shape[-1])).argmax(-1)
+
+    def _gumbel(self, at: int, count: int) -> Tensor:
+        block, within = divmod(at, _AHEAD)
+        if block != self.block:
+            steps = torch.arange(block * _AHEAD, (block + 1) * _AHEAD, device=self.noise.samples.device)
+            self.gumbel = torch.split(self.noise[torch.zeros_like(steps)].gumbel("token", steps, count), 1)
+            self.block = block
+        return self.gumbel[within]
 
 
 def usable(name: str, value: float, advice: str = _GREEDY) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, final
+from typing import Any, BinaryIO, final
 
 import numpy as np
 
 from genwright.domain import Difference, Domain, Label, Offer, Scalar, Text
 from genwright.errors import ConditionError
-from genwright_audio import clip, files, readers, writers
+from genwright_audio import clip, files, pouring, readers, writers
 from genwright_audio.clip import Clip
 from genwright_audio.provenance import signed
 
@@ -51,6 +51,10 @@ class Audio(Domain[Clip]):
         """Write clips as `write` does, each signed with the id of its sample; see `provenance.signed`."""
         self.write((signed(item, sample=known["id"]) for item, known in samples), path)
         return True
+
+    def pour(self, stages: Iterable[tuple[int, Clip]], file: BinaryIO, *, ending: str = "") -> None:
+        """Write clips to a .wav, a .flac or standard output while they are drawn; see `pouring.pour`."""
+        pouring.pour(stages, file, ending=ending)
 
     def check(self, item: Clip) -> str | None:
         """Return why a clip is empty, silent, too long, or has samples that are none, or None if it is none of this."""

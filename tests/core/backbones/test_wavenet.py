@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genwright.backbones.wavenet import WaveNet
+from genwright.errors import OptionError
+from genwright.families.autoregressive import Autoregressive
+from genwright.readings import Condition
+from genwright.space import ConditionSpace, Tokens
+from genwright.testing import networks
+
+CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
+SPACE = Tokens(vocab_size=5, shape=(26,), stop=4)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {"depth": 4, "cycle": 4},
+    "kernel": {"depth": 4, "cycle": 2, "kernel": 3},
+    "stride": {"depth": 3, "cycle": 3, "stride": 4},
+}
+
+
+def network(space: Tokens = SPACE, **options: Any) -> WaveNet:
+    """A network all of whose weights matter."""
+    made = networks.shaken(WaveNet(space=space, conditions=CONDITIONS, width=32, skip=32, **options), by=0.1)
+    return made.eval().requires_grad_(False)
+
+
+def rows(space: Tokens, count: int, *, seed: int = 7) -> Tensor:
+    """Rows of tokens that begin with the start token, one position for each of the space's."""
+    tokens = torch.randint(0, space.vocab_size, (count, space.size), generator=torch.Generator().manual_seed(seed))
+    tokens[:, 0] = space.vocab_size
+    return tokens
+
+
+@pytest.fixture(params=SETTINGS)
+def made(request: pytest.FixtureRequest) -> WaveNet:
+    return network(**SETTINGS[request.param])
+
+
+def test_logits_depend_on_every_earlier_token_within_reach_and_on_no_other(made: WaveNet) -> None:
+    """The reach is that of the first token of a step; the others of a step see what lies as far back from it."""
+    tokens, condition = rows(SPACE, 1).repeat(4, 1), networks.asked(0.5, 0, rows=4)
+    before = made(tokens, condition)
+    assert before.shape == (4, 26, 5)
+    for place in range(26):
+        changed = tokens.clone()
+        changed[:, place] = (tokens[:, place] + torch.arange(1, 5)) % 5
+        moved = ((made(changed, condition) - before).abs().amax((0, 2)) > 0).tolist()
+        steps = [at // made.stride * made.stride for at in range(26)]
+        seen = [step - made.reach < place <= at for at, step in enumerate(steps)]
+        assert moved == seen, place
+
+
+def test_the_reach_is_that_of_all_layers_together() -> None:
+    assert network(depth=20, cycle=10).reach == 2047
+    assert network(**SETTINGS["kernel"]).reach == 1 + 2 * (1 + 2 + 1 + 2)
+    assert network(**SETTINGS["stride"]).reach == 4 * (1 + 1 + 2 + 4)
+
+
+@pytest.mark.parametrize("options", [{"depth": 2}, {"depth": 2, "stride": 3}, {"depth": 1, "kernel": 1, "stride": 4}])
+def test_the_probabilities_of_all_rows_add_up_to_one(options: dict[str, int]) -> None:
+    space = Tokens(vocab_size=2, shape=(8,))
+    made = network(space, **options)
+    family = Autoregressive(space=space, conditions=CONDITIONS, build=lambda part, **given: made)
+    every = torch.cartesian_prod(*[torch.arange(2)] * 8)
+    chances = family.log_likelihood(every, networks.asked(0.5, 0, rows=256)).exp()
+    assert chances.std() > 1e-4
+    assert float(chances.sum()) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 4, 11, 26])
+def test_a_beginning_has_the_logits_that_it_has_in_the_whole(made: WaveNet, length: int) -> None:
+    tokens, condition = rows(SPACE, 2), networks.asked(0.5, 0)
+    assert torch.allclose(made(tokens[:, :length], condition), made(tokens, condition)[:, :length], atol=1e-5)
+
+
+def test_what_is_asked_for_moves_the_gates_of_every_layer(made: WaveNet) -> None:
+    tokens = rows(SPACE, 1)
+    before = made(tokens, networks.asked(0.5, 0, rows=1))
+    for other in (networks.asked(2.0, 0, rows=1), networks.asked(0.5, 1, rows=1), networks.asked(0.5, -1, rows=1)):
+        assert (made(tokens, other) - before).abs().amax(-1).min() > 1e-5
+    for layer in made.layers:
+        kept = layer.asked.weight.data.clone()  # type: ignore[union-attr,operator]
+        layer.asked.weight.data.zero_()  # type: ignore[union-attr,operator]
+        assert (made(tokens, networks.asked(0.5, 0, rows=1)) - before).abs().max() > 1e-5
+        layer.asked.weight.data.copy_(kept)  # type: ignore[union-attr,operator]
+
+
+def test_where_nothing_can_be_asked_for_there_are_no_weights_for_it() -> None:
+    made = WaveNet(space=SPACE, conditions=ConditionSpace(), width=32, skip=32, depth=2)
+    assert not any("asked" in name or "conditioning" in name for name, _ in made.named_parameters())
+    assert made(rows(SPACE, 2), Condition.none(2)).isfinite().all()
+
+
+def test_every_weight_gets_a_finite_gradient(made: WaveNet) -> None:
+    made.requires_grad_()
+    tokens = rows(SPACE, 3)
+    logits = made(tokens, networks.asked(0.5, 0, rows=3))
+    losses = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
+    losses.backward()
+    for name, parameter in made.named_parameters():
+        if not name.endswith("unasked"):
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 48}, r"a wavenet's width is a multiple of 32; got 48\. Choose 64\."),
+        ({"width": 0}, r"a wavenet's width is a multiple of 32; got 0\. Choose 32\."),
+        ({"skip": 100}, r"a wavenet's skip is a multiple of 32; got 100\. Choose 128\."),
+        ({"depth": 0}, "a wavenet's depth is 1 or more; got 0. Choose a larger one."),
+        ({"cycle": 0}, "a wavenet's cycle is 1 or more; got 0"),
+        ({"kernel": 0}, "a wavenet's kernel is 1 or more; got 0"),
+        ({"stride": 0}, "a wavenet's stride is 1 or more; got 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, int], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        WaveNet(space=SPACE, conditions=CONDITIONS, **options)

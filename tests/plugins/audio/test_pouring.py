@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from genwright.errors import DataError
+from genwright_audio.clip import Clip, stepped
+from genwright_audio.domain import Audio
+
+
+class Memory(io.BytesIO):
+    """A file in memory, with all that open files have."""
+
+    name, mode = "memory", "wb"
+
+
+class Pipe(Memory):
+    """What can only be written to."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        raise OSError("a pipe has no place")
+
+
+def wave(length: int, *, seed: int = 0) -> np.ndarray:
+    return stepped(np.random.default_rng(seed).uniform(-1, 1, length))
+
+
+def stages(*waves: np.ndarray, step: int = 30) -> Iterator[tuple[int, Clip]]:
+    for number, whole in enumerate(waves):
+        for end in (*range(step, len(whole), step), len(whole)):
+            yield number, Clip(wave=whole[:end], rate=8000)
+
+
+@pytest.mark.parametrize("ending", [".wav", ".flac", ".WAV"])
+def test_a_file_holds_the_clips_one_after_another(tmp_path: Path, ending: str) -> None:
+    path, one, other = tmp_path / f"x{ending}", wave(100), wave(61, seed=1)
+    with path.open("xb") as file:
+        Audio().pour(stages(one, other), file, ending=ending)
+    found, rate = soundfile.read(path, dtype="float32")
+    assert rate == 8000
+    assert soundfile.info(path).subtype == "PCM_16"
+    assert np.array_equal(found, np.concatenate((one, other)))
+
+
+def test_a_wav_can_be_heard_before_it_ends() -> None:
+    """Each stage is there once it is drawn, behind a header that does not say how long it will be."""
+    file, lengths = Pipe(), []
+
+    def drawn() -> Iterator[tuple[int, Clip]]:
+        for stage in stages(wave(100)):
+            yield stage
+            lengths.append(len(file.getvalue()))
+
+    Audio().pour(drawn(), file)
+    assert lengths == [44 + 2 * end for end in (30, 60, 90, 100)]
+    found, _ = soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")
+    assert np.array_equal(found, wave(100))
+
+
+def test_a_wav_that_ends_says_how_long_it_is() -> None:
+    whole, rest = Memory(b"before"), Memory()
+    whole.seek(6)
+    Audio().pour(stages(wave(100)), whole)
+    soundfile.write(rest, wave(100), 8000, "PCM_16", format="WAV")
+    assert whole.getvalue() == b"before" + rest.getvalue()
+
+
+@pytest.mark.parametrize("ending", ["", ".flac"])
+def test_of_nothing_nothing_is_written(ending: str) -> None:
+    file = Memory()
+    Audio().pour([], file, ending=ending)
+    assert file.getvalue() == b""
+
+
+def test_another_ending_is_refused() -> None:
+    with pytest.raises(DataError, match=r"to \.wav, \.flac or standard output; got '\.mp3'\. Choose one of these"):
+        Audio().pour(stages(wave(10)), Memory(), ending=".mp3")
