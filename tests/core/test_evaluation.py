@@ -74,6 +74,15 @@ def test_a_metric_of_another_domain_is_refused(recorded: Samples[str], use_regis
         recorded.report(metrics=["loudness"])
 
 
+def test_of_metrics_with_one_name_that_of_the_domain_is_taken(
+    recorded: Samples[str], use_registry: UseRegistry
+) -> None:
+    for domain in ("aaa", "zzz"):
+        use_registry(toy_registry(MetricSpec(name="soundness", target="x:Y", summary="", domain=domain)))
+        assert recorded.report(metrics=["soundness"])["soundness"].count == 30
+        assert set(recorded.report().values) == {"soundness"}
+
+
 def test_a_file_is_read_and_not_spelled(rounds_file: Path) -> None:
     """The characters of its name were once measured."""
     for source in (rounds_file, str(rounds_file)):

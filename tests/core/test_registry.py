@@ -23,12 +23,12 @@ AUDIO = (
     + """
 @hookimpl
 def register_domains():
-    yield DomainSpec(name="audio", target="genwright_audio.domain:Audio", summary="sound", encoder="mel",
+    yield DomainSpec(name="audio", target="genwright_absent.domain:Audio", summary="sound", encoder="mel",
                      media_type="audio/wav")
 
 @hookimpl
 def register_encoders():
-    return [EncoderSpec(name="mel", target="genwright_audio.mel:Mel", summary="bands", domain="audio",
+    return [EncoderSpec(name="mel", target="genwright_absent.mel:Mel", summary="bands", domain="audio",
                         space="continuous")]
 """
 )
@@ -62,7 +62,7 @@ def test_an_installed_plugin_contributes_its_specs_with_their_origin(install: In
     assert found.get("domain", "audio").encoder == "mel"
     assert found.get("encoder", "mel").origin == "genwright-audio 0.3.1"
     assert plugin("audio").trouble is None
-    assert "genwright_audio" not in sys.modules
+    assert "genwright_absent" not in sys.modules
 
 
 def test_plugins_come_after_core_by_name(install: Install) -> None:
@@ -237,6 +237,39 @@ def test_a_name_that_is_taken_refuses_the_later_plugin_whole(install: Install) -
     assert discover().get("encoder", "mel").origin == "genwright-audio 0.3.1"
 
 
+METRICS = """
+    from genwright.hooks import hookimpl
+    from genwright.specs import MetricSpec
+
+    @hookimpl
+    def register_metrics():
+        yield MetricSpec(name="distance", target="a:b", summary="", domain={domain!r})
+"""
+
+
+def test_metrics_of_two_domains_may_have_one_name(install: Install) -> None:
+    """The plugin of sounds once shut out that of images, which also has a kernel distance."""
+    install("sounds", METRICS.format(domain="sounds"))
+    install("smells", METRICS.format(domain="smells"))
+    found = discover()
+    assert [plugin(name).trouble for name in ("smells", "sounds")] == [None, None]
+    assert sorted(spec.domain for spec in found.specs("metric") if spec.name == "distance") == ["smells", "sounds"]
+    for domain in ("smells", "sounds"):
+        found.check_domain("metric", "distance", domain)
+    with pytest.raises(MismatchError, match=r"metric 'distance' is of smells, not of tastes\."):
+        found.check_domain("metric", "distance", "tastes")
+
+
+@pytest.mark.parametrize(("first", "second"), [("*", "*"), ("*", "tastes"), ("tastes", "*"), ("tastes", "tastes")])
+def test_a_metric_for_all_domains_has_its_name_in_each(install: Install, first: str, second: str) -> None:
+    install("one", METRICS.format(domain=first))
+    install("two", METRICS.format(domain=second))
+    assert trouble("two") == (
+        f"metric of {second} 'distance' of genwright-two 0.3.1 is already that of genwright-one 0.3.1. "
+        "Uninstall one of them."
+    )
+
+
 def test_a_plugin_name_that_is_taken_is_refused(install: Install) -> None:
     install("audio", AUDIO)
     install("audio", AUDIO, dist="other-audio", version="9")
@@ -311,7 +344,7 @@ def test_damaged_metadata_are_survived(install: Install, site: Path) -> None:
 def test_a_target_that_is_missing_is_found_when_it_is_loaded(install: Install) -> None:
     install("audio", AUDIO)
     with pytest.raises(
-        PluginError, match=r"domain 'audio' of genwright-audio 0\.3\.1 needs genwright_audio\.domain:Audio"
+        PluginError, match=r"domain 'audio' of genwright-audio 0\.3\.1 needs genwright_absent\.domain:Audio"
     ):
         discover().get("domain", "audio").load()
 

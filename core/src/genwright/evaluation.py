@@ -120,11 +120,10 @@ def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any, trained: 
 
 
 def _chosen(names: Sequence[str] | None, domain: str, registry: Registry) -> list[MetricSpec]:
-    if names is not None:
-        for name in names:
-            registry.check_domain("metric", name, domain)
-        return [registry.get("metric", name) for name in names]
-    return [spec for spec in registry.specs("metric") if spec.domain in (domain, "*")]
+    fitting = {spec.name: spec for spec in registry.specs("metric") if spec.domain in (domain, "*")}
+    for name in names or ():
+        registry.check_domain("metric", name, domain)
+    return list(fitting.values()) if names is None else [fitting[name] for name in names]
 
 
 def _domain(name: str | None, registry: Registry) -> Domain[Any]:

@@ -45,6 +45,7 @@ from genwright.specs import (
 __all__ = ["Plugin", "Registry", "check_model_name", "discover", "registry"]
 
 CORE = "genwright-core"
+_METRIC = "metric of "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ class Registry:
     def __init__(self, plugins: Sequence[Plugin], hooks: Mapping[str, pluggy.HookRelay]) -> None:
         self.plugins = list(plugins)
         self.hooks = dict(hooks)
-        self._specs = {(spec.kind, spec.name): spec for plugin in self.plugins for spec in plugin.specs}
+        self._all = [spec for plugin in self.plugins for spec in plugin.specs]
+        self._specs = {(spec.kind, spec.name): spec for spec in reversed(self._all)}
 
     @cached_property
     def contents(self) -> Mapping[str, str]:
@@ -87,15 +89,18 @@ class Registry:
         return {name: digest for name, digest in found.items() if digest}
 
     def get(self, kind: str, name: str) -> Any:
-        """Return the spec of this kind and name, as its own class. Raises UnknownName if there is none."""
+        """Return the spec of this kind and name, as its own class; of metrics, that of the first domain with one.
+
+        Raises UnknownName if there is none.
+        """
         try:
             return self._specs[kind, name]
         except KeyError:
             raise UnknownName(kind, name, [spec.name for spec in self.specs(kind)], self._refused()) from None
 
     def specs(self, kind: str) -> list[Any]:
-        """Return the specs of a kind, by name."""
-        return sorted((spec for spec in self._specs.values() if spec.kind == kind), key=lambda spec: spec.name)
+        """Return the specs of a kind, by name; metrics of several domains may have the same."""
+        return sorted((spec for spec in self._all if spec.kind == kind), key=lambda spec: spec.name)
 
     def check_fit(self, *, domain: str, encoder: str, family: str, backbone: str) -> None:
         """Check that these components can make a model together.
@@ -129,7 +134,7 @@ class Registry:
         Raises MismatchError if it is for those of another, UnknownName if there is no such component.
         """
         spec, fitting = self.get(kind, name), self._of_domain(kind, domain)
-        if spec not in fitting:
+        if name not in [one.name for one in fitting]:
             raise MismatchError(
                 f"{kind} {name!r} is of {spec.domain}, not of {domain}. "
                 f"{kind.capitalize()}s of {domain}: {_listed(spec.name for spec in fitting)}."
@@ -313,21 +318,30 @@ def _check_names(specs: Sequence[Spec], earlier: Sequence[Plugin]) -> None:
     taken = {key: spec.origin for plugin in earlier for spec in plugin.specs for key in _claims(spec)}
     for spec in specs:
         for kind, name in _claims(spec):
-            if (kind, name) in taken:
+            if (origin := _holder(taken, kind, name)) is not None:
                 raise PluginError(
-                    f"{kind} {name!r} of {spec.origin} is already that of {taken[kind, name]}. Uninstall one of them."
+                    f"{kind} {name!r} of {spec.origin} is already that of {origin}. Uninstall one of them."
                 )
             taken[kind, name] = spec.origin
 
 
 def _claims(spec: Spec) -> list[tuple[str, str]]:
     """Return what a spec is alone in being: its name among its kind, the default of a domain, the format of endings."""
-    claims = [(spec.kind, spec.name)]
+    # Metrics are asked for by the domain of what they measure: the same name stands for the same idea in each.
+    claims = [(f"{_METRIC}{spec.domain}" if isinstance(spec, MetricSpec) else spec.kind, spec.name)]
     if isinstance(spec, ExporterSpec):
         claims += [("format of files in", ending) for ending in spec.endings]
     if isinstance(spec, ModelSpec) and spec.default:
         claims.append(("default model of", spec.domain))
     return claims
+
+
+def _holder(taken: Mapping[tuple[str, str], str], kind: str, name: str) -> str | None:
+    """Return who has a claim, or None; a metric for all domains has the name in each."""
+    every = f"{_METRIC}*"
+    if kind == every:
+        return next((taken[key] for key in taken if key[0].startswith(_METRIC) and key[1] == name), None)
+    return taken.get((kind, name)) or (taken.get((every, name)) if kind.startswith(_METRIC) else None)
 
 
 def _check_hooks(manager: pluggy.PluginManager, implementation: object) -> None:
