@@ -52,3 +52,16 @@ def test_the_parts_in_plain_pytorch_work() -> None:
 
     filters = torchaudio().functional.melscale_fbanks(129, 0.0, 4_000.0, 20, 8_000)
     assert filters.shape == (129, 20)
+
+
+def test_threads_that_ask_at_once_get_one_module(tmp_path: Path) -> None:
+    program = USE.partition("print")[0] + (
+        "import threading\n"
+        "found = []\n"
+        "threads = [threading.Thread(target=lambda: found.append(torchaudio())) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "print(len(found), len(set(map(id, found))), found[0].NAME)\n"
+    )
+    done = said(package(tmp_path, "import time\ntime.sleep(0.05)\nraise OSError('x')\n"), program)
+    assert (done.stdout, done.stderr) == ("8 1 torchaudio\n", "")

@@ -94,3 +94,11 @@ def test_what_swells_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(DataError, match=r"It has more than 1 MiB."):
         sources.limited(io.BytesIO(bytes((1 << 20) + 1)))
     assert sources.limited(io.BytesIO(b"abc")).read() == b"abc"
+
+
+def test_a_file_on_a_disk_is_not_read_to_look_at_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of ten hours was once read whole."""
+    monkeypatch.setattr(sources, "_LARGEST", 1)
+    (tmp_path / "a.wav").write_bytes(b"abc")
+    for path in (tmp_path, tmp_path / "a.wav"):
+        assert [sources.limited(stream) is stream for _, stream in sources.found(path)] == [True]
