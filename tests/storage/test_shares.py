@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,7 @@ from genwright.errors import Forbidden, StoreError
 from genwright.store import Finding
 from genwright.testing.stores import make_record, make_run
 from genwright_storage import roles, shares
-from genwright_storage.samples import BEFORE_ALL, Share
+from genwright_storage.samples import FIRST, Share
 from genwright_storage.store import SQLStore
 
 BATCHES, BATCH = 6, 4
@@ -62,9 +65,23 @@ def found(url: str, progress: Callable[[int], object] = lambda _: None) -> list[
 def test_each_processor_has_a_share_and_no_batch_is_cut(url: str) -> None:
     half, whole = BATCHES // 2 * BATCH, BATCHES * BATCH
     assert divided(url) == [
-        Share(after_sample=BEFORE_ALL, last_sample=half, after_batch=BEFORE_ALL, last_batch=BATCHES // 2),
-        Share(after_sample=half, last_sample=whole, after_batch=BATCHES // 2, last_batch=BATCHES),
+        Share(first_sample=FIRST, last_sample=half, first_batch=FIRST, last_batch=BATCHES // 2),
+        Share(first_sample=half + 1, last_sample=whole, first_batch=BATCHES // 2 + 1, last_batch=BATCHES),
     ]
+
+
+def test_there_are_no_more_processes_than_a_container_bears(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(shares.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert shares._processors() == 8
+
+
+@pytest.mark.parametrize(("name", "value"), [("executable", ""), ("frozen", True)])
+def test_where_python_is_no_command_of_its_own_there_is_one_share(
+    url: str, name: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, name, value, raising=False)
+    assert len(divided(url)) == 1
 
 
 def test_a_share_is_not_smaller_than_is_worth_a_process(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +144,7 @@ def test_a_sample_that_was_moved_to_another_share_is_found(
 
 
 @pytest.mark.parametrize("least", [BATCH, 1_000])
-@pytest.mark.parametrize(("row", "batch"), [(2, 6), (2, 2), (23, 1), (12, 99)])
+@pytest.mark.parametrize(("row", "batch"), [(2, 6), (2, 2), (23, 1), (12, 99), (1, 2), (5, 6), (9, 1), (8, 3), (24, 1)])
 def test_a_sample_in_another_batch_leaves_its_neighbours_sound(
     url: str, forger: sqlite3.Connection, row: int, batch: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,37 +174,117 @@ def test_who_may_verify_is_asked_once(url: str, monkeypatch: pytest.MonkeyPatch)
             list(store.verify())
 
 
-@pytest.mark.parametrize("code", [1, 3])
-def test_a_process_that_fails_leaves_a_finding(url: str, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    def fails(url: str, share: Share) -> subprocess.Popen[str]:
-        # Half a line is what a process leaves that is killed as it writes.
-        program = f"print('{{\"where', end=''); raise SystemExit({code})"
-        return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, encoding="utf-8")
+@pytest.mark.parametrize("least", [BATCH, 1_000])
+@pytest.mark.parametrize("key", [FIRST, FIRST + 1, -1, 0, (1 << 63) - 1])
+@pytest.mark.parametrize("table", ["sample", "batch"])
+def test_a_copy_under_any_key_is_found(
+    url: str, forger: sqlite3.Connection, table: str, key: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "LEAST", least)
+    changed = {"id": key, "idx": 99, "first_idx": 99, "last_idx": 99, "seq": None}
+    columns = [name for _, name, *_ in forger.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join("?" if name in changed else name for name in columns)
+    copy = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE id = 3"
+    forger.execute(copy, [changed[name] for name in columns if name in changed])
+    assert found(url) != []
 
-    monkeypatch.setattr(shares, "_begun", fails)
-    (finding,) = found(url)
-    assert finding.where == "the file of the store"
-    assert f"it ended with {code}. Verify again." in finding.trouble
+
+def says(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
+    """Have processes do something else, the first the first of it, and the others check."""
+    left, begun = list(programs), subprocess.Popen
+
+    def begin(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return begun([command[0], "-c", left.pop(0), *command[3:]] if left else command, **options)
+
+    monkeypatch.setattr(shares.subprocess, "Popen", begin)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("", "ended early, with 0"),
+        ("raise SystemExit(3)", "ended early, with 3"),
+        ('import os, sys; os.write(int(sys.argv[-1]), b\'["checked", 9]\\n["find\')', "ended early, with 0"),
+        ("import os; os.kill(os.getpid(), 9)", "ended early, with -9"),
+    ],
+)
+def test_a_process_that_ends_early_is_no_sound_share(
+    url: str, forger: sqlite3.Connection, program: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others find is told all the same."""
+    forger.execute("UPDATE sample SET canonical = 'other' WHERE id = 24")
+    says(monkeypatch, program)
+    sample, end = found(url)
+    assert sample.where.endswith("/23")
+    assert end.where == "the file of the store"
+    assert words in end.trouble
+
+
+def test_where_no_process_can_be_begun_this_one_checks(
+    url: str, forger: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forger.execute("UPDATE sample SET canonical = 'other' WHERE id IN (1, 24)")
+    begun: list[subprocess.Popen[bytes]] = []
+    begin = subprocess.Popen
+
+    def once(*of: Any, **options: Any) -> subprocess.Popen[bytes]:
+        if begun:
+            raise OSError(errno.EAGAIN, "no room for another process")
+        begun.append(begin(*of, **options))
+        return begun[0]
+
+    monkeypatch.setattr(shares.subprocess, "Popen", once)
+    assert sorted(finding.where.rpartition("/")[2] for finding in found(url)) == ["0", "23"]
+    assert begun[0].returncode is not None
 
 
 def test_a_process_says_why_it_cannot_read_on(url: str) -> None:
     with closing(SQLStore(url)) as store:
         database, whole = store.database, divided(url)
-        database.url = f"sqlite:///{url.removeprefix('sqlite:///')}.gone"
-        with pytest.raises(StoreError, match="there is no such file"):
+        database.elsewhere = f"{url}.gone?mode=ro"
+        with pytest.raises(StoreError, match=r"there is no such file.*; the store .*there is no such file"):
             list(shares.findings(database, database.reading, store.blobs, whole, lambda _: None))
+
+
+def test_processes_read_what_this_one_opened(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it stands by then, and whatever its environment says."""
+    monkeypatch.chdir(tmp_path)
+    with closing(SQLStore("sqlite:///store?mode=ro")) as store:
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path / "other")
+        monkeypatch.setenv("GENWRIGHT_BLOBS", str(tmp_path / "other"))
+        assert list(store.verify()) == []
+
+
+def test_what_is_printed_there_is_no_answer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "_PROGRAM", f"import os; print('noise'); os.write(1, bytes([255])); {shares._PROGRAM}")
+    assert found(url) == []
 
 
 def test_what_is_left_off_ends_the_processes(
     url: str, forger: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forger.execute("UPDATE sample SET canonical = 'other'")
-    monkeypatch.setattr(shares, "_AHEAD", 1)
-    begun: list[subprocess.Popen[str]] = []
-    begin = shares._begun
-    monkeypatch.setattr(shares, "_begun", lambda *of: begun.append(begin(*of)) or begun[-1])
+    begun: list[subprocess.Popen[bytes]] = []
+    begin = subprocess.Popen
+    monkeypatch.setattr(
+        shares.subprocess, "Popen", lambda *of, **options: begun.append(begin(*of, **options)) or begun[-1]
+    )
     with closing(SQLStore(f"{url}?mode=ro")) as store:
         findings = store.verify()
         assert next(findings).where.startswith("sample ")
         findings.close()
     assert [process.returncode is not None for process in begun] == [True, True]
+
+
+def test_a_program_that_ends_half_way_ends(url: str, forger: sqlite3.Connection) -> None:
+    forger.execute("UPDATE sample SET canonical = 'other'")
+    program = (
+        "import sys; from genwright_storage import shares; from genwright_storage.store import SQLStore\n"
+        f"shares.LEAST, shares._processors = {BATCH}, lambda: 2\n"
+        f"found = SQLStore('{url}?mode=ro').verify(); print(next(found).where); sys.exit(3)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith("sample ")

@@ -1,12 +1,13 @@
 import errno
+import fcntl
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from genwright.errors import DataError
+from genwright_storage import witness
 from genwright_storage.witness import note_head, notes_in
 
 NOTES = [f"example.org/log\n{size}\nroot\n\n— example.org/log signature\n" for size in (3, 4, 5)]
@@ -64,16 +65,14 @@ def test_a_head_is_noted_whole_where_the_system_writes_a_part_at_a_time(
     assert notes_in((tmp_path / "heads").read_text(encoding="utf-8")) == NOTES
 
 
-def _filling_up(monkeypatch: pytest.MonkeyPatch, *, meanwhile: Callable[[], object]) -> None:
-    """Let the disk take ten bytes more and be full then; another process does something in between."""
+def _filling_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the disk take ten bytes more and be full then."""
     write, room = os.write, [10]
 
     def limited(handle: int, data: bytes) -> int:
         if not room:
             raise OSError(errno.ENOSPC, "No space left on device")
-        written = write(handle, data[: room.pop()])
-        meanwhile()
-        return written
+        return write(handle, data[: room.pop()])
 
     monkeypatch.setattr("genwright_storage.witness.os.write", limited)
 
@@ -84,23 +83,21 @@ def test_a_head_for_which_there_is_too_little_space_leaves_no_part(
     file = tmp_path / "heads"
     note_head(file, NOTES[0])
     with monkeypatch.context() as patch:
-        _filling_up(patch, meanwhile=lambda: None)
+        _filling_up(patch)
         with pytest.raises(DataError, match=r"should be noted in .*; it cannot be written: No space left on device"):
             note_head(file, NOTES[1])
     note_head(file, NOTES[2])
     assert notes_in(file.read_text(encoding="utf-8")) == [NOTES[0], NOTES[2]]
 
 
-def test_a_head_that_another_process_noted_meanwhile_is_not_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_notes_of_several_processes_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is taken back takes none of another with it: while it is written, nobody else writes."""
     file = tmp_path / "heads"
-
-    def noted() -> None:
-        with file.open("a", encoding="utf-8") as other:
-            other.write(NOTES[2])
-
-    _filling_up(monkeypatch, meanwhile=noted)
-    with pytest.raises(DataError, match="it cannot be written"):
-        note_head(file, NOTES[1])
-    assert file.read_text(encoding="utf-8") == NOTES[1][:10] + NOTES[2]
+    file.touch()
+    monkeypatch.setattr(witness, "_PATIENCE", 0.0)
+    with file.open("a", encoding="utf-8") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match=r"it cannot be written: another process is noting a head there. Name"):
+            note_head(file, NOTES[1])
+    note_head(file, NOTES[1])
+    assert notes_in(file.read_text(encoding="utf-8")) == [NOTES[1]]

@@ -27,8 +27,6 @@ __all__ = ["NO_EVIDENCE", "WAYS_BACK", "Sound", "make_sound", "rolled_back", "to
 
 # Which key a row has is no evidence, as the documentation says; nor is what nothing writes yet.
 NO_EVIDENCE = {"id", "erased_seq"}
-# A row put into another batch lies apart from both, and its neighbours are taken for gone with it.
-_TELLS_OF_OTHERS = {"batch_id"}
 WAYS_BACK = ("an old copy put back", "the tail cut with all that belongs to it")
 _BATCH = 10
 _LOSSES = ("undetected", "misnamed", "false alarms")
@@ -66,7 +64,7 @@ def torture(rounds: int, seed: int, folder: Path) -> Tally:
     sound = make_sound(folder / "tampered", rounds, seeded_run(chance))
     total = _judged(_found(sound), sound, [])
     for column in _columns(sound):
-        total += tampered(sound, _changing(column), chance, alone=column not in _TELLS_OF_OTHERS)
+        total += tampered(sound, _changing(column), chance)
     for act in (_swap, _remove, _add, _flip_file, _shorten_file, _remove_file):
         total += tampered(sound, act, chance)
     for way in WAYS_BACK:
@@ -89,17 +87,14 @@ def make_sound(folder: Path, batches: int, run: Run) -> Sound:
     return Sound(path, run, rows, _witnessed(path))
 
 
-def tampered(sound: Sound, act: _Act, chance: random.Random, *, alone: bool = True) -> Tally:
-    """Do something to one sample of each batch, see what is found, and undo it.
-
-    alone: whether nothing else may be found
-    """
+def tampered(sound: Sound, act: _Act, chance: random.Random) -> Tally:
+    """Do something to one sample of each batch, see what is found, and undo it."""
     chosen = [first + chance.randrange(_BATCH) for first in range(0, sound.rows, _BATCH)]
     with _unguarded(sound) as connection, _files_kept(sound):
         with connection:
             touched = act(sound, connection, chosen, chance)
         found = _found(sound)
-    return _judged(found, sound, touched, alone=alone)
+    return _judged(found, sound, touched)
 
 
 def rolled_back(sound: Sound, way: str) -> Tally:
@@ -131,7 +126,7 @@ def _found(sound: Sound, *heads: str) -> list[Finding]:
         return list(store.verify(heads=heads))
 
 
-def _judged(found: Sequence[Finding], sound: Sound, touched: _Touched, *, alone: bool = True) -> Tally:
+def _judged(found: Sequence[Finding], sound: Sound, touched: _Touched) -> Tally:
     """Return how many samples that were touched are not found or not named, and how much else is found."""
     named = Counter(finding.where.removeprefix("payload of ") for finding in found)
     batches = [_batch_of(sound.run.id, place) for _, place in touched]
@@ -140,8 +135,7 @@ def _judged(found: Sequence[Finding], sound: Sound, touched: _Touched, *, alone:
     for name in told.union(f"sample {name}" for names, _ in touched for name in names):
         named.pop(name, None)
     undetected = sum(not (is_named or batch in told) for is_named, batch in zip(own, batches, strict=True))
-    others = sum(named.values()) if alone else 0
-    losses = dict(zip(_LOSSES, (undetected, own.count(False) - undetected, others), strict=True))
+    losses = dict(zip(_LOSSES, (undetected, own.count(False) - undetected, named.total()), strict=True))
     return Tally(rounds=1, acknowledged=len(touched) or sound.rows, losses=losses)
 
 
@@ -223,10 +217,12 @@ def _changing(column: str) -> _Act:
         ).fetchone()
         touched = []
         for index in chosen:
-            (value,) = connection.execute(f"SELECT {column} FROM sample WHERE idx = ?", (index,)).fetchone()
+            value, key = connection.execute(f"SELECT {column}, id FROM sample WHERE idx = ?", (index,)).fetchone()
             other = sound.rows + index if column == "idx" else _another(value, kind, chance)
             connection.execute(f"UPDATE sample SET {column} = ? WHERE idx = ?", (other, index))
-            touched.append((_names(sound, other if column == "idx" else index), index))
+            # Apart from its batch, it is gone there and has no name here.
+            names = [*_names(sound, other if column == "idx" else index), f"at row {key}"]
+            touched.append((names, index))
         return touched
 
     return change

@@ -47,6 +47,7 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.elsewhere: str | None = str(folder.absolute())
 
     def path(self, digest: bytes) -> Path:
         """Return where the bytes of this digest are."""

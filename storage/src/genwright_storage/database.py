@@ -53,13 +53,13 @@ class Database(Protocol):
     blobs:        the folder for large payloads; None if they lie in their rows
     place:        what the machine knows the store by, whatever options its URL has
     has_outbox:   whether entries wait in one before they are in the ledger
-    is_divisible: whether several processes may verify it at once: not where that takes a snapshot of one connection
+    elsewhere:    the URL by which other processes verify a share of it; None where that takes one connection's snapshot
     """
 
     url: str
     place: str
     has_outbox: bool
-    is_divisible: bool
+    elsewhere: str | None
     is_writable: bool
     blobs: Path | None
 

@@ -14,7 +14,12 @@ __all__ = ["InRows", "Payloads", "payloads_at"]
 
 
 class Payloads(Protocol):
-    """Where payloads are that do not lie in their rows."""
+    """Where payloads are that do not lie in their rows.
+
+    elsewhere: the URL by which `payloads_at` finds them in another process, wherever that runs; None for no files
+    """
+
+    elsewhere: str | None
 
     def put(self, blobs: Mapping[bytes, bytes]) -> None:
         """Write the bytes of each digest, durably."""
@@ -61,6 +66,8 @@ def payloads_at(url: str | None, folder: Path | None) -> tuple[Payloads, int]:
 @final
 class InRows:
     """No files. Those of a row that names one lie where another process was told to put them."""
+
+    elsewhere: str | None = None
 
     def put(self, blobs: Mapping[bytes, bytes]) -> None:
         """Raise OSError if there are any: they are larger than what a row holds."""

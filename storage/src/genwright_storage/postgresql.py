@@ -89,7 +89,7 @@ class PostgreSQLDatabase(Gated):
         self._address = Address.parse(url)
         self.url, self.is_writable = self._address.shown, not self._address.is_only_read
         self.blobs: Path | None = None
-        self.is_divisible = False
+        self.elsewhere: str | None = None
         self.has_outbox, self.place = True, self.url.partition("?")[0]
         self.ledger = Sequencer(KeyRing() if ring is None else ring)
         self._origin = origin

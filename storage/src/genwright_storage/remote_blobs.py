@@ -32,7 +32,7 @@ class RemoteBlobs:
     def __init__(self, url: str) -> None:
         import fsspec
 
-        self.url = url
+        self.elsewhere: str | None = url
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except ImportError as error:

@@ -19,12 +19,13 @@ from genwright_storage.functions import as_bytes
 from genwright_storage.inline import Payloads
 from genwright_storage.tables import batch, log_entry, outbox, run, sample
 
-__all__ = ["BEFORE_ALL", "CHANGED", "UNKNOWN", "Share", "findings"]
+__all__ = ["CHANGED", "FIRST", "UNKNOWN", "Share", "findings"]
 
 PAGE = 2000
 
-# Keys are from 1 on; a row that was put there by hand may have any.
-BEFORE_ALL = -(1 << 63)
+FIRST = -(1 << 63)
+"""The least key that a row can have. The store gives those from 1 on; one that was put there by hand may have any."""
+
 CHANGED = "it was changed after it was put"
 UNKNOWN = "it is not in the ledger"
 _HALF_ERASED = "it is marked as erased, and has content or no tombstone of its own"
@@ -38,7 +39,7 @@ _SAMPLES: Select[Any] = (
         *(as_bytes(sample.c.identity), as_bytes(sample.c.reviews), as_bytes(sample.c.parameters)),
         *(as_bytes(sample.c.prompt), sample.c.salt, sample.c.leaf, sample.c.erased_seq),
     )
-    .where(sample.c.id > bindparam("after"), sample.c.id <= bindparam("last"))
+    .where(sample.c.id >= bindparam("first"), sample.c.id <= bindparam("last"))
     .order_by(sample.c.id)
     .limit(PAGE)
 )
@@ -54,11 +55,11 @@ _BATCHES: Select[Any] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """Samples that follow one another, and their batches: those whose keys are above the first and up to the last."""
+    """Samples that follow one another, and their batches: those whose keys are from the first up to the last."""
 
-    after_sample: int = BEFORE_ALL
+    first_sample: int = FIRST
     last_sample: int
-    after_batch: int = BEFORE_ALL
+    first_batch: int = FIRST
     last_batch: int
 
 
@@ -78,7 +79,7 @@ class _Check:
 
     def __init__(self, database: Database, reading: Reading, blobs: Payloads, share: Share) -> None:
         self._database, self._reading, self._blobs = database, reading, blobs
-        self._share, self._loaded = share, share.after_batch
+        self._share, self._next = share, share.first_batch
         # Batches whose samples have not come yet. Those of which none comes stay behind.
         self._due: dict[int, Row[Any]] = {}
         self._batch: Row[Any] | None = None
@@ -87,18 +88,19 @@ class _Check:
         self._stones: dict[int, Row[Any]] = {}
 
     def findings(self, progress: Progress) -> Iterator[Finding]:
-        checked, last = 0, self._share.after_sample
-        while page := self._page(last):
+        checked, first = 0, self._share.first_sample
+        while first <= self._share.last_sample and (page := self._page(first)):
             for id, group in groupby(page, itemgetter(1)):
                 rows = list(group)
-                if self._is_astray(id, rows[0][3]):
-                    yield from _astray(rows)
+                begin = next((at for at, row in enumerate(rows) if not self._is_astray(id, row[3])), len(rows))
+                yield from _astray(rows[:begin])
+                if begin == len(rows):
                     continue
                 if self._batch is None or id != self._batch.id:
                     yield from self._finish()
                     self._batch = self._due.pop(id)
-                yield from _astray(rows) if self._batch.uid is None else self._rows(rows)
-            checked, last = checked + len(page), page[-1][0]
+                yield from _astray(rows[begin:]) if self._batch.uid is None else self._rows(rows[begin:])
+            checked, first = checked + len(page), page[-1][0] + 1
             progress(checked)
         yield from self._finish()
         with self._reading() as connection:
@@ -106,9 +108,9 @@ class _Check:
         for due in self._due.values():
             yield Finding(where=_place(due), trouble="they are gone")
 
-    def _page(self, last: int) -> list[Any]:
+    def _page(self, first: int) -> list[Any]:
         with self._reading() as connection:
-            page = self._database.tuples(connection, _SAMPLES, {"after": last, "last": self._share.last_sample})
+            page = self._database.tuples(connection, _SAMPLES, {"first": first, "last": self._share.last_sample})
             if page:
                 self._load(connection, min(max(map(itemgetter(1), page)), self._share.last_batch))
                 if any(row[-1] is not None for row in page):
@@ -116,17 +118,22 @@ class _Check:
         return page
 
     def _load(self, connection: Connection, last: int) -> None:
-        query = _BATCHES.where(batch.c.id > self._loaded, batch.c.id <= last)
-        self._due.update({row.id: row for row in connection.execute(query)})
-        self._loaded = max(last, self._loaded)
+        if last >= self._next:
+            query = _BATCHES.where(batch.c.id >= self._next, batch.c.id <= last)
+            self._due.update({row.id: row for row in connection.execute(query)})
+            self._next = last + 1
 
     def _is_astray(self, id: int, index: int) -> bool:
-        """Whether rows of a batch are where none of it can be, and it does not begin with them."""
+        """Whether rows of a batch are where none of it can be: it does not begin with them."""
         current, due = self._batch, self._due.get(id)
         if current is not None and current.id == id:
             return False
+        if due is None:
+            return True
+        # The first row of the batch that comes next may have been given another index.
         is_cut = current is not None and len(self._indices) < current.size
-        return due is None or (is_cut and not due.first_idx <= index <= due.last_idx)
+        is_next = id == next(iter(self._due)) and not is_cut
+        return not (due.first_idx <= index <= due.last_idx or is_next)
 
     def _rows(self, group: Iterable[Any]) -> Iterator[Finding]:
         assert self._batch is not None

@@ -8,146 +8,204 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict
 from itertools import pairwise
-from queue import Queue
-from threading import Thread
-from typing import Any
+from typing import Any, final
 
 from sqlalchemy import Connection, func, select
 
 from genwright.errors import StoreError
-from genwright.folders import blobs_url, read_only
 from genwright.store import Finding, Progress
 from genwright_storage import samples
 from genwright_storage.database import Database, Reading, database_at
-from genwright_storage.errors import translated
 from genwright_storage.inline import Payloads, payloads_at
-from genwright_storage.samples import BEFORE_ALL, Share
+from genwright_storage.samples import FIRST, Share
 from genwright_storage.tables import batch, sample
 
-__all__ = ["divided", "findings"]
+__all__ = ["check", "divided", "findings"]
 
 # In the half second that a process takes to begin, another checks half as many.
 LEAST = 100_000
+
+# A container may have less of a large machine than it sees of it.
+_MOST = 8
 _PATIENCE = 30.0
-# So many lines of processes wait at most to be read.
-_AHEAD = 1_000
+_PIECE = 1 << 16
+_PROGRAM = (
+    f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {__name__} import check; check(*sys.argv[2:])"
+)
 
 
 def divided(database: Database, connection: Connection) -> Sequence[Share]:
     """Return the samples of a store in shares, as many as there are processors if they are large; no batch is cut."""
     last = [connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in (sample, batch)]
-    count = min(_processors(), last[0] // LEAST) if database.is_divisible and sys.executable else 1
-    cuts = [_cut(connection, last[0] * part // count) for part in range(1, count)]
-    ends = [(BEFORE_ALL, BEFORE_ALL), *sorted({cut for cut in cuts if cut}), (last[0], last[1])]
+    count = min(_processors(), last[0] // LEAST)
+    if database.elsewhere is None or not sys.executable or getattr(sys, "frozen", False):
+        count = 1
+    cuts = {cut for part in range(1, count) if (cut := _cut(connection, last[0] * part // count))}
+    ends = [(FIRST - 1, FIRST - 1), *sorted(cuts), (last[0], last[1])]
     return [
-        Share(after_sample=start[0], last_sample=end[0], after_batch=start[1], last_batch=end[1])
+        Share(first_sample=start[0] + 1, last_sample=end[0], first_batch=start[1] + 1, last_batch=end[1])
         for start, end in pairwise(ends)
     ]
 
 
 def findings(
     database: Database, reading: Reading, blobs: Payloads, shares: Sequence[Share], progress: Progress
-) -> Iterator[Finding]:
+) -> Generator[Finding]:
     """Yield what is wrong with samples; of several shares, which are checked at once, as it is found.
 
     progress: called now and then with how many samples were checked so far
 
-    Raises StoreError for what cannot be read to its end.
+    Raises StoreError for what cannot be read to its end, after all that can be was checked.
     """
-    if len(shares) == 1:
-        yield from samples.findings(database, reading, blobs, shares[0], progress)
-        return
-    checked = dict.fromkeys(shares, 0)
-    for share, said in _said(database.url, shares):
-        if isinstance(said, str):
-            raise StoreError(said)
-        if isinstance(said, dict):
-            yield Finding(**said)
+    begun: list[_Process] = []
+    try:
+        if len(shares) > 1:
+            begun = _begun(database, blobs, shares)
+        if begun:
+            yield from _told(begun, progress)
         else:
-            checked[share] = said
-            progress(sum(checked.values()))
+            yield from _alone(database, reading, blobs, shares, progress)
+    finally:
+        for process in begun:
+            process.end()
 
 
-def _said(url: str, shares: Sequence[Share]) -> Iterator[tuple[Share, Any]]:
-    """Yield what processes say of their shares: how many samples are checked, a finding, or why one cannot go on."""
-    lines: Queue[tuple[Share, str | None]] = Queue(_AHEAD)
-    running: list[subprocess.Popen[str]] = []
+def _alone(
+    database: Database, reading: Reading, blobs: Payloads, shares: Sequence[Share], progress: Progress
+) -> Iterator[Finding]:
+    whole = Share(
+        first_sample=shares[0].first_sample,
+        last_sample=shares[-1].last_sample,
+        first_batch=shares[0].first_batch,
+        last_batch=shares[-1].last_batch,
+    )
+    yield from samples.findings(database, reading, blobs, whole, progress)
+
+
+def _begun(database: Database, blobs: Payloads, shares: Sequence[Share]) -> list[_Process]:
+    """Return a process for each share; none at all where the system refuses one."""
+    begun: list[_Process] = []
     try:
         for share in shares:
-            with translated(url):
-                running.append(_begun(url, share))
-            Thread(target=_listen, args=(running[-1], share, lines), daemon=True).start()
-        ended = 0
-        while ended < len(running):
-            share, line = lines.get()
-            if line is None:
-                ended += 1
-            else:
-                yield share, json.loads(line)
-    finally:
-        for process in running:
-            process.kill()
-        # Who listens must not wait for room in the queue for ever.
-        while ended < len(running):
-            ended += lines.get()[1] is None
+            begun.append(_Process({"url": database.elsewhere, "blobs": blobs.elsewhere, **asdict(share)}))
+    except OSError:
+        for process in begun:
+            process.end()
+        return []
+    return begun
 
 
-def _begun(url: str, share: Share) -> subprocess.Popen[str]:
-    """Return a process that checks a share."""
-    path = os.pathsep.join(filter(None, sys.path))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
-        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert process.stdin is not None
-    with process.stdin:
-        json.dump({"url": url, **asdict(share)}, process.stdin)
-    return process
+def _told(begun: Sequence[_Process], progress: Progress) -> Iterator[Finding]:
+    """Yield what processes find until all have ended. Raises StoreError for what they could not read."""
+    troubles: list[str] = []
+    with selectors.DefaultSelector() as selector:
+        for process in begun:
+            selector.register(process.answers, selectors.EVENT_READ, process)
+        while selector.get_map():
+            for key, _ in selector.select():
+                for kind, *said in key.data.said():
+                    if kind == "finding":
+                        yield Finding(where=said[0], trouble=said[1])
+                    elif kind == "checked":
+                        key.data.checked = said[0]
+                        progress(sum(process.checked for process in begun))
+                    elif kind == "trouble":
+                        troubles += said
+                if key.data.has_ended:
+                    selector.unregister(key.fileobj)
+    if troubles:
+        raise StoreError("; ".join(troubles))
 
 
-def _listen(process: subprocess.Popen[str], share: Share, lines: Queue[tuple[Share, str | None]]) -> None:
-    """Pass on the lines of a process; None says that it ended."""
-    assert process.stdout is not None
-    with process.stdout:
-        for line in process.stdout:
-            if line.endswith("\n"):
-                lines.put((share, line))
-    if code := process.wait():
-        told = f"a process should check samples {share.after_sample + 1} to {share.last_sample}; it ended with {code}"
-        lines.put((share, json.dumps(f"{told}. Verify again.")))
-    lines.put((share, None))
+@final
+class _Process:
+    """A process that checks a share, and what of its answers is not whole yet.
+
+    Raises OSError where the system has no room for it.
+    """
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        # A pipe of its own: whatever is imported there may print.
+        reads, writes = os.pipe()
+        self.answers = os.fdopen(reads, "rb", buffering=0)
+        command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), json.dumps(asked), str(writes)]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[writes]
+            )
+        except OSError:
+            self.answers.close()
+            raise
+        finally:
+            os.close(writes)
+        self.has_ended, self.checked = False, 0
+        self._rest, self._is_done = b"", False
+
+    def said(self) -> Iterator[tuple[Any, ...]]:
+        """Yield what it has said since the last time; that it ended before it was done is a trouble."""
+        piece = self.answers.read(_PIECE)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for kind, *said in map(json.loads, lines):
+            self._is_done = self._is_done or kind in ("done", "trouble")
+            yield kind, *said
+        if not piece:
+            self.has_ended = True
+            if not self._is_done:
+                yield (
+                    "trouble",
+                    f"a process that checks a share of the samples ended early, with {self._process.wait()}",
+                )
+
+    def end(self) -> None:
+        """End it, if it has not ended."""
+        self._process.kill()
+        self._process.wait()
+        self.answers.close()
 
 
-def _check() -> None:
-    """Check the share that standard input names, and print what is to be said of it."""
-    asked = json.load(sys.stdin)
-    url = asked.pop("url")
+def check(asked: str, answers: str) -> None:
+    """Check a share, and write what is to be said of it: what a process is begun for.
+
+    asked:   JSON of the URL of the store, that of its large payloads, and the share
+    answers: the number of the open file for them
+    """
+    # Who verifies is interrupted, and ends this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Where nobody reads on, nobody is to be told.
+    with os.fdopen(int(answers), "wb", buffering=0) as file, suppress(BrokenPipeError):
+        _check(json.loads(asked), lambda *said: file.write(json.dumps(said).encode() + b"\n"))
+
+
+def _check(asked: dict[str, Any], say: Callable[..., object]) -> None:
+    url, blobs_url = asked.pop("url"), asked.pop("blobs")
+
+    def checked(count: int) -> None:
+        say("checked", count)
+
     try:
-        with closing(database_at(read_only(url), patience=_PATIENCE)) as database:
-            blobs, _ = payloads_at(blobs_url(url), database.blobs)
+        with closing(database_at(url, patience=_PATIENCE)) as database:
+            blobs, _ = payloads_at(blobs_url, database.blobs)
             # Whoever verifies was asked for their role before.
-            for finding in samples.findings(database, database.seeing, blobs, Share(**asked), _print):
-                _print(asdict(finding))
+            for finding in samples.findings(database, database.seeing, blobs, Share(**asked), checked):
+                say("finding", finding.where, finding.trouble)
     except StoreError as error:
-        _print(str(error))
-
-
-def _print(said: Any) -> None:
-    print(json.dumps(said), flush=True)
+        say("trouble", str(error))
+    else:
+        say("done")
 
 
 def _processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may use, and _MOST at most."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, _MOST)
 
 
 def _cut(connection: Connection, id: int) -> tuple[int, int] | None:
@@ -156,7 +214,3 @@ def _cut(connection: Connection, id: int) -> tuple[int, int] | None:
     later = select(sample.c.id).where(sample.c.id > id, sample.c.batch_id > key).order_by(sample.c.id).limit(1)
     above = None if key is None else connection.execute(later).scalar()
     return None if key is None or above is None else (above - 1, key)
-
-
-if __name__ == "__main__":
-    _check()

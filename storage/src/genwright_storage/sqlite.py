@@ -69,7 +69,7 @@ class SQLiteDatabase(Gated):
         self.path, self.is_writable = _place(url)
         self.url = url
         self.blobs: Path | None = Path(f"{self.path}.blobs")
-        self.is_divisible = True
+        self.elsewhere: str | None = f"sqlite:///{quote(str(self.path))}?mode=ro"
         self.has_outbox, self.place = False, str(self.path.resolve())
         self.ledger = Ledger(KeyRing() if ring is None else ring)
         self._origin = origin

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from genwright.errors import StoreError
 from genwright.store import Finding, Progress
@@ -69,7 +70,8 @@ def findings(
                 yield from tombstones.findings(connection)
                 yield from _due(connection)
                 of_samples = shares.divided(database, connection)
-            yield from shares.findings(database, reading, blobs, of_samples, progress)
+            with closing(shares.findings(database, reading, blobs, of_samples, progress)) as found:
+                yield from found
     except StoreError as error:
         yield Finding(where="the file of the store", trouble=f"it cannot be read to its end: {error}")
 
@@ -132,7 +134,8 @@ def _levels(connection: Connection, size: int, leaves: Iterator[bytes]) -> Itera
         with connection.execute(query) as stored:
             yield from _level(level, stored, hashes, size // ledger.TILE, above)
         level, size, hashes = level + 1, size // ledger.TILE, iter(above)
-    for row in connection.execute(select(log_tile.c.level, log_tile.c.idx).where(log_tile.c.level >= level)):
+    beyond = or_(log_tile.c.level >= level, log_tile.c.level < 0)
+    for row in connection.execute(select(log_tile.c.level, log_tile.c.idx).where(beyond)):
         yield _stray_tile(row)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
+import time
 from pathlib import Path
 
 from genwright.errors import DataError
+from genwright_storage.guard import locked
 from genwright_storage.keys import file_name
 
 __all__ = ["note_head", "notes_in"]
 
 _SEPARATOR = "\n\n\n"
+_PATIENCE = 30.0
+"""Seconds to wait for another process that notes a head at the same place."""
 
 
 def note_head(place: Path, note: str) -> Path:
@@ -43,6 +48,9 @@ def _append(file: Path, note: str) -> None:
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
+            # What cannot be written whole is taken back: nobody else's note may follow a part of it meanwhile.
+            if not locked(handle, time.monotonic() + _PATIENCE):
+                raise OSError(errno.EAGAIN, "another process is noting a head there")
             _write(handle, f"{note}{_SEPARATOR[1:]}".encode())
             os.fsync(handle)
         finally:
@@ -53,16 +61,13 @@ def _append(file: Path, note: str) -> None:
 
 
 def _write(handle: int, data: bytes) -> None:
-    """Write to the end of a file: at once, so that notes of several processes do not mix, where the system does so."""
-    written = os.write(handle, data)
+    """Write to the end of a file, all or nothing: half a note would make the next one unreadable."""
+    start = os.lseek(handle, 0, os.SEEK_END)
     try:
-        while written < len(data):
-            written += os.write(handle, data[written:])
+        while data:
+            data = data[os.write(handle, data) :]
     except OSError:
-        end = os.lseek(handle, 0, os.SEEK_CUR)
-        # Half a note makes the next one unreadable. Where another process noted one meanwhile, that one is kept.
-        if os.fstat(handle).st_size == end:
-            os.ftruncate(handle, end - written)
+        os.ftruncate(handle, start)
         raise
 
 

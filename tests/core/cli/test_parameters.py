@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from genwright.cli.parameters import PAIR, public_keys
-from genwright.errors import ProofError
+from genwright.errors import ProofError, UsageError
 
 
 @click.command()
@@ -38,8 +38,10 @@ def test_public_keys_are_given_as_they_are_or_in_files_of_one_a_line(tmp_path: P
     assert public_keys(["three+0+z", str(file)]) == ["three+0+z", "one+0+x", "two+0+y"]
 
 
-def test_what_is_neither_a_key_nor_a_file_is_asked_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_what_is_neither_a_key_nor_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"a public key is name\+id\+base64, or a file .*; got .*keys.pub'?, which is no"
+    ):
         public_keys([str(tmp_path / "keys.pub")])
 
 

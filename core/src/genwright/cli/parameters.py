@@ -129,16 +129,20 @@ def recording_options(command: Command) -> Command:
 def public_keys(given: Iterable[str]) -> list[str]:
     """Return public keys, each given as it is written, or as a file of one a line; whether they are keys, others say.
 
-    Raises ProofError for a file that is no text.
+    Raises ProofError for a file that is no text, UsageError for what is neither a file nor can be a key.
     """
     return [key for one in given for key in _keys(one)]
 
 
 def _keys(given: str) -> list[str]:
-    # Every key has a plus sign, so that what has none can only be a file that is not there.
-    if "+" in given and not Path(given).is_file():
-        return [given]
-    return [line for line in text_of(Path(given)).splitlines() if line.strip()]
+    if Path(given).is_file():
+        return [line for line in text_of(Path(given)).splitlines() if line.strip()]
+    if "+" not in given:
+        raise UsageError(
+            f"a public key is name+id+base64, or a file of such lines; got {shown(given)}, which is no file that is "
+            "there. Print the keys of a store with: genwright store keys."
+        )
+    return [given]
 
 
 def text_of(file: Path) -> str:
