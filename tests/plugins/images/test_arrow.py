@@ -92,7 +92,7 @@ def test_a_set_without_images_is_refused(folder: Path) -> None:
 def test_a_damaged_description_is_refused(folder: Path) -> None:
     (folder / "dataset_info.json").write_text("{")
     with pytest.raises(DataError, match=r"dataset_info.json cannot be read: .* Save the data set again"):
-        list(arrow.read(folder, Tally(path=folder, strict=False)))
+        list(arrow.read(folder, Tally(path=folder, strict=False, of="image")))
 
 
 def test_a_missing_part_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

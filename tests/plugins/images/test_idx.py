@@ -22,7 +22,7 @@ ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 
 def read(path: Path, *, strict: bool = True) -> list[dict[object, object]]:
-    tally = Tally(path=path, strict=strict)
+    tally = Tally(path=path, strict=strict, of="image")
     return [dict(image.info) for image in idx.read(path, tally)]
 
 
@@ -42,7 +42,7 @@ def test_labels_are_found_beside_the_images(images: str, labels: str, tmp_path: 
 
 def test_pixels_are_those_of_the_file(tmp_path: Path, write_idx: WriteIdx) -> None:
     write_idx(tmp_path / "a.idx", ARRAY)
-    found = list(idx.read(tmp_path / "a.idx", Tally(path=tmp_path, strict=True)))
+    found = list(idx.read(tmp_path / "a.idx", Tally(path=tmp_path, strict=True, of="image")))
     np.testing.assert_array_equal(np.stack([np.asarray(image) for image in found]), ARRAY)
 
 
@@ -101,9 +101,9 @@ def test_the_classes_of_fashion_mnist_have_names() -> None:
     path = find(spec)
     if path is None:
         pytest.skip("the mirror folder does not hold fashion-mnist-test")
-    found = Counter(str(image.info["class"]) for image in islice(idx.read(path, Tally(path=path, strict=True)), 200))
+    found = Counter(str(image.info["class"]) for image in islice(idx.read(path, Tally(path=path, strict=True, of="image")), 200))
     assert list(idx._FASHION) == sorted(found, key=idx._FASHION.index)
-    assert next(idx.read(path, Tally(path=path, strict=True))).info == {"class": "ankle boot"}
+    assert next(idx.read(path, Tally(path=path, strict=True, of="image"))).info == {"class": "ankle boot"}
 
 
 def test_what_follows_the_last_image_is_told(tmp_path: Path, write_idx: WriteIdx) -> None:

@@ -23,7 +23,7 @@ def written(path: Path, array: np.ndarray) -> Path:
 
 
 def read(path: Path) -> list[np.ndarray]:
-    return [np.asarray(image) for image in npy.read(path, Tally(path=path, strict=True))]
+    return [np.asarray(image) for image in npy.read(path, Tally(path=path, strict=True, of="image"))]
 
 
 def test_names_of_numpy_files_are_known() -> None:
@@ -38,7 +38,7 @@ def test_pixels_are_those_of_the_file(name: str, tmp_path: Path) -> None:
 def test_a_table_beside_says_what_images_are(tmp_path: Path) -> None:
     (tmp_path / "captions.csv").write_text("index,caption,group\n0,a hat,Objects\n1,,Flags\n")
     path = written(tmp_path / "a.npy", ARRAY)
-    found = [dict(image.info) for image in npy.read(path, Tally(path=path, strict=True))]
+    found = [dict(image.info) for image in npy.read(path, Tally(path=path, strict=True, of="image"))]
     assert found == [{"class": "Objects", "caption": "a hat"}, {"class": "Flags"}]
 
 

@@ -47,14 +47,14 @@ def test_images_that_are_too_large_are_refused_by_their_header() -> None:
 @pytest.mark.parametrize(("shape", "mode"), [((2, 3, 4), "L"), ((2, 3, 4, 1), "L"), ((2, 3, 4, 3), "RGB")])
 def test_bytes_become_images_row_by_row(shape: tuple[int, ...], mode: str) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    found = list(images(io.BytesIO(array.tobytes()), shape, Tally(path=Path("a"), strict=True)))
+    found = list(images(io.BytesIO(array.tobytes()), shape, Tally(path=Path("a"), strict=True, of="image")))
     assert [image.mode for image in found] == [mode] * 2
     assert found[1].size == (4, 3)
     np.testing.assert_array_equal(np.stack([np.asarray(image) for image in found]).reshape(shape), array)
 
 
 def test_where_a_file_breaks_off_is_named() -> None:
-    tally = Tally(path=Path("a"), strict=False)
+    tally = Tally(path=Path("a"), strict=False, of="image")
     assert len(list(images(io.BytesIO(b"\0" * 30), (5, 3, 4), tally))) == 2
     assert tally.named == ["image 2 of 5: The file breaks off there."]
     with pytest.warns(Unreadable, match=r"read 2 images and passed over 3\. image 2 of 5: .* And 2 more\."):
@@ -63,7 +63,7 @@ def test_where_a_file_breaks_off_is_named() -> None:
 
 def test_where_a_compressed_file_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"\0" * 24)[:-8])
-    tally = Tally(path=tmp_path, strict=False)
+    tally = Tally(path=tmp_path, strict=False, of="image")
     with opened(tmp_path / "a.gz") as stream:
         found = list(images(stream, (5, 3, 4), tally))
     assert (len(found) <= 2, len(found) + tally.refused) == (True, 5)
