@@ -79,7 +79,9 @@ class Registry:
         self.plugins = list(plugins)
         self.hooks = dict(hooks)
         self._all = [spec for plugin in self.plugins for spec in plugin.specs]
-        self._specs = {(spec.kind, spec.name): spec for spec in reversed(self._all)}
+        # Of metrics the first of a name; of others there is one, or a later registry's own in its place.
+        metrics = [spec for spec in reversed(self._all) if isinstance(spec, MetricSpec)]
+        self._specs = {(spec.kind, spec.name): spec for spec in (*self._all, *metrics)}
 
     @cached_property
     def contents(self) -> Mapping[str, str]:
@@ -100,7 +102,8 @@ class Registry:
 
     def specs(self, kind: str) -> list[Any]:
         """Return the specs of a kind, by name; metrics of several domains may have the same."""
-        return sorted((spec for spec in self._all if spec.kind == kind), key=lambda spec: spec.name)
+        found = self._all if kind == MetricSpec.kind else self._specs.values()
+        return sorted((spec for spec in found if spec.kind == kind), key=lambda spec: spec.name)
 
     def check_fit(self, *, domain: str, encoder: str, family: str, backbone: str) -> None:
         """Check that these components can make a model together.

@@ -101,7 +101,9 @@ def test_the_classes_of_fashion_mnist_have_names() -> None:
     path = find(spec)
     if path is None:
         pytest.skip("the mirror folder does not hold fashion-mnist-test")
-    found = Counter(str(image.info["class"]) for image in islice(idx.read(path, Tally(path=path, strict=True, of="image")), 200))
+    found = Counter(
+        str(image.info["class"]) for image in islice(idx.read(path, Tally(path=path, strict=True, of="image")), 200)
+    )
     assert list(idx._FASHION) == sorted(found, key=idx._FASHION.index)
     assert next(idx.read(path, Tally(path=path, strict=True, of="image"))).info == {"class": "ankle boot"}
 
