@@ -189,7 +189,9 @@ def _drawn(model: Model[Any], sampler: Component, count: int, setting: Setting) 
 
 
 def _value(metric: str, samples: Sequence[Image.Image], shown: Shown) -> Value:
-    found: Value | None = registry().get("metric", metric).load()(shown.model.domain.gather(samples), shown.reference)
+    domain = shown.model.domain
+    measure = registry().of_domain("metric", domain.name)[metric].load()
+    found: Value | None = measure(domain.gather(samples), shown.reference)
     return Value(value=math.nan) if found is None else found
 
 

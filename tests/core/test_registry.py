@@ -256,6 +256,7 @@ def test_metrics_of_two_domains_may_have_one_name(install: Install) -> None:
     assert sorted(spec.domain for spec in found.specs("metric") if spec.name == "distance") == ["smells", "sounds"]
     for domain in ("smells", "sounds"):
         found.check_domain("metric", "distance", domain)
+        assert found.of_domain("metric", domain)["distance"].domain == domain
     with pytest.raises(MismatchError, match=r"metric 'distance' is of smells, not of tastes\."):
         found.check_domain("metric", "distance", "tastes")
 

@@ -120,7 +120,7 @@ def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any, trained: 
 
 
 def _chosen(names: Sequence[str] | None, domain: str, registry: Registry) -> list[MetricSpec]:
-    fitting = {spec.name: spec for spec in registry.specs("metric") if spec.domain in (domain, "*")}
+    fitting = registry.of_domain("metric", domain)
     for name in names or ():
         registry.check_domain("metric", name, domain)
     return list(fitting.values()) if names is None else [fitting[name] for name in names]

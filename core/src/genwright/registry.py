@@ -136,20 +136,22 @@ class Registry:
 
         Raises MismatchError if it is for those of another, UnknownName if there is no such component.
         """
-        spec, fitting = self.get(kind, name), self._of_domain(kind, domain)
-        if name not in [one.name for one in fitting]:
+        spec, fitting = self.get(kind, name), self.of_domain(kind, domain)
+        if name not in fitting:
             raise MismatchError(
                 f"{kind} {name!r} is of {spec.domain}, not of {domain}. "
-                f"{kind.capitalize()}s of {domain}: {_listed(spec.name for spec in fitting)}."
+                f"{kind.capitalize()}s of {domain}: {_listed(fitting)}."
             )
 
-    def _of_domain(self, kind: str, domain: str) -> list[Any]:
-        return [spec for spec in self.specs(kind) if spec.domain in (domain, "*")]
+    def of_domain(self, kind: str, domain: str) -> dict[str, Any]:
+        """Return the specs of a kind that are for items of a domain, by name."""
+        return {spec.name: spec for spec in self.specs(kind) if spec.domain in (domain, "*")}
 
     def _check_encoder(self, domain: str, encoder: EncoderSpec, family: FamilySpec) -> None:
         self.check_domain("encoder", encoder.name, domain)
         if encoder.space not in family.spaces:
-            fitting = [spec.name for spec in self._of_domain("encoder", domain) if spec.space in family.spaces]
+            encoders = self.of_domain("encoder", domain)
+            fitting = [name for name, spec in encoders.items() if spec.space in family.spaces]
             raise MismatchError(
                 f"family {family.name!r} works on {' or '.join(family.spaces)}, but encoder {encoder.name!r} gives "
                 f"{encoder.space}. Encoders of {domain} that fit: {_listed(fitting)}."
