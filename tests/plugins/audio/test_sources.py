@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from io import BufferedIOBase
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,27 @@ def test_a_file_on_a_disk_is_not_read_to_look_at_its_header(tmp_path: Path, monk
     (tmp_path / "a.wav").write_bytes(b"abc")
     for path in (tmp_path, tmp_path / "a.wav"):
         assert [sources.limited(stream) is stream for _, stream in sources.found(path)] == [True]
+
+
+def test_only_what_is_asked_for_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened, file = folder(tmp_path / "x"), list[str](), sources._file
+
+    def noted(path: Path) -> BufferedIOBase:
+        opened.append(path.name)
+        return file(path)
+
+    monkeypatch.setattr(sources, "_file", noted)
+    assert sources.manifest(path) == ("set/manifest.csv", b"file\n")
+    assert opened == ["manifest.csv"]
+    assert len(names(path)) == 2
+    assert opened == ["manifest.csv", "a.flac", "b.wav"]
+
+
+def test_a_member_that_cannot_be_opened_damages_its_archive(tmp_path: Path) -> None:
+    path = archived(tmp_path / "x.zip")
+    # Bit 0 of the flags in the central directory: encrypted.
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"x.zip cannot be read to its end: .*encrypted.*Write it again"):
+        names(path)

@@ -7,7 +7,9 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -23,6 +25,9 @@ MANIFEST = "manifest.csv"
 DAMAGES = (EOFError, OSError, RuntimeError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged or unfinished archive raises."""
 
+_Opened = Callable[..., BufferedIOBase]
+_Entry = tuple[str, _Opened]
+
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
 
 # Ten minutes at 192 kHz in two channels of 32 bits have 921 MB; an archive may hold what swells to more.
@@ -34,19 +39,23 @@ def found(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
 
     Raises DataError for a path that does not exist or is of no known kind, or an archive that is damaged.
     """
-    for name, stream in _all(path):
+    for name, opened in _all(path):
         if name.lower().endswith(ENDINGS) and not _is_hidden(name):
-            yield name, stream
+            with opened() as stream:
+                yield name, stream
 
 
 def manifest(path: Path) -> tuple[str, bytes] | None:
     """Return the manifest nearest to the top, by its name and with its bytes, or None if there is none."""
-    texts = ((name, stream) for name, stream in _all(path) if PurePosixPath(name).name == MANIFEST)
-    read = [(name, limited(stream).read()) for name, stream in texts if not _is_hidden(name)]
+    read = []
+    for name, opened in _all(path):
+        if PurePosixPath(name).name == MANIFEST and not _is_hidden(name):
+            with opened() as stream:
+                read.append((name, limited(stream).read()))
     return min(read, key=lambda pair: (pair[0].count("/"), pair[0]), default=None)
 
 
-def _all(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
+def _all(path: Path) -> Iterator[_Entry]:
     if path.is_dir():
         return _in_folder(path)
     if not path.is_file():
@@ -57,45 +66,54 @@ def _all(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
     if name.endswith(_ARCHIVES):
         return _in_archive(path, _in_tar(path))
     if name.endswith(ENDINGS):
-        return _alone(path)
+        return iter([(path.name, partial(_file, path))])
     raise DataError(
         f"sounds are read from {', '.join(ENDINGS)}, {', '.join(_ARCHIVES)} and folders; got {path.name!r}. "
         "Rename or convert it."
     )
 
 
-def _alone(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
-    with path.open("rb") as stream:
-        yield path.name, stream
-
-
-def _in_folder(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
+def _in_folder(path: Path) -> Iterator[_Entry]:
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        with file.open("rb") as stream:
-            yield file.relative_to(path).as_posix(), stream
+        yield file.relative_to(path).as_posix(), partial(_file, file)
 
 
-def _in_archive(path: Path, members: Iterator[tuple[str, BufferedIOBase]]) -> Iterator[tuple[str, BufferedIOBase]]:
+def _file(path: Path) -> BufferedIOBase:
+    return path.open("rb")
+
+
+def _in_archive(path: Path, members: Iterator[_Entry]) -> Iterator[_Entry]:
+    with _whole(path):
+        for name, opened in members:
+            yield name, partial(_opened_in, path, opened)
+
+
+def _opened_in(path: Path, opened: _Opened) -> BufferedIOBase:
+    with _whole(path):
+        return opened()
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
     try:
-        yield from members
+        yield
     except DAMAGES as error:
         raise DataError(f"{path} cannot be read to its end: {error}. Write it again.") from error
 
 
-def _in_zip(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
+def _in_zip(path: Path) -> Iterator[_Entry]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if not info.is_dir():
-                with archive.open(info) as stream:
-                    yield info.filename, cast(BufferedIOBase, stream)
+                yield info.filename, partial(cast(_Opened, archive.open), info)
 
 
-def _in_tar(path: Path) -> Iterator[tuple[str, BufferedIOBase]]:
+def _in_tar(path: Path) -> Iterator[_Entry]:
     # As a stream: going back in a compressed archive would decompress it anew. Nothing is unpacked.
     with tarfile.open(path, "r|*") as archive:
         for info in archive:
-            if info.isfile() and (stream := archive.extractfile(info)) is not None:
-                yield info.name, cast(BufferedIOBase, stream)
+            if info.isfile():
+                yield info.name, partial(cast(_Opened, archive.extractfile), info)
 
 
 def limited(stream: BufferedIOBase) -> BufferedIOBase:
