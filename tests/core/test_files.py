@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from genwright.errors import DataError
-from genwright.files import compressed, csv_line, flush, new_file, new_folder, replaced
+from genwright.files import compressed, csv_line, flush, new_file, new_folder, only, replaced, write_files
 
 New = Callable[[Path], AbstractContextManager[Any]]
 
@@ -152,3 +153,21 @@ def test_what_is_not_there_cannot_be_flushed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         flush(tmp_path / "nothing")
     flush(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.ZIP", "a"])
+def test_files_are_put_into_an_archive_or_a_folder(tmp_path: Path, name: str) -> None:
+    files = {"000.png": b"one", "001.png": b"other"}
+    write_files(files.items(), tmp_path / name)
+    if name == "a":
+        assert {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} == files
+    else:
+        with zipfile.ZipFile(tmp_path / name) as archive:
+            assert {name: archive.read(name) for name in archive.namelist()} == files
+
+
+@pytest.mark.parametrize(("items", "word"), [([], "none"), ([1, 2], "several")])
+def test_a_file_of_its_own_holds_one_item(items: list[int], word: str) -> None:
+    assert only(iter([7]), Path("a.wav"), of="sound") == 7
+    with pytest.raises(DataError, match=rf"a .wav file holds one sound; got {word} for .a.WAV.\. Name a folder"):
+        only(items, Path("a.WAV"), of="sound")

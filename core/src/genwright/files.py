@@ -9,14 +9,28 @@ import lzma
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, TypeVar, cast
 
 from genwright.errors import DataError
 
-__all__ = ["compressed", "csv_line", "flush", "new_file", "new_folder", "replaced", "write_lines"]
+__all__ = [
+    "compressed",
+    "csv_line",
+    "flush",
+    "new_file",
+    "new_folder",
+    "only",
+    "replaced",
+    "write_files",
+    "write_lines",
+]
+
+Item = TypeVar("Item")
 
 _COMPRESSIONS = (".gz", ".xz")
 
@@ -91,6 +105,36 @@ def compressed(raw: BinaryIO, compression: str) -> IO[bytes]:
         # Without name and time, equal contents make equal files.
         return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
     return lzma.LZMAFile(raw, "wb") if compression == ".xz" else raw
+
+
+def write_files(files: Iterable[tuple[str, bytes]], path: Path) -> None:
+    """Write files, each by its name, to a new archive if the path ends in .zip, else to a new folder.
+
+    Equal files make equal archives. They are not compressed: formats of pictures and sounds are.
+    """
+    if path.suffix.lower() == ".zip":
+        with new_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+            for name, data in files:
+                # With a time that is always the same.
+                archive.writestr(zipfile.ZipInfo(name), data)
+        return
+    with new_folder(path):
+        for name, data in files:
+            (path / name).write_bytes(data)
+
+
+def only(items: Iterable[Item], path: Path, *, of: str) -> Item:
+    """Return the one item that a file of its own is to hold. Raises DataError for none or several.
+
+    of: what an item is called, such as "image"
+    """
+    found = list(islice(items, 2))
+    if len(found) != 1:
+        raise DataError(
+            f"a {path.suffix.lower()} file holds one {of}; got {'several' if found else 'none'} for {path.name!r}. "
+            "Name a folder or a .zip for several."
+        )
+    return found[0]
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
 
 from genwright.errors import DataError
-from genwright.files import new_file, new_folder
+from genwright.files import new_file, only, write_files
 from genwright_images.png import to_bytes
 
 __all__ = ["write"]
@@ -24,32 +22,11 @@ def write(items: Iterable[Image.Image], path: Path) -> None:
     ending = path.suffix.lower()
     if ending == ".png":
         with new_file(path) as stream:
-            stream.write(to_bytes(_only(items, path)))
-    elif ending == ".zip":
-        with new_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
-            for name, data in _files(items):
-                # Without times, equal images make equal archives. PNG is compressed already.
-                archive.writestr(zipfile.ZipInfo(name), data)
-    elif not ending:
-        with new_folder(path):
-            for name, data in _files(items):
-                (path / name).write_bytes(data)
+            stream.write(to_bytes(only(items, path, of="image")))
+    elif ending in ("", ".zip"):
+        write_files(((f"{place:06}.png", to_bytes(image)) for place, image in enumerate(items)), path)
     else:
         raise DataError(
             f"images are written to a .png, a .zip or a folder, whose name has no ending; got {path.name!r}. "
             "Choose one of these."
         )
-
-
-def _files(items: Iterable[Image.Image]) -> Iterator[tuple[str, bytes]]:
-    return ((f"{place:06}.png", to_bytes(image)) for place, image in enumerate(items))
-
-
-def _only(items: Iterable[Image.Image], path: Path) -> Image.Image:
-    found = list(islice(items, 2))
-    if len(found) != 1:
-        raise DataError(
-            f"a .png file holds one image; got {'several' if found else 'none'} for {path.name!r}. "
-            "Name a folder or a .zip for several."
-        )
-    return found[0]
