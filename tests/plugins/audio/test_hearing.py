@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genwright_audio.clip import Clip
-from genwright_audio.hearing import BANDS, HOP, RANGE, binned, heard, usual_rate
+from genwright_audio.hearing import BANDS, HOP, RANGE, binned, heard, hearing_rate
 from tests.plugins.audio.words import words
 
 
@@ -57,16 +57,16 @@ def test_parts_have_the_mean_of_their_time() -> None:
     np.testing.assert_array_equal(binned(bands[:, :1], 3), np.repeat(bands[:, :1], 3, axis=1))
 
 
-def test_the_usual_rate_is_that_of_most_clips() -> None:
-    assert usual_rate([tone(500, rate=rate) for rate in (16_000, 22_050, 22_050)]) == 22_050
-    assert usual_rate([tone(500, rate=rate) for rate in (16_000, 22_050)]) == 16_000
+def test_the_hearing_rate_is_that_of_most_clips() -> None:
+    assert hearing_rate([tone(500, rate=rate) for rate in (16_000, 22_050, 22_050)]) == 22_050
+    assert hearing_rate([tone(500, rate=rate) for rate in (16_000, 22_050)]) == 16_000
 
 
 @pytest.mark.parametrize(("rate", "usual"), [(1_000, 8_000), (192_000, 48_000)])
 def test_rates_at_which_40_bands_make_no_sense_are_not_used(rate: int, usual: int) -> None:
-    assert usual_rate([tone(100, rate=rate)]) == usual
+    assert hearing_rate([tone(100, rate=rate)]) == usual
     assert np.isfinite(heard(tone(100, rate=rate), usual)).all()
 
 
 def test_of_no_clips_the_rate_is_the_lowest() -> None:
-    assert usual_rate([]) == 8_000
+    assert hearing_rate([]) == 8_000

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from numpy import ndarray
 
 from genwright.domain import Difference
 from genwright.errors import ShapeError
 
-__all__ = ["FACTS", "LONGEST", "Clip", "difference", "digest", "facts", "flaw", "stepped"]
+__all__ = ["FACTS", "LONGEST", "Clip", "difference", "digest", "facts", "flaw", "levels", "stepped"]
 
 FACTS = ("digit", "speaker", "kind", "text", "sample", "digest")
 """What a clip says of itself, and its file in a tag: four conditions, and where it came from."""
@@ -120,10 +120,16 @@ def facts(said: Mapping[Any, Any]) -> dict[str, str]:
     return {name: said[name] for name in FACTS if isinstance(said.get(name), str) and said[name]}
 
 
+def levels(wave: Float[ndarray, " L"], *, bits: int = 16) -> Int64[ndarray, " L"]:
+    """Return the whole number nearest to each sample, of so many bits; what is beyond -1 or 1 is cut, NaN becomes 0."""
+    top = 1 << bits - 1
+    whole: ndarray = (np.nan_to_num(np.asarray(wave, dtype=np.float64)).clip(-1, 1) * top).round().clip(max=top - 1)
+    return whole.astype(np.int64)
+
+
 def stepped(wave: Float[ndarray, " L"]) -> Float32[ndarray, " L"]:
-    """Return samples in steps of 16 bits, which files keep exactly; what is beyond them is cut, NaN becomes 0."""
-    levels: ndarray = np.nan_to_num(wave, nan=0.0, posinf=1.0, neginf=-1.0) * _STEPS
-    steps: ndarray = (levels.round().clip(-_STEPS, _STEPS - 1) / _STEPS).astype(np.float32)
+    """Return samples in steps of 16 bits, which files keep exactly; `levels` says what becomes of others."""
+    steps: ndarray = (levels(wave) / _STEPS).astype(np.float32)
     return steps
 
 

@@ -9,11 +9,11 @@ from io import BufferedIOBase
 
 import numpy as np
 import soundfile
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32
 from numpy import ndarray
 
 from genwright.errors import DataError
-from genwright_audio.clip import LONGEST, Clip, facts
+from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
 
 __all__ = ["ENDINGS", "FORMATS", "decoded", "encoded", "from_bytes", "to_bytes"]
@@ -83,9 +83,8 @@ def encoded(clip: Clip, ending: str) -> bytes:
 def to_bytes(clip: Clip) -> bytes:
     """Return a FLAC of 16 or 24 bits where that keeps the samples to the bit, else a WAV of 32-bit floats."""
     for bits in (16, 24):
-        levels: Float64[ndarray, " L"] = clip.wave.astype(np.float64) * (1 << bits - 1)
-        fits = len(levels) and clip.rate <= _FASTEST and np.abs(levels + 0.5).max() < (1 << bits - 1)
-        if fits and np.array_equal(levels, levels.round()):
+        fits = len(clip.wave) and clip.rate <= _FASTEST
+        if fits and np.array_equal(levels(clip.wave, bits=bits) / (1 << bits - 1), clip.wave):
             return _written(clip, "FLAC", f"PCM_{bits}")
     return _without_time(_written(clip, "WAV", "FLOAT"))
 
@@ -144,10 +143,8 @@ def _integers(wave: Float32[ndarray, " L"], subtype: str) -> ndarray:
     if not subtype.startswith("PCM"):
         return wave
     bits = int(subtype.removeprefix("PCM_"))
-    top = (1 << bits - 1) - 1
-    levels = (np.nan_to_num(wave.astype(np.float64)) * (top + 1)).round().clip(-top - 1, top)
     # soundfile takes the upper bits of 32.
-    return (levels.astype(np.int64) << 32 - bits).astype(np.int32)
+    return (levels(wave, bits=bits) << 32 - bits).astype(np.int32)
 
 
 def _facts(said: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A rate and a length, to which clips are brought."""
+"""A rate and a length, to which clips are brought, and the encoders that need nothing else."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import soxr
 from jaxtyping import Float32
 from numpy import ndarray
 
+from genwright.encoder import Encoder
 from genwright.errors import DataError, OptionError
 from genwright_audio.clip import Clip
 
-__all__ = ["Grid", "resampled"]
+__all__ = ["LONGEST", "Grid", "Sampled", "check_seconds", "resampled", "usual_rate"]
 
-_LONGEST = 30.0
+LONGEST = 30.0
 """The most seconds that an encoder takes, whatever the data: what models learn is shorter by far."""
 
 
@@ -32,11 +33,7 @@ class Grid:
     def __init__(self, *, encoder: str, rate: int | None, seconds: float | None) -> None:
         if rate is not None and rate < 1:
             raise OptionError(f"encoder {encoder!r} takes a rate from 1; got {rate}. Try rate=8000.")
-        if seconds is not None and not 0 < seconds <= _LONGEST:
-            raise OptionError(
-                f"encoder {encoder!r} takes clips of up to {_LONGEST:g} seconds; got seconds={seconds:g}. "
-                "Try seconds=1."
-            )
+        check_seconds(encoder, seconds)
         self._encoder, self._rate, self._seconds = encoder, rate, seconds
         self.rate, self.length = 0, 0
 
@@ -44,10 +41,8 @@ class Grid:
         """Learn the rate and the length, unless they are given."""
         if not items:
             raise DataError(f"encoder {self._encoder!r} learns from training clips; got none. Give it some.")
-        # Of rates equally frequent, that of the earliest clip.
-        ((usual, _),) = Counter(item.rate for item in items).most_common(1)
-        self.rate = usual if self._rate is None else self._rate
-        seconds = min(_LONGEST, max(item.seconds for item in items)) if self._seconds is None else self._seconds
+        self.rate = usual_rate(items) if self._rate is None else self._rate
+        seconds = min(LONGEST, max(item.seconds for item in items)) if self._seconds is None else self._seconds
         self.length = max(1, round(seconds * self.rate))
 
     def state(self) -> Mapping[str, Any]:
@@ -80,6 +75,44 @@ class Grid:
                 f"{clip.seconds:.3g}{where}. Cut it, or set seconds."
             )
         return wave
+
+
+class Sampled(Encoder[Clip]):
+    """What encoders of samples have in common: a grid on which clips lie, and nothing else to learn."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+
+    @property
+    def augments(self) -> bool:
+        """False: a clip is encoded in one way."""
+        return False
+
+    def fit(self, items: Sequence[Clip]) -> None:
+        """Learn the rate and the seconds, unless they are given."""
+        self.grid.fit(items)
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the rate and the length."""
+        return self.grid.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back the rate and the length."""
+        self.grid.restore(state)
+
+
+def check_seconds(encoder: str, seconds: float | None) -> None:
+    """Raise OptionError for a length that no encoder takes; None is to be learned."""
+    if seconds is not None and not 0 < seconds <= LONGEST:
+        raise OptionError(
+            f"encoder {encoder!r} takes clips of up to {LONGEST:g} seconds; got seconds={seconds:g}. Try seconds=1."
+        )
+
+
+def usual_rate(clips: Sequence[Clip]) -> int:
+    """Return the rate that most clips have, of which there is one or more; of equals that of the earliest."""
+    ((usual, _),) = Counter(clip.rate for clip in clips).most_common(1)
+    return usual
 
 
 def resampled(wave: Float32[ndarray, " L"], rate: int, wanted: int) -> Float32[ndarray, " _"]:

@@ -8,7 +8,6 @@ as that, since louder sounds hide it: otherwise the digital silence around a sou
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,10 +18,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from genwright_audio.clip import Clip
-from genwright_audio.grid import resampled
+from genwright_audio.grid import resampled, usual_rate
 from genwright_audio.spectrum import Frames, log_mel
 
-__all__ = ["BANDS", "HOP", "RANGE", "binned", "heard", "usual_rate"]
+__all__ = ["BANDS", "HOP", "RANGE", "binned", "heard", "hearing_rate"]
 
 BANDS = 40
 """How many mel bands there are."""
@@ -37,10 +36,9 @@ RANGE = 50 * math.log(10) / 20
 _LOWEST, _HIGHEST = 8_000, 48_000
 
 
-def usual_rate(clips: Sequence[Clip]) -> int:
-    """Return the rate that most clips have, but 8 kHz at least and 48 kHz at most; of equals that of the earliest."""
-    usual = Counter(clip.rate for clip in clips).most_common(1)[0][0] if clips else _LOWEST
-    return min(max(usual, _LOWEST), _HIGHEST)
+def hearing_rate(clips: Sequence[Clip]) -> int:
+    """Return the rate at which clips are heard: that of most of them, but 8 kHz at least and 48 kHz at most."""
+    return min(max(usual_rate(clips) if clips else _LOWEST, _LOWEST), _HIGHEST)
 
 
 def heard(clip: Clip, rate: int) -> Float32[ndarray, "40 T"]:

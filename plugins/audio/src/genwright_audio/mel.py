@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -14,12 +13,12 @@ from numpy import ndarray
 from torch import Tensor
 
 from genwright.encoder import Encoder
-from genwright.errors import ConditionError, DataError, OptionError
+from genwright.errors import ConditionError, DataError
 from genwright.generation import threads
 from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import Clip, stepped
-from genwright_audio.grid import resampled
+from genwright_audio.grid import LONGEST, check_seconds, resampled, usual_rate
 from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import FLOOR, Frames, log_mel
 from genwright_audio.vocoders import Vocoder, chosen, kept, shipped, trained
@@ -27,7 +26,6 @@ from genwright_audio.vocoders import Vocoder, chosen, kept, shipped, trained
 __all__ = ["Mel"]
 
 _QUIET = math.log(FLOOR)
-_LONGEST = 30.0
 _USUAL = 0.045
 
 # So the ends of 2,685 recorded digits were found within a frame. Silence that a model draws with a deviation of 0.1 has
@@ -66,10 +64,7 @@ class Mel(Encoder[Clip]):
         seconds: float | None = None,
         vocoder: str | None = None,
     ) -> None:
-        if seconds is not None and not 0 < seconds <= _LONGEST:
-            raise OptionError(
-                f"encoder 'mel' takes clips of up to {_LONGEST:g} seconds; got seconds={seconds:g}. Try seconds=1."
-            )
+        check_seconds("mel", seconds)
         self._seconds, self._asked = seconds, vocoder
         self._given = {"bands": bands, "size": size, "hop": hop, "high": high}
         self._frames: Frames | None = None
@@ -109,10 +104,8 @@ class Mel(Encoder[Clip]):
         if not items:
             raise DataError("encoder 'mel' learns how loud clips are from training clips; got none. Give it some.")
         if self._frames is None:
-            # Of rates equally frequent, that of the earliest clip.
-            ((rate, _),) = Counter(item.rate for item in items).most_common(1)
-            self._take(rate)
-        seconds = self._seconds or min(_LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
+            self._take(usual_rate(items))
+        seconds = self._seconds or min(LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
         self._count = self.frames.holding(math.ceil(seconds * self.frames.rate))
         fitting = [item for item in items if self._trouble(item) is None]
         loudest = [float(self._bands(item).max()) for item in fitting[:: max(1, len(fitting) // _ENOUGH)]]

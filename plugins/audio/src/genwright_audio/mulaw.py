@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, final
+from collections.abc import Sequence
+from typing import final
 
 import numpy as np
 import torch
@@ -11,12 +11,11 @@ from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from genwright.encoder import Encoder
 from genwright.errors import ConditionError
 from genwright.seeds import Noise
 from genwright.space import Tokens
 from genwright_audio.clip import Clip, stepped
-from genwright_audio.grid import Grid
+from genwright_audio.grid import Grid, Sampled
 
 __all__ = ["LEVELS", "MuLaw", "compressed", "expanded"]
 
@@ -25,7 +24,7 @@ _MU = LEVELS - 1
 
 
 @final
-class MuLaw(Encoder[Clip]):
+class MuLaw(Sampled):
     """Sounds as tokens: 256 levels, finer where it is quiet, and one that ends the clip early.
 
     rate:    samples a second, to which clips are brought; none for that of most training clips
@@ -35,29 +34,12 @@ class MuLaw(Encoder[Clip]):
     """
 
     def __init__(self, *, rate: int | None = None, seconds: float | None = None) -> None:
-        self.grid = Grid(encoder="mu-law", rate=rate, seconds=seconds)
+        super().__init__(Grid(encoder="mu-law", rate=rate, seconds=seconds))
 
     @property
     def space(self) -> Tokens:
         """One token a sample; 256 ends a clip."""
         return Tokens(vocab_size=LEVELS + 1, shape=(self.grid.length,), stop=LEVELS)
-
-    @property
-    def augments(self) -> bool:
-        """False: a clip is encoded in one way."""
-        return False
-
-    def fit(self, items: Sequence[Clip]) -> None:
-        """Learn the rate and the seconds, unless they are given."""
-        self.grid.fit(items)
-
-    def state(self) -> Mapping[str, Any]:
-        """Return the rate and the length."""
-        return self.grid.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back the rate and the length."""
-        self.grid.restore(state)
 
     def encode(self, items: Sequence[Clip], *, noise: Noise | None = None) -> Int64[Tensor, "B L"]:
         """Return the level nearest to each sample. Raises DataError for a clip that is too long or has no numbers."""

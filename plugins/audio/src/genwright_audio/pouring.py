@@ -12,11 +12,10 @@ from jaxtyping import Int16
 from numpy import ndarray
 
 from genwright.errors import DataError
-from genwright_audio.clip import Clip
+from genwright_audio.clip import Clip, levels
 
 __all__ = ["pour"]
 
-_STEPS = 32_768
 _BYTES = 2
 # What the two sizes of a WAV say until its end is known; players take it to mean: read on.
 _UNKNOWN = 0xFFFFFFFF
@@ -78,7 +77,7 @@ def _new(stages: Iterable[tuple[int, Clip]]) -> Iterator[tuple[int, Int16[ndarra
         heard = heard if number == last else 0
         new = clip.wave[heard:]
         if len(new):
-            yield clip.rate, (new * _STEPS).round().clip(-_STEPS, _STEPS - 1).astype(np.int16)
+            yield clip.rate, levels(new).astype(np.int16)
         last, heard = number, max(heard, len(clip.wave))
 
 

@@ -21,7 +21,7 @@ from genwright_audio.classifier import Classifier
 from genwright_audio.clip import Clip, digest
 from genwright_audio.features import COUNT, VERSION, Axes
 from genwright_audio.gathered import Gathered, Heard
-from genwright_audio.hearing import usual_rate
+from genwright_audio.hearing import hearing_rate
 from genwright_audio.nearest import nearest
 
 __all__ = ["COMPARED", "LABELS", "Reference"]
@@ -55,7 +55,7 @@ class Reference:
 
     def __init__(self, clips: Sequence[Clip], *, folder: Path | None = None) -> None:
         self._gathered = Gathered(clips)
-        self.rate = usual_rate(self._gathered.clips)
+        self.rate = hearing_rate(self._gathered.clips)
         self._said = {name: self._gathered.said(name) for name in LABELS}
         keys = [" ".join(name or "" for name in names) for names in zip(*self._said.values(), strict=True)]
         held = set(held_out(keys, share=_HELD))

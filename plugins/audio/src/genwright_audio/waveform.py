@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, final
+from collections.abc import Sequence
+from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.encoder import Encoder
 from genwright.errors import ConditionError
 from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import Clip, stepped
-from genwright_audio.grid import Grid
+from genwright_audio.grid import Grid, Sampled
 
 __all__ = ["Waveform"]
 
@@ -24,7 +23,7 @@ _SILENT = 16 / 32_768
 
 
 @final
-class Waveform(Encoder[Clip]):
+class Waveform(Sampled):
     """Sounds as they are, filled up with silence at their end; silence at the end of a drawn one is cut off.
 
     rate:    samples a second, to which clips are brought; none for that of most training clips
@@ -32,29 +31,12 @@ class Waveform(Encoder[Clip]):
     """
 
     def __init__(self, *, rate: int | None = None, seconds: float | None = None) -> None:
-        self.grid = Grid(encoder="waveform", rate=rate, seconds=seconds)
+        super().__init__(Grid(encoder="waveform", rate=rate, seconds=seconds))
 
     @property
     def space(self) -> Continuous:
         """One channel of samples, in steps of 16 bits."""
         return Continuous(shape=(1, self.grid.length), axes=("C", "L"), step=1 / 32_768)
-
-    @property
-    def augments(self) -> bool:
-        """False: a clip is encoded in one way."""
-        return False
-
-    def fit(self, items: Sequence[Clip]) -> None:
-        """Learn the rate and the seconds, unless they are given."""
-        self.grid.fit(items)
-
-    def state(self) -> Mapping[str, Any]:
-        """Return the rate and the length."""
-        return self.grid.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back the rate and the length."""
-        self.grid.restore(state)
 
     def encode(self, items: Sequence[Clip], *, noise: Noise | None = None) -> Float[Tensor, "B 1 L"]:
         """Return the samples of clips. Raises DataError for a clip that is too long or has samples that are none."""
