@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from genwright.backbones.pixelcnn import PixelCNN
 from genwright.errors import MismatchError, OptionError
@@ -12,6 +11,7 @@ from genwright.families.autoregressive import Autoregressive
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing import networks
+from tests.core.backbones.streams import assert_every_weight_is_moved, started
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 GREY = Tokens(vocab_size=5, shape=(6, 7))
@@ -35,13 +35,6 @@ def network(space: Tokens, **options: Any) -> PixelCNN:
     return made
 
 
-def images(space: Tokens, rows: int, *, seed: int = 7) -> Tensor:
-    """Rows of tokens that begin with the start token, one position for each of the space's."""
-    tokens = torch.randint(0, space.vocab_size, (rows, space.size), generator=torch.Generator().manual_seed(seed))
-    tokens[:, 0] = space.vocab_size
-    return tokens
-
-
 def asked(rows: int, *, scalar: float = 0.5, label: int = 0) -> Condition:
     return networks.asked(scalar, label, rows=rows)
 
@@ -55,7 +48,7 @@ def made(request: pytest.FixtureRequest) -> PixelCNN:
 def test_logits_depend_on_every_earlier_token_and_on_no_other(made: PixelCNN) -> None:
     """Nothing that comes later is seen, and there is no blind spot."""
     space, condition = made.space, asked(4)
-    tokens = images(space, 1).repeat(4, 1)
+    tokens = started(space, 1).repeat(4, 1)
     before = made(tokens, condition)
     assert before.shape == (4, space.size, 5)
     for place in range(1, space.size):
@@ -82,7 +75,7 @@ def test_the_probabilities_of_all_images_add_up_to_one(shape: tuple[int, ...], m
 def test_far_pixels_above_and_to_either_side_are_seen_within_reach() -> None:
     """Of a larger image, each layer adds its distance to the reach: 1 + 1 + 2 + 4 rows up and columns to each side."""
     space = Tokens(vocab_size=5, shape=(14, 33))
-    made, tokens = network(space, depth=3, reach=1).double(), images(space, 1)
+    made, tokens = network(space, depth=3, reach=1).double(), started(space, 1)
     y, x = 12, 16
     before = made(tokens, asked(1))[0].view(14, 33, 5)[y, x]
     for up, across, seen in (
@@ -96,12 +89,12 @@ def test_far_pixels_above_and_to_either_side_are_seen_within_reach() -> None:
 
 
 def test_a_beginning_has_the_logits_that_it_has_in_the_whole(made: PixelCNN) -> None:
-    tokens, condition = images(made.space, 2), asked(2)
+    tokens, condition = started(made.space, 2), asked(2)
     assert torch.allclose(made(tokens[:, :11], condition), made(tokens, condition)[:, :11], atol=1e-5)
 
 
 def test_places_and_conditions_act_alone(made: PixelCNN) -> None:
-    tokens = images(made.space, 1)
+    tokens = started(made.space, 1)
     before = made(tokens, asked(1))
     assert (made(tokens, asked(1, scalar=2.0)) - before).abs().amax(-1).min() > 1e-5
     assert (made(tokens, asked(1, label=1)) - before).abs().amax(-1).min() > 1e-5
@@ -115,7 +108,7 @@ def test_places_and_conditions_act_alone(made: PixelCNN) -> None:
 
 @pytest.mark.parametrize("stack", ["down", "along"])
 def test_what_is_asked_for_moves_the_gates_of_both_stacks(stack: str) -> None:
-    made, tokens = network(GREY, depth=2), images(GREY, 1)
+    made, tokens = network(GREY, depth=2), started(GREY, 1)
     before = made(tokens, asked(1))
     for layer in made.layers:
         part = slice(0, layer.split[0]) if stack == "down" else slice(layer.split[0], None)  # type: ignore[index]
@@ -126,20 +119,11 @@ def test_what_is_asked_for_moves_the_gates_of_both_stacks(stack: str) -> None:
 def test_where_nothing_can_be_asked_for_there_are_no_weights_for_it() -> None:
     made = PixelCNN(space=GREY, conditions=ConditionSpace(), width=8, depth=2)
     assert not any("asked" in name or "conditioning" in name for name, _ in made.named_parameters())
-    assert made(images(GREY, 2), Condition.none(2)).isfinite().all()
+    assert made(started(GREY, 2), Condition.none(2)).isfinite().all()
 
 
 def test_every_weight_gets_a_finite_gradient(made: PixelCNN) -> None:
-    made.requires_grad_()
-    tokens = images(made.space, 3)
-    logits = made(tokens, asked(3))
-    losses = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
-    losses.backward()
-    for name, parameter in made.named_parameters():
-        if not name.endswith("unasked"):
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            assert parameter.grad.abs().max() > 0, name
+    assert_every_weight_is_moved(made, started(made.space, 3), asked(3))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from genwright.backbones.pixelcnn import PixelCNN
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import shaken
+from tests.core.backbones.streams import asked, started, streamed
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 GREY = Tokens(vocab_size=5, shape=(6, 7))
@@ -36,28 +36,8 @@ def made(request: pytest.FixtureRequest) -> PixelCNN:
     return network
 
 
-def images(space: Tokens, rows: int, *, seed: int = 7) -> Tensor:
-    """Rows of tokens that begin with the start token, one position for each of the space's."""
-    tokens = torch.randint(0, space.vocab_size, (rows, space.size), generator=torch.Generator().manual_seed(seed))
-    tokens[:, 0] = space.vocab_size
-    return tokens
-
-
-def asked(rows: int, *, seed: int = 6) -> Condition:
-    generator = torch.Generator().manual_seed(seed)
-    scalars = torch.randn(rows, 1, generator=generator)
-    scalars[::3] = torch.nan
-    labels = torch.randint(-1, 2, (rows, 1), generator=generator)
-    return Condition(scalars=scalars, labels=labels, prefix=torch.empty(rows, 0, dtype=torch.int64))
-
-
-def streamed(made: PixelCNN, tokens: Tensor, condition: Condition) -> Tensor:
-    stream = made.open(condition)
-    return torch.stack([stream.step(column) for column in tokens.T], 1)
-
-
 def test_a_stream_gives_the_logits_of_the_whole_image(made: PixelCNN) -> None:
-    tokens, condition = images(made.space, 5), asked(5)
+    tokens, condition = started(made.space, 5), asked(5)
     whole = made(tokens, condition)
     assert whole.std() > 0.1
     assert (streamed(made, tokens, condition) - whole).abs().max() < 1e-5
@@ -65,15 +45,15 @@ def test_a_stream_gives_the_logits_of_the_whole_image(made: PixelCNN) -> None:
 
 def test_in_double_precision_they_are_equal_to_ten_digits(made: PixelCNN) -> None:
     made.double()
-    tokens, condition = images(made.space, 3), asked(3)
+    tokens, condition = started(made.space, 3), asked(3)
     condition = Condition(scalars=condition.scalars.double(), labels=condition.labels, prefix=condition.prefix)
     assert (streamed(made, tokens, condition) - made(tokens, condition)).abs().max() < 1e-10
 
 
 def test_restarted_rows_are_as_those_of_a_fresh_stream_and_the_others_go_on(made: PixelCNN) -> None:
     """Wherever they stood: at the begin of a row of pixels or within, at a first channel or another."""
-    tokens, condition = images(made.space, ROWS), asked(ROWS)
-    other, wanted = images(made.space, ROWS, seed=8), asked(ROWS, seed=9)
+    tokens, condition = started(made.space, ROWS), asked(ROWS)
+    other, wanted = started(made.space, ROWS, seed=8), asked(ROWS, seed=9)
     undisturbed, fresh = streamed(made, tokens, condition), streamed(made, other, wanted)
     for after in (14, 23):
         stream, rows = made.open(condition), torch.arange(ROWS) % 3 == 0
@@ -87,9 +67,9 @@ def test_restarted_rows_are_as_those_of_a_fresh_stream_and_the_others_go_on(made
 
 
 def test_rows_that_are_all_restarted_draw_a_second_image(made: PixelCNN) -> None:
-    tokens, condition = images(made.space, ROWS), asked(ROWS)
+    tokens, condition = started(made.space, ROWS), asked(ROWS)
     stream = made.open(asked(ROWS, seed=9))
-    for column in images(made.space, ROWS, seed=8).T:
+    for column in started(made.space, ROWS, seed=8).T:
         stream.step(column)
     stream.restart(torch.ones(ROWS, dtype=torch.bool), condition)
     again = torch.stack([stream.step(column) for column in tokens.T], 1)
@@ -97,7 +77,7 @@ def test_rows_that_are_all_restarted_draw_a_second_image(made: PixelCNN) -> None
 
 
 def test_a_row_has_the_same_bits_wherever_it_lies_and_whatever_its_neighbours(made: PixelCNN) -> None:
-    tokens, condition = images(made.space, 2 * ROWS), asked(2 * ROWS)
+    tokens, condition = started(made.space, 2 * ROWS), asked(2 * ROWS)
     alone = streamed(made, tokens[:1].expand(ROWS, -1), condition[:1].expand(ROWS))
     assert all(torch.equal(row, alone[0]) for row in alone)
     for place in (0, 1, 7, 14, 15):

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from genwright.backbones.wavenet import WaveNet
 from genwright.errors import OptionError
@@ -12,6 +11,7 @@ from genwright.families.autoregressive import Autoregressive
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing import networks
+from tests.core.backbones.streams import assert_every_weight_is_moved, started
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 SPACE = Tokens(vocab_size=5, shape=(26,), stop=4)
@@ -28,13 +28,6 @@ def network(space: Tokens = SPACE, **options: Any) -> WaveNet:
     return made.eval().requires_grad_(False)
 
 
-def rows(space: Tokens, count: int, *, seed: int = 7) -> Tensor:
-    """Rows of tokens that begin with the start token, one position for each of the space's."""
-    tokens = torch.randint(0, space.vocab_size, (count, space.size), generator=torch.Generator().manual_seed(seed))
-    tokens[:, 0] = space.vocab_size
-    return tokens
-
-
 @pytest.fixture(params=SETTINGS)
 def made(request: pytest.FixtureRequest) -> WaveNet:
     return network(**SETTINGS[request.param])
@@ -42,7 +35,7 @@ def made(request: pytest.FixtureRequest) -> WaveNet:
 
 def test_logits_depend_on_every_earlier_token_within_reach_and_on_no_other(made: WaveNet) -> None:
     """The reach is that of the first token of a step; the others of a step see what lies as far back from it."""
-    tokens, condition = rows(SPACE, 1).repeat(4, 1), networks.asked(0.5, 0, rows=4)
+    tokens, condition = started(SPACE, 1).repeat(4, 1), networks.asked(0.5, 0, rows=4)
     before = made(tokens, condition)
     assert before.shape == (4, 26, 5)
     for place in range(26):
@@ -73,12 +66,12 @@ def test_the_probabilities_of_all_rows_add_up_to_one(options: dict[str, int]) ->
 
 @pytest.mark.parametrize("length", [1, 4, 11, 26])
 def test_a_beginning_has_the_logits_that_it_has_in_the_whole(made: WaveNet, length: int) -> None:
-    tokens, condition = rows(SPACE, 2), networks.asked(0.5, 0)
+    tokens, condition = started(SPACE, 2), networks.asked(0.5, 0)
     assert torch.allclose(made(tokens[:, :length], condition), made(tokens, condition)[:, :length], atol=1e-5)
 
 
 def test_what_is_asked_for_moves_the_gates_of_every_layer(made: WaveNet) -> None:
-    tokens = rows(SPACE, 1)
+    tokens = started(SPACE, 1)
     before = made(tokens, networks.asked(0.5, 0, rows=1))
     for other in (networks.asked(2.0, 0, rows=1), networks.asked(0.5, 1, rows=1), networks.asked(0.5, -1, rows=1)):
         assert (made(tokens, other) - before).abs().amax(-1).min() > 1e-5
@@ -92,20 +85,11 @@ def test_what_is_asked_for_moves_the_gates_of_every_layer(made: WaveNet) -> None
 def test_where_nothing_can_be_asked_for_there_are_no_weights_for_it() -> None:
     made = WaveNet(space=SPACE, conditions=ConditionSpace(), width=32, skip=32, depth=2)
     assert not any("asked" in name or "conditioning" in name for name, _ in made.named_parameters())
-    assert made(rows(SPACE, 2), Condition.none(2)).isfinite().all()
+    assert made(started(SPACE, 2), Condition.none(2)).isfinite().all()
 
 
 def test_every_weight_gets_a_finite_gradient(made: WaveNet) -> None:
-    made.requires_grad_()
-    tokens = rows(SPACE, 3)
-    logits = made(tokens, networks.asked(0.5, 0, rows=3))
-    losses = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
-    losses.backward()
-    for name, parameter in made.named_parameters():
-        if not name.endswith("unasked"):
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            assert parameter.grad.abs().max() > 0, name
+    assert_every_weight_is_moved(made, started(SPACE, 3), networks.asked(0.5, 0, rows=3))
 
 
 @pytest.mark.parametrize(

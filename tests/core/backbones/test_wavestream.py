@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from genwright.backbones.wavenet import WaveNet
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import shaken
+from tests.core.backbones.streams import asked, started, streamed
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
 SPACE = Tokens(vocab_size=21, shape=(70,), stop=20)
@@ -37,24 +38,7 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def tokens(rows: int, *, seed: int = 7) -> Tensor:
-    """Rows that begin with the start token."""
-    made = torch.randint(0, SPACE.vocab_size, (rows, SPACE.size), generator=torch.Generator().manual_seed(seed))
-    made[:, 0] = SPACE.vocab_size
-    return made
-
-
-def asked(rows: int, *, seed: int = 6) -> Condition:
-    generator = torch.Generator().manual_seed(seed)
-    scalars = torch.randn(rows, 1, generator=generator)
-    scalars[::3] = torch.nan
-    labels = torch.randint(-1, 2, (rows, 1), generator=generator)
-    return Condition(scalars=scalars, labels=labels, prefix=torch.empty(rows, 0, dtype=torch.int64))
-
-
-def streamed(made: WaveNet, tokens: Tensor, condition: Condition) -> Tensor:
-    stream = made.open(condition)
-    return torch.stack([stream.step(column) for column in tokens.T], 1)
+tokens = partial(started, SPACE)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 16, 40])
