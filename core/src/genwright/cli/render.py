@@ -36,7 +36,7 @@ def render(
     file = _file(output, html)
     with opened(where) as store:
         found = list(islice(_found(ids, store), limit + 1))
-        domains = sorted({store.run(record.run).domain for record in found})
+        domains = sorted({store.run(run).domain for run in {record.run for record in found}})
     if not found:
         say("There is no valid sample to draw.")
         return 1
