@@ -26,6 +26,7 @@ LARGE = 70_000
 @pytest.fixture(autouse=True)
 def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "LEAST", BATCH)
+    monkeypatch.setattr(shares, "_AROUND", BATCH)
     monkeypatch.setattr(shares, "_processors", lambda: 2)
 
 
@@ -54,7 +55,7 @@ def forger(url: str) -> Iterator[sqlite3.Connection]:
 
 def divided(url: str) -> list[Share]:
     with closing(SQLStore(url)) as store, store.database.reading() as connection:
-        return list(shares.divided(store.database, connection))
+        return list(shares.divided(store.database, store.blobs, connection))
 
 
 def found(url: str, progress: Callable[[int], object] = lambda _: None) -> list[Finding]:
@@ -144,7 +145,10 @@ def test_a_sample_that_was_moved_to_another_share_is_found(
 
 
 @pytest.mark.parametrize("least", [BATCH, 1_000])
-@pytest.mark.parametrize(("row", "batch"), [(2, 6), (2, 2), (23, 1), (12, 99), (1, 2), (5, 6), (9, 1), (8, 3), (24, 1)])
+@pytest.mark.parametrize(
+    ("row", "batch"),
+    [(2, 6), (2, 2), (23, 1), (12, 99), (1, 2), (5, 6), (9, 1), (8, 3), (24, 1), (12, 1), (13, 1), (14, 6), (15, 1)],
+)
 def test_a_sample_in_another_batch_leaves_its_neighbours_sound(
     url: str, forger: sqlite3.Connection, row: int, batch: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +198,7 @@ def says(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
     left, begun = list(programs), subprocess.Popen
 
     def begin(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        return begun([command[0], "-c", left.pop(0), *command[3:]] if left else command, **options)
+        return begun([*command[:-1], left.pop(0)] if left else command, **options)
 
     monkeypatch.setattr(shares.subprocess, "Popen", begin)
 
@@ -204,7 +208,10 @@ def says(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
     [
         ("", "ended early, with 0"),
         ("raise SystemExit(3)", "ended early, with 3"),
-        ('import os, sys; os.write(int(sys.argv[-1]), b\'["checked", 9]\\n["find\')', "ended early, with 0"),
+        (
+            "import json, os, sys; os.write(json.load(sys.stdin)[1]['answers'], b'[\"checked\", 9]\\n[\"find')",
+            "ended early, with 0",
+        ),
         ("import os; os.kill(os.getpid(), 9)", "ended early, with -9"),
     ],
 )
@@ -288,3 +295,57 @@ def test_a_program_that_ends_half_way_ends(url: str, forger: sqlite3.Connection)
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (3, "")
     assert done.stdout.startswith("sample ")
+
+
+def test_a_file_in_the_folder_one_stands_in_has_no_say(
+    url: str, forger: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One named json.py once told that all was well."""
+    forger.execute("UPDATE sample SET canonical = 'other'")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "json.py").write_text("import os, sys; os._exit(0)")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert len(found(url)) == BATCHES * BATCH
+
+
+def test_what_is_asked_is_not_for_all_to_read(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    begin = subprocess.Popen
+
+    def noted(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        commands.append(command)
+        return begin(command, **options)
+
+    monkeypatch.setattr(shares.subprocess, "Popen", noted)
+    assert found(url) == []
+    assert len(commands) == 2
+    assert "store" not in " ".join(commands[0]).replace("genwright_storage", "")
+
+
+def test_a_path_that_python_passes_over_is_passed_over(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("/elsewhere")])
+    assert found(url) == []
+
+
+def test_payloads_that_only_this_process_may_reach_make_one_share(url: str) -> None:
+    with closing(SQLStore(f"{url}?blobs=memory://payloads")) as store, store.database.reading() as connection:
+        assert len(shares.divided(store.database, store.blobs, connection)) == 1
+
+
+@pytest.mark.parametrize("pause", [0.01, 0.1, 0.3])
+def test_an_interruption_is_told_once(url: str, pause: float) -> None:
+    program = (
+        "import os, signal, sys, threading, time; from genwright_storage import shares\n"
+        "from genwright_storage.store import SQLStore\n"
+        f"shares.LEAST, shares._processors = {BATCH}, lambda: 2\n"
+        f"store = SQLStore('{url}?mode=ro')\n"
+        f"threading.Thread(target=lambda: (time.sleep({pause}), os.killpg(0, signal.SIGINT))).start()\n"
+        "try:\n list(store.verify()); time.sleep(9)\n"
+        "except KeyboardInterrupt:\n print('interrupted')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, process_group=0, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")

@@ -2,6 +2,7 @@ import errno
 import fcntl
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,29 @@ def test_notes_of_several_processes_do_not_mix(tmp_path: Path, monkeypatch: pyte
             note_head(file, NOTES[1])
     note_head(file, NOTES[1])
     assert notes_in(file.read_text(encoding="utf-8")) == [NOTES[1]]
+
+
+def test_several_processes_note_heads_in_one_repository(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    program = (
+        "import sys; from pathlib import Path; from genwright_storage.witness import note_head\n"
+        f"for size in range(5): note_head(Path({str(tmp_path)!r}), f'example.org/{{sys.argv[1]}}\\n{{size}}\\nroot\\n')"
+    )
+    named = {f"GIT_{role}_{what}": "auditor" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**os.environ, **named, "PYTHONPATH": os.pathsep.join(sys.path)}
+    begun = [subprocess.Popen([sys.executable, "-c", program, str(at % 2)], env=environment) for at in range(4)]
+    assert [process.wait(60) for process in begun] == [0] * 4
+    count = subprocess.run(["git", "-C", str(tmp_path), "rev-list", "--count", "HEAD"], capture_output=True, text=True)
+    assert count.stdout == "20\n"
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS])
+def test_where_files_have_no_locks_a_head_is_noted_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def refused(handle: int, until: float) -> bool:
+        raise OSError(error, "no locks here")
+
+    monkeypatch.setattr(witness, "locked", refused)
+    note_head(tmp_path / "heads", NOTES[0])
+    assert notes_in((tmp_path / "heads").read_text(encoding="utf-8")) == [NOTES[0]]

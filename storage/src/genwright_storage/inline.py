@@ -16,7 +16,7 @@ __all__ = ["InRows", "Payloads", "payloads_at"]
 class Payloads(Protocol):
     """Where payloads are that do not lie in their rows.
 
-    elsewhere: the URL by which `payloads_at` finds them in another process, wherever that runs; None for no files
+    elsewhere: the URL by which `payloads_at` finds them in another process, wherever that runs; None if it does not
     """
 
     elsewhere: str | None

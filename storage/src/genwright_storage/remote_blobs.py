@@ -32,7 +32,8 @@ class RemoteBlobs:
     def __init__(self, url: str) -> None:
         import fsspec
 
-        self.elsewhere: str | None = url
+        # What is configured in this process, or kept in its memory, is not there in another.
+        self.elsewhere: str | None = None
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except ImportError as error:

@@ -37,16 +37,16 @@ LEAST = 100_000
 _MOST = 8
 _PATIENCE = 30.0
 _PIECE = 1 << 16
-_PROGRAM = (
-    f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {__name__} import check; check(*sys.argv[2:])"
-)
+# So many samples on each side of a cut are looked at: a row that was moved there must not take its neighbours with it.
+_AROUND = 1_000
+_PROGRAM = f"import json, sys; sys.path[:], asked = json.load(sys.stdin); from {__name__} import check; check(asked)"
 
 
-def divided(database: Database, connection: Connection) -> Sequence[Share]:
+def divided(database: Database, blobs: Payloads, connection: Connection) -> Sequence[Share]:
     """Return the samples of a store in shares, as many as there are processors if they are large; no batch is cut."""
     last = [connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in (sample, batch)]
     count = min(_processors(), last[0] // LEAST)
-    if database.elsewhere is None or not sys.executable or getattr(sys, "frozen", False):
+    if None in (database.elsewhere, blobs.elsewhere) or not sys.executable or getattr(sys, "frozen", False):
         count = 1
     cuts = {cut for part in range(1, count) if (cut := _cut(connection, last[0] * part // count))}
     ends = [(FIRST - 1, FIRST - 1), *sorted(cuts), (last[0], last[1])]
@@ -63,7 +63,7 @@ def findings(
 
     progress: called now and then with how many samples were checked so far
 
-    Raises StoreError for what cannot be read to its end, after all that can be was checked.
+    Raises StoreError for a share that cannot be read to its end, after the others were checked.
     """
     begun: list[_Process] = []
     try:
@@ -133,19 +133,22 @@ class _Process:
     """
 
     def __init__(self, asked: Mapping[str, Any]) -> None:
-        # A pipe of its own: whatever is imported there may print.
+        # Answers have a pipe of their own, since whatever is imported there may print. What is asked is no argument:
+        # those are for all to read.
         reads, writes = os.pipe()
         self.answers = os.fdopen(reads, "rb", buffering=0)
-        command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), json.dumps(asked), str(writes)]
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[writes]
-            )
+            self._process = _started(writes)
         except OSError:
             self.answers.close()
             raise
         finally:
             os.close(writes)
+        assert self._process.stdin is not None
+        path = [entry for entry in sys.path if isinstance(entry, str)]
+        # One that has ended by now has said nothing, which is seen when it is listened to.
+        with suppress(BrokenPipeError), self._process.stdin as stdin:
+            stdin.write(json.dumps([path, {"answers": writes, **asked}]).encode())
         self.has_ended, self.checked = False, 0
         self._rest, self._is_done = b"", False
 
@@ -171,17 +174,25 @@ class _Process:
         self.answers.close()
 
 
-def check(asked: str, answers: str) -> None:
+def _started(writes: int) -> subprocess.Popen[bytes]:
+    """Return a process that waits to be told what to check, and what is interrupted is this one alone."""
+    # The folder that one stands in is not looked into: a file there could say that all is well.
+    command = [sys.executable, "-P", "-c", _PROGRAM]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[writes])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def check(asked: dict[str, Any]) -> None:
     """Check a share, and write what is to be said of it: what a process is begun for.
 
-    asked:   JSON of the URL of the store, that of its large payloads, and the share
-    answers: the number of the open file for them
+    asked: the number of the open file for answers, the URL of the store, that of its large payloads, and the share
     """
-    # Who verifies is interrupted, and ends this.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Where nobody reads on, nobody is to be told.
-    with os.fdopen(int(answers), "wb", buffering=0) as file, suppress(BrokenPipeError):
-        _check(json.loads(asked), lambda *said: file.write(json.dumps(said).encode() + b"\n"))
+    with os.fdopen(asked.pop("answers"), "wb", buffering=0) as file, suppress(BrokenPipeError):
+        _check(asked, lambda *said: file.write(json.dumps(said).encode() + b"\n"))
 
 
 def _check(asked: dict[str, Any], say: Callable[..., object]) -> None:
@@ -209,8 +220,15 @@ def _processors() -> int:
 
 
 def _cut(connection: Connection, id: int) -> tuple[int, int] | None:
-    """Return the keys with which the batch of a sample ends, its last sample's and its own; None at the end of all."""
+    """Return the keys with which the batch of a sample ends, its last sample's and its own.
+
+    None at the end of all, and where rows around it lie in other batches than they should.
+    """
     key = connection.execute(select(sample.c.batch_id).where(sample.c.id >= id).order_by(sample.c.id).limit(1)).scalar()
     later = select(sample.c.id).where(sample.c.id > id, sample.c.batch_id > key).order_by(sample.c.id).limit(1)
     above = None if key is None else connection.execute(later).scalar()
-    return None if key is None or above is None else (above - 1, key)
+    if key is None or above is None:
+        return None
+    around = sample.c.id.between(above - _AROUND, above + _AROUND)
+    rows = connection.execute(select(sample.c.id, sample.c.batch_id).where(around))
+    return (above - 1, key) if all((row.id < above) == (row.batch_id <= key) for row in rows) else None

@@ -69,7 +69,7 @@ def findings(
                 yield from reviews.findings(connection, database.ledger.ring)
                 yield from tombstones.findings(connection)
                 yield from _due(connection)
-                of_samples = shares.divided(database, connection)
+                of_samples = shares.divided(database, blobs, connection)
             with closing(shares.findings(database, reading, blobs, of_samples, progress)) as found:
                 yield from found
     except StoreError as error:

@@ -6,6 +6,8 @@ import errno
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from genwright.errors import DataError
@@ -32,9 +34,11 @@ def note_head(place: Path, note: str) -> Path:
     origin, size, *_ = note.split("\n")
     file = place / f"{file_name(origin)}.heads"
     _git(place, "rev-parse", "--is-inside-work-tree")
-    _append(file, note)
-    _git(place, "add", "--", file.name)
-    _git(place, "commit", "--quiet", "--message", f"The head of {size} entries", "--", file.name)
+    # git itself refuses to work for two at once.
+    with _opened(place, os.O_RDONLY):
+        _append(file, note)
+        _git(place, "add", "--", file.name)
+        _git(place, "commit", "--quiet", "--message", f"The head of {size} entries", "--", file.name)
     return file
 
 
@@ -44,20 +48,37 @@ def notes_in(text: str) -> list[str]:
 
 
 def _append(file: Path, note: str) -> None:
-    """Add a note, whole or not at all, and make it durable."""
+    """Add a note, and make it durable."""
+    # What cannot be written whole is taken back: nobody else's note may follow a part of it meanwhile.
+    with _opened(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as handle:
+        _write(handle, f"{note}{_SEPARATOR[1:]}".encode())
+        os.fsync(handle)
+
+
+@contextmanager
+def _opened(place: Path, how: int) -> Iterator[int]:
+    """Open a file or a folder, and keep other processes that note heads from it. Raises DataError if that cannot be."""
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        handle = os.open(place, how, 0o644)
         try:
-            # What cannot be written whole is taken back: nobody else's note may follow a part of it meanwhile.
-            if not locked(handle, time.monotonic() + _PATIENCE):
+            if not _is_locked(handle):
                 raise OSError(errno.EAGAIN, "another process is noting a head there")
-            _write(handle, f"{note}{_SEPARATOR[1:]}".encode())
-            os.fsync(handle)
+            yield handle
         finally:
             os.close(handle)
     except OSError as error:
-        message = f"the head should be noted in {file}; it cannot be written: {error.strerror}. Name another place."
+        message = f"the head should be noted in {place}; it cannot be written: {error.strerror}. Name another place."
         raise DataError(message) from error
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        return locked(handle, time.monotonic() + _PATIENCE)
+    except OSError as error:
+        # Some file systems have no locks; a note is written there as well as it can be.
+        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            return True
+        raise
 
 
 def _write(handle: int, data: bytes) -> None:
@@ -66,7 +87,7 @@ def _write(handle: int, data: bytes) -> None:
     try:
         while data:
             data = data[os.write(handle, data) :]
-    except OSError:
+    except BaseException:
         os.ftruncate(handle, start)
         raise
 
