@@ -72,6 +72,25 @@ def test_a_tone_comes_back_at_its_pitch_loudness_and_length(rate: int) -> None:
     assert float(np.square(again.wave).sum()) == pytest.approx(float(np.square(clip.wave).sum()), rel=0.2)
 
 
+def test_a_clip_ends_before_traces_of_noise_that_a_model_draws_after_it() -> None:
+    encoder = fitted(seconds=1.0)
+    x = encoder.encode([tone(0.4)])
+    (plain,) = encoder.decode(x)
+    last = encoder.frames.holding(round(0.5 * 8000))
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    x[:, :, last:] += 0.1 * noise[:, :, last:]
+    x[:, ::8, last + 20] = 0.0
+    (again,) = encoder.decode(x)
+    assert abs(len(again.wave) - len(plain.wave)) <= encoder.frames.hop
+
+
+def test_a_pause_does_not_end_a_clip() -> None:
+    encoder = fitted(seconds=1.0)
+    parts = [tone(0.3).wave, np.zeros(1600, np.float32), tone(0.3).wave]
+    (again,) = encoder.decode(encoder.encode([Clip(wave=np.concatenate(parts), rate=8000)]))
+    assert again.seconds == pytest.approx(0.8, abs=3 * encoder.frames.hop / 8000)
+
+
 def test_what_is_decoded_has_steps_of_16_bits() -> None:
     encoder = fitted()
     (clip,) = encoder.decode(encoder.encode(CLIPS[:1]))
