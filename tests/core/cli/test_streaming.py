@@ -86,6 +86,7 @@ def test_of_what_could_not_begin_no_file_is_left(
     [
         (["--json"], "writes each as it comes; got --json too, which is for samples that are drawn together. Leave"),
         (["--rows", 16, "--workers", 2], "got --workers, --rows too"),
+        (["--batch-size", 7, "--precision", "bfloat16"], "got --batch-size, --precision too"),
         (["--grid", "new.svg"], "got --grid too"),
         (["--sampler", "guided"], "'guided' gives them whole. Choose a sampler such as 'temperature' or 'top-p'."),
         (["-n", 0], "n is a whole number from 1"),

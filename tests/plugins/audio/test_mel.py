@@ -84,6 +84,14 @@ def test_a_clip_ends_before_traces_of_noise_that_a_model_draws_after_it() -> Non
     assert abs(len(again.wave) - len(plain.wave)) <= encoder.frames.hop
 
 
+@pytest.mark.parametrize("rate", [8000, 22_050])
+@pytest.mark.parametrize(("pitch", "peak"), [(1000, 0.5), (300, 0.1), (3000, 0.02), (60, 0.5)])
+def test_a_tone_fills_few_bands_and_is_not_cut(rate: int, pitch: float, peak: float) -> None:
+    encoder = fitted(rate=rate, seconds=0.7)
+    (again,) = encoder.decode(encoder.encode([tone(0.6, rate=rate, pitch=pitch, peak=peak)]))
+    assert again.seconds == pytest.approx(0.6, abs=3 * encoder.frames.hop / rate)
+
+
 def test_a_pause_does_not_end_a_clip() -> None:
     encoder = fitted(seconds=1.0)
     parts = [tone(0.3).wave, np.zeros(1600, np.float32), tone(0.3).wave]

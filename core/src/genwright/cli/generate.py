@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from tqdm import tqdm
 
 import genwright as gw
@@ -146,8 +147,7 @@ def generate(
     }
     tally = Tally(wanted=n, store=None if no_store else where or store_url())
     if as_drawn:
-        others = {"--grid": grid is not None, "--json": as_json, "--workers": workers != 1, "--rows": "rows" in given}
-        _stream(loaded, n, tally, output, others, given)
+        _stream(loaded, n, tally, output, given)
     else:
         batches = gw.stream(loaded, n, engine=gw.use("local", workers=workers), **given)
         to_text = _to_json if as_json else _to_text if output is None else None
@@ -163,14 +163,25 @@ def _stream(
     n: int,
     tally: Tally,
     output: Path | None,
-    others: Mapping[str, bool],
     given: Mapping[str, Any],
 ) -> None:
     """Write samples while they are drawn."""
+    source = click.get_current_context().get_parameter_source
+    others = {option: source(name) is not ParameterSource.DEFAULT for name, option in _TOGETHER.items()}
     check_stream(model.domain, output, others)
-    # How many are recorded at once, and in what precision, is not for one row to choose.
-    chosen = {name: value for name, value in given.items() if name not in ("batch_size", "precision", "rows")}
+    chosen = {name: value for name, value in given.items() if name not in _TOGETHER}
     write_stream(gw.stages(model, n, **chosen), tally, output, model.domain)
+
+
+# What is for samples that are drawn together.
+_TOGETHER = {
+    "grid": "--grid",
+    "as_json": "--json",
+    "workers": "--workers",
+    "rows": "--rows",
+    "batch_size": "--batch-size",
+    "precision": "--precision",
+}
 
 
 def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) -> None:
