@@ -28,8 +28,8 @@ __all__ = ["Mel"]
 _QUIET = math.log(FLOOR)
 _USUAL = 0.045
 
-# In nats above silence, of what all bands have together, since a tone fills few of them. So the ends of 98 in 100 digits
-# were found within 11 ms; of some hundreds of recordings one had a pause so silent and long that it seemed to end there.
+# In nats above silence, of what all bands have together, since a tone fills few of them. So the ends of 98 digits in
+# 100 were found within 11 ms; of some hundreds, one had a pause so silent and long that it seemed to end there.
 _SILENT = 1.0
 
 # As many clips say well enough how loud the loudest is, and how long most are.
