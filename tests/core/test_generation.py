@@ -183,6 +183,11 @@ def test_the_plainest_sampler_suits_where_the_encoder_names_none(toy_model: Mode
     assert suited(toy_model, toys) == use("temperature")
 
 
+def test_a_model_is_drawn_from_as_its_recipe_says(toy_model: Model[str], toys: Registry) -> None:
+    model = replace(toy_model, recipe=replace(toy_model.recipe, sampler=use("top-k", k=3)))
+    assert suited(model, toys) == use("top-k", k=3)
+
+
 def test_only_samples_without_a_flaw_are_reviewed(recorded: Samples[str]) -> None:
     found = reviewed(recorded, {"quiet": Quiet(most=3), "strict": Quiet(most=1)})
     assert [sample.item for sample in found] == recorded.items

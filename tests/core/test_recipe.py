@@ -60,6 +60,8 @@ def test_the_digest_depends_on_every_field_and_option() -> None:
         {"data": "other"},
         {"encoder": None},
         {"encoder": use("letters", length=9)},
+        {"sampler": use("top-p", p=0.9)},
+        {"sampler": use("guided", inner=use("top-p", p=0.9))},
         {"backbone": use("transformer", width=32)},
         {"conditions": ()},
         {"drop": 0.2},
@@ -79,6 +81,15 @@ def test_equal_recipes_have_one_digest() -> None:
     one, other = replace(RECIPE, clip=1, learning_rate=1), replace(RECIPE, clip=1.0, learning_rate=1.0)
     assert one == other
     assert one.digest == other.digest
+
+
+def test_a_recipe_says_how_its_model_is_drawn_from_and_without_it_keeps_its_digest(tmp_path: Path) -> None:
+    assert "sampler" not in RECIPE.to_json()
+    sampler = use("guided", scale=2.0, inner={"name": "top-p", "p": 0.9})
+    table = '[sampler]\nname = "guided"\nscale = 2.0\ninner = {name = "top-p", p = 0.9}\n'
+    (tmp_path / "r.toml").write_text(TOML + table, encoding="utf-8")
+    assert Recipe.read(tmp_path / "r.toml") == replace(RECIPE, sampler=sampler)
+    assert Recipe.from_json(replace(RECIPE, sampler=sampler).to_json()).sampler == sampler
 
 
 def test_the_digest_of_a_recipe_that_states_no_data_does_not_speak_of_them() -> None:
@@ -132,6 +143,7 @@ def test_what_is_no_component_is_refused(data: object) -> None:
         ),
         ({"encoder": use("letters", day=date(2026, 11, 1))}, r"recipe's encoder are .*; got {'day': datetime.date.*so"),
         ({"encoder": 3}, "a recipe's encoder is a component; got 3"),
+        ({"sampler": "top-p"}, "a recipe's sampler is a component; got 'top-p'. Write it as use"),
         ({"conditions": "letters"}, "a recipe's conditions are several names; got 'letters'. Write them as a list"),
         ({"conditions": (3,)}, r"a recipe's conditions are several names; got \(3,\)"),
         ({"conditions": ("a", "b", "a")}, "a recipe's conditions are named once each; got a, b, a. Remove"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import genwright as gw
-from genwright.errors import (
+from genwright.errors import MismatchError, (
     CheckpointError,
     DataError,
     GenwrightError,
@@ -103,6 +103,15 @@ def test_a_recipe_by_which_a_family_would_not_learn_is_refused_before_data_are_r
     student = quick(tmp_path / "nowhere.txt", family=use("consistency"), backbone=use("dense"), encoder=use("latent"))
     with pytest.raises(RecipeError, match=r"this recipe has no start\. Write start with the name of such a model\."):
         gw.train(student, folder=tmp_path / "m", store=store, device="cpu")
+    assert list(store.runs()) == []
+
+
+def test_a_recipe_whose_sampler_cannot_draw_from_its_family_is_refused_before_data_are_read(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    recipe = quick(tmp_path / "nowhere.txt", sampler=use("heun"))
+    with pytest.raises(MismatchError, match=r"^sampler 'heun' needs a denoiser, but family 'autoregressive' is read as"):
+        gw.train(recipe, folder=tmp_path / "m", store=store, device="cpu")
     assert list(store.runs()) == []
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "evaluate",
     "generate",
     "interpolate",
+    "load",
     "replay",
     "resume",
     "score",
@@ -98,6 +99,24 @@ def train(
         )
 
 
+def load(model: str | Path | Model[Any], *, device: str | None = None) -> Model[Any]:
+    """Return a model, to be given to several calls or looked into: its `encoder`, `recipe`, `conditions`, `family`.
+
+    model:  a name, a domain (its default model), a folder or a digest
+    device: "cpu" if not given, or such as "cuda"
+
+    Raises UnknownName for no such model, CheckpointError for one that cannot be read, OptionError for no such device.
+    """
+    if not isinstance(model, Model):
+        return Model.load(library.find(model, registry()), registry(), device=device or "cpu")
+    if device is not None and checked_device(device) != model.device:
+        raise OptionError(
+            f"a model that is loaded draws where it is, on {model.device}; got device {device!r}. "
+            "Leave the device out, or give the model's name."
+        )
+    return model
+
+
 def stream(
     model: str | Path | Model[Any],
     n: int,
@@ -131,7 +150,7 @@ def stream(
     Raises UnknownName, OptionError, ConditionError or MismatchError at the call, not at the first batch.
     """
     check_counts(n=n, batch_size=batch_size)
-    loaded = _loaded(model, device)
+    loaded = load(model, device=device)
     chosen = _sampler(loaded, sampler, known)
     generation = _generation(loaded, seed=seed, where=where, sampler=chosen, rows=rows, precision=precision)
     recording = Recording.of(store, registry())
@@ -162,7 +181,7 @@ def stages(
     For the other options see `stream`. Raises as that, and MismatchError for a model that is not read token by token.
     """
     check_counts(n=n, **({} if size is None else {"size": size}))
-    loaded = _loaded(model, device)
+    loaded = load(model, device=device)
     chosen = _sampler(loaded, sampler, None)
     generation = _generation(loaded, seed=seed, where=where, sampler=chosen, rows=1, precision="float32")
     recording = Recording.of(store, registry())
@@ -247,7 +266,7 @@ def trajectory(
     from genwright.trajectories import trajectory as steps
 
     check_counts(n=n)
-    loaded = _loaded(model, device)
+    loaded = load(model, device=device)
     chosen = _sampler(loaded, sampler, known)
     return steps(_generation(loaded, seed=seed, where=where, sampler=chosen, rows=rows, precision=precision), n)
 
@@ -315,7 +334,7 @@ def encode(
     """
     from genwright.representation import encoded
 
-    return encoded(_loaded(model, device), items, where=where)
+    return encoded(load(model, device=device), items, where=where)
 
 
 def decode(
@@ -324,7 +343,7 @@ def decode(
     """Return the items that latents [B, *latent] of a VAE or VQ-VAE stand for. Raises as `encode`, and ShapeError."""
     from genwright.representation import decoded
 
-    return decoded(_loaded(model, device), latents, where=where)
+    return decoded(load(model, device=device), latents, where=where)
 
 
 def interpolate(
@@ -347,7 +366,7 @@ def interpolate(
     """
     from genwright.representation import between_samples, interpolated
 
-    loaded = _loaded(model, device)
+    loaded = load(model, device=device)
     if isinstance(a, int) and isinstance(b, int):
         return between_samples(loaded, a, b, steps, where=where, seed=_seed(seed))
     return interpolated(loaded, a, b, steps, where=where)
@@ -373,7 +392,7 @@ def score(
     """
     from genwright.likelihoods import likelihoods
 
-    return likelihoods(_loaded(model, device), items, registry(), where=where or {}, seed=_seed(seed))
+    return likelihoods(load(model, device=device), items, registry(), where=where or {}, seed=_seed(seed))
 
 
 def audit(sample: Sample[Any] | str, *, store: str | Store | None = None) -> Verdict:
@@ -420,17 +439,6 @@ def _opened(store: str | Store | None) -> AbstractContextManager[Store]:
     """Return the store, which is closed in the end if it was opened here."""
     opened = open_store(store)
     return nullcontext(opened) if opened is store else closing(opened)
-
-
-def _loaded(model: str | Path | Model[Any], device: str | None) -> Model[Any]:
-    if not isinstance(model, Model):
-        return Model.load(library.find(model, registry()), registry(), device=device or "cpu")
-    if device is not None and checked_device(device) != model.device:
-        raise OptionError(
-            f"a model that is loaded draws where it is, on {model.device}; got device {device!r}. "
-            "Leave the device out, or give the model's name."
-        )
-    return model
 
 
 def _sampler(model: Model[Any], asked: str | Component | None, known: tuple[Any, Any] | None) -> Component:

@@ -83,7 +83,7 @@ class Generation(Generic[Item]):
 
     def _check_unasked(self) -> None:
         """Raise MismatchError unless the model has learned to draw both with something asked and with nothing."""
-        recipe, plain = self.model.recipe, suited(self.model, self.registry).name
+        recipe, plain = self.model.recipe, self._plainest
         if not recipe.conditions:
             raise MismatchError(
                 "guidance follows more closely what is asked; this model was trained without conditions, so nothing "
@@ -313,7 +313,9 @@ def _parameters(spec: SamplerSpec) -> Mapping[str, inspect.Parameter]:
 
 
 def suited(model: Model[Any], registry: Registry) -> Component:
-    """Return the sampler that suits a model: its encoder's or family's, else the plainest for how that is read."""
+    """Return the sampler of a model's recipe, else its encoder's or family's, or the plainest for how that is read."""
+    if model.recipe.sampler is not None:
+        return model.recipe.sampler
     assert model.recipe.encoder is not None, "a checkpoint's recipe names its encoder"
     encoder = registry.get("encoder", model.recipe.encoder.name)
     family = registry.get("family", model.recipe.family.name)

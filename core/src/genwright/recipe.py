@@ -46,12 +46,13 @@ def use(name: str, **options: Any) -> Component:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that decides a model's weights. Its digest is its name.
+    """All that decides a model's weights, and how it is drawn from unless asked otherwise. Its digest is its name.
 
     domain:      the domain's name
     data:        a named data set, or the path of a file or folder
     data_sha256: what `datasets.digest` gives of it; "" for whatever it holds, which training then fills in
     encoder, family, backbone: components; the encoder may be None for the domain's default
+    sampler:     how samples are drawn where none is asked for; None for what suits the encoder and the family
     start:       a model whose weights training starts from, by name, folder or digest, in whose place training puts the
                  digest; "" for random ones
     conditions:  names of the domain's conditions that the model learns to follow
@@ -76,6 +77,7 @@ class Recipe:
     backbone: Component
     data_sha256: str = ""
     encoder: Component | None = None
+    sampler: Component | None = None
     start: str = ""
     conditions: tuple[str, ...] = ()
     drop: float = 0.1
@@ -106,13 +108,15 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes an equal recipe."""
         data = asdict(self)
-        for name in ("encoder", "family", "backbone"):
+        for name in _PARTS:
             component = getattr(self, name)
             data[name] = component and component.to_json()
         # 1 and 1.0 are one recipe, so they must have one digest.
         data |= {name: float(data[name]) for name in _LIMITS if _type(name) is float}
-        if not self.data_sha256:
-            del data["data_sha256"]
+        # Recipes from before there were these fields keep their digests.
+        for name in ("data_sha256", "sampler"):
+            if not data[name]:
+                del data[name]
         return data | {"conditions": list(self.conditions)}
 
     @classmethod
@@ -142,7 +146,7 @@ class Recipe:
             raise RecipeError(f"a recipe is a TOML file; {path} is not: {error}.") from error
 
 
-_PARTS = ("encoder", "family", "backbone")
+_PARTS = ("encoder", "family", "backbone", "sampler")
 _LIMITS: Mapping[str, tuple[float, float]] = {
     "drop": (0, 1),
     "steps": (1, 1e9),
@@ -192,7 +196,7 @@ def _check_parts(recipe: Recipe) -> None:
             raise RecipeError(f"a recipe's {name} is text; got {getattr(recipe, name)!r}. Write its name.")
     for name in _PARTS:
         part = getattr(recipe, name)
-        if not isinstance(part, Component) and not (name == "encoder" and part is None):
+        if not isinstance(part, Component) and not (name in ("encoder", "sampler") and part is None):
             raise RecipeError(f"a recipe's {name} is a component; got {part!r}. Write it as use(NAME, OPTION=VALUE).")
         if part is not None:
             _check_plain(name, part)

@@ -282,6 +282,8 @@ def _resolved(recipe: Recipe, registry: Registry) -> Recipe:
     registry.check_fit(
         domain=recipe.domain, encoder=encoder.name, family=recipe.family.name, backbone=recipe.backbone.name
     )
+    if recipe.sampler is not None:
+        registry.check_sampler(family=recipe.family.name, sampler=recipe.sampler.name)
     return replace(recipe, encoder=encoder)
 
 

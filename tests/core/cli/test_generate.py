@@ -105,6 +105,17 @@ def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(gene
     assert config["sampler"] == {"name": "guided", "scale": 2.0, "inner": {"name": "top-k", "k": 3}}
 
 
+def test_options_alone_change_those_of_the_sampler_that_the_recipe_names(
+    generate: Generate, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = gw.use("guided", scale=2.0, inner={"name": "top-k", "k": 3})
+    monkeypatch.setattr("genwright.generation.suited", lambda model, registry: usual)
+    assert generate("-n", 1, "-o", "scale=3") == 0
+    with closing(gw.open_store()) as store:
+        config = next(iter(store.runs())).config
+    assert config["sampler"] == {"name": "guided", "scale": 3.0, "inner": {"name": "top-k", "k": 3}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

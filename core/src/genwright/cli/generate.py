@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,8 +198,9 @@ def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) ->
 def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
     from genwright.generation import PLAINEST, suited
 
-    reads = registry().get("family", model.recipe.family.name).reads
-    return _component(suited(model, registry()).name if name is None else name, texts, PLAINEST[reads])
+    reads, usual = registry().get("family", model.recipe.family.name).reads, suited(model, registry())
+    asked = _component(usual.name if name is None else name, texts, PLAINEST[reads])
+    return replace(usual, options={**usual.options, **asked.options}) if name is None else asked
 
 
 def _component(name: str, texts: Mapping[str, str], plainest: str) -> Component:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from genwright.hooks import hookimpl
-from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, MetricSpec
+from genwright.specs import DatasetSpec, DomainSpec, EncoderSpec, MetricSpec, ModelSpec
 
 _encoder = partial(EncoderSpec, domain="audio")
 _metric = partial(MetricSpec, domain="audio")
@@ -115,6 +115,22 @@ def _told(label: str) -> tuple[MetricSpec, MetricSpec]:
             target=f"genwright_audio.metrics:{label}_ceiling",
             summary=f"The share of held-out clips of the reference of which that classifier tells the {label}.",
         ),
+    )
+
+
+@hookimpl
+def register_models() -> list[ModelSpec]:
+    """Return the models that come with the plugin."""
+    return [_model("digits", "Spoken digits by one of six speakers, by flow matching of mel bands.", default=True)]
+
+
+def _model(name: str, summary: str, *, default: bool = False) -> ModelSpec:
+    return ModelSpec(
+        name=f"audio/{name}",
+        target=f"genwright_audio:models/{name}",
+        summary=summary,
+        domain="audio",
+        default=default,
     )
 
 
