@@ -11,10 +11,11 @@ import pytest
 import torch
 
 import genwright as gw
-from genwright.errors import MismatchError, (
+from genwright.errors import (
     CheckpointError,
     DataError,
     GenwrightError,
+    MismatchError,
     OptionError,
     RecipeError,
     TrainingError,
@@ -110,7 +111,7 @@ def test_a_recipe_whose_sampler_cannot_draw_from_its_family_is_refused_before_da
     tmp_path: Path, store: MemoryStore
 ) -> None:
     recipe = quick(tmp_path / "nowhere.txt", sampler=use("heun"))
-    with pytest.raises(MismatchError, match=r"^sampler 'heun' needs a denoiser, but family 'autoregressive' is read as"):
+    with pytest.raises(MismatchError, match=r"^sampler 'heun' needs a denoiser, but family 'autoregressive' is"):
         gw.train(recipe, folder=tmp_path / "m", store=store, device="cpu")
     assert list(store.runs()) == []
 

@@ -121,7 +121,10 @@ def _told(label: str) -> tuple[MetricSpec, MetricSpec]:
 @hookimpl
 def register_models() -> list[ModelSpec]:
     """Return the models that come with the plugin."""
-    return [_model("digits", "Spoken digits by one of six speakers, by flow matching of mel bands.", default=True)]
+    return [
+        _model("digits", "Spoken digits by one of six speakers, by flow matching of mel bands.", default=True),
+        _model("digits-wavenet", "Spoken digits, sample after sample, with an exact likelihood."),
+    ]
 
 
 def _model(name: str, summary: str, *, default: bool = False) -> ModelSpec:
