@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 import genwright as gw
 from genwright import library
 from genwright.errors import MismatchError, OptionError, UnknownName
-from genwright.generation import Generation, make_sampler, reviewed, suited
+from genwright.generation import Generation, make_sampler, reviewed, suited, usual_rows
 from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.readings import Condition, NextToken
@@ -24,6 +25,7 @@ from genwright.samplers.guidance import Guided
 from genwright.samplers.tokens import Temperature, TopP
 from genwright.samples import Samples
 from genwright.seeds import Noise
+from genwright.space import Tokens
 from genwright.specs import SamplerSpec
 from genwright.testing.toys import Quiet, toy_registry
 
@@ -186,6 +188,12 @@ def test_the_plainest_sampler_suits_where_the_encoder_names_none(toy_model: Mode
 def test_a_model_is_drawn_from_as_its_recipe_says(toy_model: Model[str], toys: Registry) -> None:
     model = replace(toy_model, recipe=replace(toy_model.recipe, sampler=use("top-k", k=3)))
     assert suited(model, toys) == use("top-k", k=3)
+
+
+def test_large_samples_are_drawn_by_fewer_rows(toy_model: Model[str]) -> None:
+    assert usual_rows(toy_model) == 128
+    large: Any = SimpleNamespace(space=Tokens(vocab_size=2, shape=(64, 65)))
+    assert usual_rows(replace(toy_model, encoder=large)) == 16
 
 
 def test_only_samples_without_a_flaw_are_reviewed(recorded: Samples[str]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genwright import library
 from genwright.errors import Erased, OptionError, shown
-from genwright.generation import ROWS, Generation, Precision, suited
+from genwright.generation import Generation, Precision, suited, usual_rows
 from genwright.known import around
 from genwright.metrics import Report
 from genwright.model import Model, checked_device
@@ -129,7 +129,7 @@ def stream(
     reviewers: Sequence[str] = (),
     engine: str | Component = "local",
     batch_size: int = 1000,
-    rows: int = ROWS,
+    rows: int | None = None,
     precision: Precision = "float32",
     device: str | None = None,
 ) -> Generator[Samples[Any], None, None]:
@@ -142,7 +142,8 @@ def stream(
     known:     an item and a mask, true where it is free: the rest of it is kept, and samples are drawn around it
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
-    rows:      rows the network is given at once, 1 or a multiple of 16; may change last bits, so the run records it
+    rows:      rows the network is given at once, 1 or a multiple of 16; if not given 128, or 16 where samples are
+               large; may change last bits, so the run records it
     precision: "bfloat16" takes about half the time where the processor has it, for models not read token by token
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
     device:    such as "cuda"; None for where a given model is, and for the CPU otherwise
@@ -195,7 +196,7 @@ def _generation(
     seed: int | None,
     where: Mapping[str, Any] | None,
     sampler: Component,
-    rows: int,
+    rows: int | None,
     precision: Precision,
 ) -> Generation[Any]:
     return Generation(
@@ -203,7 +204,7 @@ def _generation(
         sampler=sampler,
         where=dict(where or {}),
         seed=fresh_seed() if seed is None else _seed(seed),
-        rows=rows,
+        rows=usual_rows(model) if rows is None else rows,
         registry=registry(),
         precision=precision,
     )
@@ -221,7 +222,7 @@ def generate(
     reviewers: Sequence[str] = (),
     engine: str | Component = "local",
     batch_size: int = 1000,
-    rows: int = ROWS,
+    rows: int | None = None,
     precision: Precision = "float32",
     device: str | None = None,
 ) -> Samples[Any]:
@@ -253,7 +254,7 @@ def trajectory(
     where: Mapping[str, Any] | None = None,
     sampler: str | Component | None = None,
     known: tuple[Any, Any] | None = None,
-    rows: int = ROWS,
+    rows: int | None = None,
     precision: Precision = "float32",
     device: str | None = None,
 ) -> list[list[Any]]:

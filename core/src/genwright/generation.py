@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import FamilySpec, Reads, SamplerSpec
 
-__all__ = ["PLAINEST", "ROWS", "Generation", "Precision", "make_sampler", "reviewed", "suited", "threads"]
+__all__ = ["PLAINEST", "ROWS", "Generation", "Precision", "make_sampler", "reviewed", "suited", "threads", "usual_rows"]
 
 Item = TypeVar("Item")
 
@@ -33,6 +34,9 @@ Precision = Literal["float32", "bfloat16"]
 
 ROWS = 128
 """Rows a network is given at once. It is part of what decides a sample's bits, so runs record it."""
+
+# Of samples of more numbers than this, 16 fill a core, and who wants eight should not wait for 128.
+_LARGE = 4096
 
 # At this number the keys and values of the shipped model of molecules fill 10 GB.
 _MOST_ROWS = 1 << 16
@@ -48,7 +52,7 @@ class Generation(Generic[Item]):
     """Draws the samples of any indices; sample i is the same whichever others are drawn with it.
 
     where:     the conditions asked for
-    rows:      see ROWS
+    rows:      that the network is given at once; see ROWS
     precision: of products and convolutions within the network; "bfloat16" takes half the time where the processor has
                it, and gives other samples of about the same quality
     threads:   of PyTorch within one operation; drawing tokens is many small ones, which a second thread slows down
@@ -71,7 +75,7 @@ class Generation(Generic[Item]):
         if not is_whole or not 0 < self.rows <= _MOST_ROWS or (self.rows > 1 and self.rows % TILE):
             raise OptionError(
                 f"rows is 1, or a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
-                f"The default is {ROWS}."
+                f"The default is {usual_rows(self.model)}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
         # Made now, so that what is wrong with them is said before anything is recorded.
@@ -320,6 +324,11 @@ def suited(model: Model[Any], registry: Registry) -> Component:
     encoder = registry.get("encoder", model.recipe.encoder.name)
     family = registry.get("family", model.recipe.family.name)
     return Component(encoder.sampler or _plainest(family))
+
+
+def usual_rows(model: Model[Any]) -> int:
+    """Return how many rows a model's network is given at once unless asked otherwise, which the model alone decides."""
+    return ROWS if math.prod(model.encoder.space.shape) <= _LARGE else TILE
 
 
 def _plainest(family: FamilySpec) -> str:
