@@ -96,6 +96,19 @@ def test_generate_images(home: Path, capsys: Capture) -> None:
     assert len(list((home / "images-output" / "hearts").glob("*.png"))) == 3
 
 
+def test_audio_digits(home: Path, capsys: Capture) -> None:
+    example("audio_digits").main(2)
+    told, verdict = capsys.readouterr().out.splitlines()
+    assert told == "2 threes, 2 sevens and 2 that go on from one of them are in audio-output"
+    assert verdict.endswith("/0: identical")
+    names = sorted(path.name for path in (home / "audio-output").iterdir())
+    assert names == ["continued", "sevens.html", "sevens.png", "three.wav", "threes"]
+    page = (home / "audio-output" / "sevens.html").read_text(encoding="utf-8")
+    assert page.count("<audio") == 2
+    # It opens offline: all that it shows is in it.
+    assert {source[:5] for source in re.findall(r'src="([^"]+)', page)} == {"data:"}
+
+
 def test_the_demo(model: str, home: Path, capsys: Capture) -> None:
     example("demo").main(model, 40, home / "demo", ["validity", "filters", "logp-distance"])
     printed = capsys.readouterr().out
