@@ -82,9 +82,14 @@ class Autoencoder(nn.Module):
             "width": self.width,
             "blocks": list(self.blocks),
             "codebooks": len(self.tables),
-            "codes": cast(Table, self.tables[0]).size,
+            "codes": self.size,
             "latent": self.latent,
         }
+
+    @property
+    def size(self) -> int:
+        """How many entries each table has."""
+        return cast(Table, self.tables[0]).size
 
     def vectors(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B N Z"]:
         """Return the vectors of bands as `log_mel` gives them; of frames there is a multiple of `together`."""
