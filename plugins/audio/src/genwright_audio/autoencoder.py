@@ -112,7 +112,8 @@ class Autoencoder(nn.Module):
     @torch.no_grad()
     def begin(self, mels: Float[Tensor, "B M T"]) -> None:
         """Begin with the principal axes of bands: the widest are for the first table, those after them for the next."""
-        x = self._seen(mels).flatten(0, 1)
+        # On a processor, for the same axes wherever it is trained.
+        x = self._seen(mels).flatten(0, 1).cpu()
         mean = x.mean(0)
         axes = torch.linalg.svd(x - mean, full_matrices=False).Vh[: self.latent]
         size = ((x - mean) @ axes.T).square().mean().sqrt()

@@ -30,7 +30,7 @@ __all__ = ["Plan", "Training", "main", "unlike"]
 _WARMUP = 100
 _BEGINNING = 128
 _KEPT = 0.999
-_WEIGHTS = {"mel": 1.0, "loudness": 16.0, "cost": 0.25, "size": 1.0}
+_WEIGHTS = {"mel": 1.0, "loudness": 32.0, "cost": 0.25, "size": 1.0}
 # Loudness is about this power of a magnitude.
 _LOUDNESS = 0.4
 
