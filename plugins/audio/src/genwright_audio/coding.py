@@ -102,7 +102,7 @@ class Training:
         mels = self._drawn(noise, number)
         with quick(self.device):
             vectors = self.network.vectors(mels)
-        counts = self._counts(noise, number).to(self.device)
+        counts = self.counts(number).to(self.device)
         found, costs = self.network.quantized(vectors, counts, noise.to(self.device))
         with quick(self.device):
             made = self.network.mels(found)
@@ -120,9 +120,10 @@ class Training:
         found = F.linear(stft(waves, self.plan.frames).abs().mT, self._filters).clamp(min=FLOOR).log().mT
         return found[..., : self.plan.together * self.plan.count]
 
-    def _counts(self, noise: Noise, number: int) -> Int64[Tensor, " B"]:
-        """Return how many tables each row has: half of them all, the others as many as chance will."""
-        draws, most = noise.uniform("tables", number, 2), self.plan.codebooks
+    def counts(self, number: int) -> Int64[Tensor, " B"]:
+        """Return how many tables each row has at a step: half of them all, the others as many as chance will."""
+        noise, most = Noise(self.plan.seed, torch.arange(self.plan.batch)), self.plan.codebooks
+        draws = noise.uniform("tables", number, 2)
         return torch.where(draws[:, 0] < 0.5, most, (draws[:, 1] * most).long() + 1)
 
 
