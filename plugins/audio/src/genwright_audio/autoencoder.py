@@ -106,7 +106,7 @@ class Autoencoder(nn.Module):
 
     def mels(self, vectors: Float[Tensor, "B N Z"]) -> Float[Tensor, "B M T"]:
         """Return the bands of vectors."""
-        found = (self.back(vectors) + self.leave(self.after(self.widen(vectors)))).float()
+        found: Tensor = (self.back(vectors) + self.leave(self.after(self.widen(vectors)))).float()
         return _DEVIATION * found.reshape(len(vectors), -1, self.frames.bands).mT + _MEAN
 
     @torch.no_grad()

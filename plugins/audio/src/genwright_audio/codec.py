@@ -81,9 +81,12 @@ class Codec(Encoder[Clip]):
 
     def state(self) -> Mapping[str, Any]:
         """Return the rate, the length, how many codebooks are used, and the codec and vocoder by name and digest."""
-        both = {"codec": self._codec, "vocoder": self._vocoder}
-        named = {kind: {"name": each.name, "digest": each.digest} for kind, each in both.items()}
-        return {**self.grid.state(), "codebooks": self.codebooks, **named}
+        return {
+            **self.grid.state(),
+            "codebooks": self.codebooks,
+            "codec": {"name": self._codec.name, "digest": self._codec.digest},
+            "vocoder": {"name": self._vocoder.name, "digest": self._vocoder.digest},
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back the state.

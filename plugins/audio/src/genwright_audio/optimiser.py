@@ -50,7 +50,8 @@ class Average:
     """
 
     def __init__(self, network: nn.Module, *, kept: float) -> None:
-        self._weights, self._kept = list(network.requires_grad_(False).parameters()), kept
+        self._weights: list[Tensor] = [*network.requires_grad_(False).parameters()]
+        self._kept = kept
 
     @torch.no_grad()
     def note(self, network: nn.Module, number: int) -> None:
