@@ -36,7 +36,7 @@ CLIPS = [tone(0.2 + 0.02 * number, pitch=300 + 50 * number) for number in range(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a codec that was hardly trained, on tones."""
     recordings = torch.cat([torch.from_numpy(np.pad(clip.wave, (0, 400))) for clip in CLIPS])
-    plan = Plan(frames=FRAMES, width=8, blocks=(1, 1), codebooks=4, latent=16, batch=32)
+    plan = Plan(frames=FRAMES, width=8, blocks=(1, 1), codebooks=4, latent=16, free=0, batch=32)
     training = Training(recordings, plan)
     for number in range(2):
         training.step(number, 0.5)
@@ -83,25 +83,23 @@ def test_a_clip_comes_back_as_long_as_it_was_to_a_vector(encoder: Codec) -> None
         assert again.rate == 8000
 
 
-def test_a_tone_comes_back_at_its_pitch_and_loudness(encoder: Codec) -> None:
-    (again,) = encoder.decode(encoder.encode(CLIPS[6:7]))
-    spectrum = np.abs(np.fft.rfft(again.wave))
-    assert spectrum.argmax() / again.seconds == pytest.approx(600, abs=40)
-    assert float(np.square(again.wave).sum()) == pytest.approx(float(np.square(CLIPS[6].wave).sum()), rel=0.5)
+def test_a_voice_comes_back_about_as_loud_and_nearer_by_more_codebooks() -> None:
+    clip, apart = voice(), []
+    for count in (1, 8):
+        encoder = Codec(codebooks=count)
+        encoder.fit([clip])
+        (again,) = encoder.decode(encoder.encode([clip]))
+        loud = bands(clip) > bands(clip).max() - 3
+        apart.append(float((bands(again, len(clip.wave)) - bands(clip))[loud].abs().mean()))
+    assert apart[1] < min(0.7, apart[0])
+    assert float(np.square(again.wave).sum()) == pytest.approx(float(np.square(clip.wave).sum()), rel=0.75)
 
 
-def test_codebooks_for_what_was_left_bring_it_nearer(folder: Path) -> None:
-    apart = []
-    for count in (2, 4):
-        encoder = fitted(folder, codebooks=count)
-        pairs = zip(CLIPS, encoder.decode(encoder.encode(CLIPS)), strict=True)
-        apart.append(sum(_apart(clip, again) for clip, again in pairs))
-    assert apart[1] < apart[0]
-
-
-def _apart(clip: Clip, again: Clip) -> float:
-    mels = bands(clip)
-    return float((bands(again, len(clip.wave)) - mels)[mels > -7].abs().mean())
+def voice() -> Clip:
+    """Return a buzz that fades in and out."""
+    times = np.arange(4800) / 8000
+    buzz = sum(np.sin(2 * np.pi * 150 * n * times) / n**1.5 for n in range(1, 20))
+    return Clip(wave=(0.2 * buzz * np.sin(np.pi * times / times[-1])).astype(np.float32), rate=8000)
 
 
 def bands(clip: Clip, length: int | None = None) -> torch.Tensor:
@@ -168,9 +166,9 @@ def test_even_the_shortest_space_holds_a_frame(folder: Path) -> None:
 
 
 def test_a_clip_of_another_rate_is_resampled(encoder: Codec) -> None:
-    near, far = encoder.decode(encoder.encode([tone(pitch=1000), tone(pitch=1000, rate=44_100)]))
-    loud = bands(near) > -5
-    torch.testing.assert_close(bands(near)[loud], bands(far, len(near.wave))[loud], atol=1.0, rtol=0)
+    near, far = encoder.encode([tone(pitch=1000), tone(pitch=1000, rate=44_100)])
+    assert int((near < 1024).sum()) == int((far < 1024).sum())
+    assert float((near == far).float().mean()) > 0.8
 
 
 def test_an_encoder_is_restored_by_its_state(folder: Path) -> None:

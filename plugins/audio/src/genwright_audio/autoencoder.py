@@ -27,8 +27,6 @@ _NUMBERS = 8
 class Autoencoder(nn.Module):
     """Makes a vector of a few frames, replaces it by entries of several tables, and makes the frames of these.
 
-    It begins with principal axes, and learns what to change about them.
-
     Each table is for eight numbers of the vector in turn, and once all are replaced, for what that left of them. So the
     first few tables alone give coarser bands. Of more numbers at once all but a few of 256 entries would lie farther
     from what is left than nothing does, and never be used.
@@ -68,19 +66,13 @@ class Autoencoder(nn.Module):
                 f"got {latent} numbers and {codebooks} codebooks. Try {_NUMBERS * max(1, codebooks // 2)} numbers."
             )
         self.frames, self.together, self.width, self.blocks, self.latent = frames, together, width, blocks, latent
-        numbers = together * frames.bands
-        self.along, self.back = nn.Linear(numbers, latent), nn.Linear(latent, numbers)
-        self.enter = nn.Linear(numbers, width)
-        self.before = nn.Sequential(*(Block(width) for _ in range(blocks[0])), nn.LayerNorm(width))
+        self.enter = nn.Linear(together * frames.bands, width)
+        self.before = nn.Sequential(nn.LayerNorm(width), *(Block(width) for _ in range(blocks[0])), nn.LayerNorm(width))
         self.narrow = nn.Linear(width, latent)
         self.tables = nn.ModuleList(Table(size=codes, width=_NUMBERS) for _ in range(codebooks))
         self.widen = nn.Linear(latent, width)
-        self.after = nn.Sequential(*(Block(width) for _ in range(blocks[1])), nn.LayerNorm(width))
-        self.leave = nn.Linear(width, numbers)
-        for last in (self.narrow, self.leave):
-            # The network begins with changing nothing of what is linear.
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        self.after = nn.Sequential(nn.LayerNorm(width), *(Block(width) for _ in range(blocks[1])), nn.LayerNorm(width))
+        self.leave = nn.Linear(width, together * frames.bands)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options of the network as plain data."""
@@ -101,26 +93,14 @@ class Autoencoder(nn.Module):
 
     def vectors(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B N Z"]:
         """Return the vectors of bands as `log_mel` gives them; of frames there is a multiple of `together`."""
-        x = self._seen(mels)
-        return (self.along(x) + self.narrow(self.before(self.enter(x)))).float()  # type: ignore[no-any-return]
+        x = ((mels - _MEAN) / _DEVIATION).mT.reshape(len(mels), -1, self.together * self.frames.bands)
+        # Of one size, or they would shrink to where replacing them costs nothing.
+        return F.layer_norm(self.narrow(self.before(self.enter(x))).float(), (self.latent,))
 
     def mels(self, vectors: Float[Tensor, "B N Z"]) -> Float[Tensor, "B M T"]:
         """Return the bands of vectors."""
-        found: Tensor = (self.back(vectors) + self.leave(self.after(self.widen(vectors)))).float()
+        found: Tensor = self.leave(self.after(self.widen(vectors))).float()
         return _DEVIATION * found.reshape(len(vectors), -1, self.frames.bands).mT + _MEAN
-
-    @torch.no_grad()
-    def begin(self, mels: Float[Tensor, "B M T"]) -> None:
-        """Begin with the principal axes of bands: the widest are for the first table, those after them for the next."""
-        # On a processor, for the same axes wherever it is trained.
-        x = self._seen(mels).flatten(0, 1).cpu()
-        mean = x.mean(0)
-        axes = torch.linalg.svd(x - mean, full_matrices=False).Vh[: self.latent]
-        size = ((x - mean) @ axes.T).square().mean().sqrt()
-        self.along.weight.copy_(axes / size)
-        self.along.bias.copy_(-mean @ axes.T / size)
-        self.back.weight.copy_(axes.T * size)
-        self.back.bias.copy_(mean)
 
     def quantized(
         self, z: Float[Tensor, "B N Z"], counts: Int64[Tensor, " B"], noise: Noise
@@ -131,7 +111,8 @@ class Autoencoder(nn.Module):
         """
         total, costs = torch.zeros_like(z), torch.zeros_like(z[:, 0, 0])
         for place, (table, part) in enumerate(self._tables()):
-            found, cost = table.quantized(z[..., part] - total[..., part], noise)
+            # With noise of its own: of the vectors that became entries of the table before nothing is left.
+            found, cost = table.quantized(z[..., part] - total[..., part], Noise(noise.seed + place, noise.samples))
             used = (counts > place).to(z.dtype)
             # Out of place, since what is left was seen by the gradients.
             total = total + F.pad(used[:, None, None] * found.detach(), (part.start, self.latent - part.stop))
@@ -152,9 +133,6 @@ class Autoencoder(nn.Module):
         for (table, part), each in zip(self._tables(), codes.unbind(-1), strict=False):
             total[..., part] += table.vectors(each)
         return self.mels(total)
-
-    def _seen(self, mels: Float[Tensor, "B M T"]) -> Float[Tensor, "B N F"]:
-        return ((mels - _MEAN) / _DEVIATION).mT.reshape(len(mels), -1, self.together * self.frames.bands)
 
     def _tables(self) -> Iterator[tuple[Table, slice]]:
         """Yield each table, and the part of a vector that it is for."""

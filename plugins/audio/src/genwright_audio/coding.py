@@ -28,9 +28,8 @@ from genwright_audio.spectrum import FLOOR, Frames, mel_filters, stft
 __all__ = ["Plan", "Training", "main", "unlike"]
 
 _WARMUP = 100
-_BEGINNING = 128
 _KEPT = 0.999
-_WEIGHTS = {"mel": 1.0, "loudness": 32.0, "cost": 0.25, "size": 1.0}
+_WEIGHTS = {"mel": 1.0, "loudness": 16.0, "cost": 0.25}
 # Loudness is about this power of a magnitude.
 _LOUDNESS = 0.4
 
@@ -41,6 +40,7 @@ class Plan:
     """How a codec is trained.
 
     together, width, blocks, codebooks, latent: see Autoencoder
+    free:  steps before tables replace vectors; the entries begin with the vectors that there are then
     batch: parts of the recordings a step, each of `count` vectors, 1/8 to 1.4 times as loud as recorded
     rate:  the highest rate of learning
     """
@@ -51,6 +51,7 @@ class Plan:
     blocks: tuple[int, int] = (4, 6)
     codebooks: int = 8
     latent: int = 32
+    free: int = 200
     batch: int = 128
     count: int = 64
     rate: float = 2e-3
@@ -58,7 +59,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the card of a codec says of its training."""
-        names = ("batch", "count", "rate", "seed")
+        names = ("free", "batch", "count", "rate", "seed")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -79,7 +80,6 @@ class Training:
     def __init__(self, recordings: Float[Tensor, " L"], plan: Plan) -> None:
         check_length(recordings, plan.length, plan.frames.rate)
         self.recordings, self.plan, self.device = recordings, plan, recordings.device
-        self._filters = mel_filters(plan.frames).to(self.device)
         with seeded_torch(plan.seed):
             self.network = Autoencoder(
                 frames=plan.frames,
@@ -89,9 +89,9 @@ class Training:
                 codebooks=plan.codebooks,
                 latent=plan.latent,
             ).to(self.device)
-        self.network.begin(self._drawn(Noise(plan.seed + 1, torch.arange(_BEGINNING)), 0))
         self.kept = copy.deepcopy(self.network)
         self._average, self._optimiser = Average(self.kept, kept=_KEPT), optimiser(self.network)
+        self._filters = mel_filters(plan.frames).to(self.device)
 
     def step(self, number: int, done: float) -> dict[str, Tensor]:
         """Take one step, and return the losses.
@@ -99,24 +99,25 @@ class Training:
         done: how much of the training is, from 0 to 1
         """
         noise = Noise(self.plan.seed, torch.arange(self.plan.batch))
-        mels = self._drawn(noise, number)
+        mels = self.bands(parts(self.recordings, self.plan.length, noise, number))
         with quick(self.device):
             vectors = self.network.vectors(mels)
-        counts = self.counts(number).to(self.device)
-        found, costs = self.network.quantized(vectors, counts, noise.to(self.device))
+        cost = vectors.new_zeros(())
+        if number >= self.plan.free:
+            counts = self.counts(number).to(self.device)
+            chance = Noise(self.plan.seed, noise.samples + number * self.plan.batch).to(self.device)
+            vectors, costs = self.network.quantized(vectors, counts, chance)
+            cost = costs.mean()
         with quick(self.device):
-            made = self.network.mels(found)
-        # Else vectors would shrink to where replacing them costs nothing.
-        size = (vectors.square().mean() - 1).square()
-        losses = {**unlike(made, mels), "cost": costs.mean(), "size": size}
+            made = self.network.mels(vectors)
+        losses = {**unlike(made, mels), "cost": cost}
         total = torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
         move(self._optimiser, total, self.plan.rate * share(number, _WARMUP, done))
         self._average.note(self.network, number)
         return losses
 
-    def _drawn(self, noise: Noise, number: int) -> Float[Tensor, "B M T"]:
-        """Return the bands of parts, without the frame beyond the last of a vector."""
-        waves = parts(self.recordings, self.plan.length, noise, number)
+    def bands(self, waves: Float[Tensor, "B L"]) -> Float[Tensor, "B M T"]:
+        """Return the bands of parts, all at once, without the frame beyond the last of a vector."""
         found = F.linear(stft(waves, self.plan.frames).abs().mT, self._filters).clamp(min=FLOOR).log().mT
         return found[..., : self.plan.together * self.plan.count]
 
@@ -136,12 +137,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train a codec and write it to a folder, with the losses on the way; return 1 if that cannot be."""
     asked = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    torch.set_float32_matmul_precision("high")
+    if asked.device != "cpu":
+        torch.set_float32_matmul_precision("high")
     try:
         check_new(asked.folder)
         frames = Frames(rate=asked.rate, bands=asked.bands, size=asked.size, hop=asked.hop)
         recordings = track(asked.files, frames.rate, speeds=asked.speeds)
-        names = ("together", "width", "codebooks", "batch")
+        names = ("together", "width", "codebooks", "free", "batch")
         plan = Plan(frames=frames, blocks=(asked.before, asked.after), **{name: getattr(asked, name) for name in names})
         training, pace = Training(recordings.to(asked.device), plan), Pace(steps=asked.steps, seconds=asked.seconds)
         pace.run(training.step)
@@ -168,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
         "before": (4, "blocks before the tables"),
         "after": (6, "blocks after them"),
         "codebooks": (8, "tables, of 256 entries each"),
+        "free": (200, "steps before the tables are used"),
         "steps": (10_000, "of the optimiser, at most"),
         "batch": (128, "parts of the recordings a step"),
         "speeds": (1, "how many speeds each recording is heard at, 1 to 5"),
