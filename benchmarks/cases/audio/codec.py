@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -63,7 +63,10 @@ def _fitted(encoder: Encoder[Clip], clips: Sequence[Clip]) -> Encoder[Clip]:
 
 def _speeds(encoder: Encoder[Clip], clips: Sequence[Clip], setting: Setting) -> Iterator[Row]:
     tokens, seconds = encoder.encode(clips), sum(clip.seconds for clip in clips)
-    work = {"encoded": partial(encoder.encode, clips), "decoded": partial(encoder.decode, tokens)}
+    work: Mapping[str, Callable[[], object]] = {
+        "encoded": partial(encoder.encode, clips),
+        "decoded": partial(encoder.decode, tokens),
+    }
     for name, spent in interleaved(work, repetitions=setting.scaled(_REPETITIONS, 3)).items():
         yield Row(
             section=_SECTION,
