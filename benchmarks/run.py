@@ -36,7 +36,7 @@ SECTIONS = {
     "molecules": ("quality", "conditional", "peers", "startup", "recording", "memory"),
     "families": ("modes", "orders", "pipeline", "pictures", "stacked", "bits"),
     "gpu": ("devices",),
-    "audio": ("quality", "vocoder", "wavenet"),
+    "audio": ("quality", "vocoder", "codec", "wavenet"),
     "store": ("ingest", "single", "postgresql", "peers", "verify", "proof", "search", "memory"),
 }
 _FOLDERS = {"audio": "audio.", "store": "store."}

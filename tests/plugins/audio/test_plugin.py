@@ -9,7 +9,7 @@ def test_there_is_one_domain_of_sounds() -> None:
 
 
 def test_names_of_encoders_and_data_sets_are_known() -> None:
-    assert [spec.name for spec in plugin.register_encoders()] == ["waveform", "mu-law", "mel"]
+    assert [spec.name for spec in plugin.register_encoders()] == ["waveform", "mu-law", "mel", "codec"]
     assert [spec.name for spec in plugin.register_datasets()] == ["fsdd", "fsdd-test", "one-shots", "ljspeech32"]
 
 

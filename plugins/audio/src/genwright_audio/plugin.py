@@ -56,6 +56,13 @@ def register_encoders() -> list[EncoderSpec]:
             space="continuous",
             lossy=True,
         ),
+        _encoder(
+            name="codec",
+            target="genwright_audio.codec:Codec",
+            summary="Sounds as tokens, a few for every frame or two, by a codec that is trained beforehand.",
+            space="tokens",
+            lossy=True,
+        ),
     ]
 
 

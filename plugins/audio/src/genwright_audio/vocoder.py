@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, cast, final
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from genwright.errors import OptionError
+from genwright_audio.block import KERNEL, Block
 from genwright_audio.griffinlim import fitted, magnitudes, phases
 from genwright_audio.spectrum import Frames, istft, mel_filters
 
@@ -18,8 +18,6 @@ __all__ = ["Network"]
 # Logarithms of bands lie about here.
 _MEAN, _DEVIATION = -6.0, 2.5
 
-_KERNEL = 7
-_WIDER = 3
 _LEAST = 0.1
 _LOWER, _HIGHER = -6.0, 4.0
 
@@ -49,10 +47,10 @@ class Network(nn.Module):
                 "Try 192, 6 and (8, 8)."
             )
         self.frames, self.width, self.rounds = frames, width, rounds
-        self.bands = nn.Conv1d(frames.bands, width, _KERNEL, padding=_KERNEL // 2)
+        self.bands = nn.Conv1d(frames.bands, width, KERNEL, padding=KERNEL // 2)
         self.spectra = nn.Conv1d(2 * frames.bins, width, 3, padding=1)
         self.norm = nn.LayerNorm(width)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
         self.last = nn.LayerNorm(width)
         self.leave = nn.Linear(width, 2 * frames.bins)
         # The network begins with changing next to nothing.
@@ -99,25 +97,6 @@ class Network(nn.Module):
         for block in self.blocks:
             hidden = block(hidden)
         return hidden
-
-
-@final
-class _Block(nn.Module):
-    """A convolution of each channel over frames, then two layers over the channels of a frame; all residual."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.over = nn.Conv2d(width, width, (1, _KERNEL), padding=(0, _KERNEL // 2), groups=width)
-        self.norm = nn.LayerNorm(width)
-        self.wide, self.narrow = nn.Linear(width, _WIDER * width), nn.Linear(_WIDER * width, width)
-        self.scale = nn.Parameter(torch.full((width,), 0.2))
-
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """Return the activations after this block."""
-        # A convolution over two axes takes a third of the time of one over one here (CPU, oneDNN).
-        over = self.over(x.mT[:, :, None])[:, :, 0].mT
-        change: Tensor = self.narrow(F.gelu(self.wide(self.norm(over))))
-        return x + self.scale * change
 
 
 def _smooth(frames: Frames) -> Float[Tensor, "F M"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +10,10 @@ from typing import Any, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
-from genwright.errors import CheckpointError, GenwrightError, OptionError, UnknownName
+from genwright.errors import CheckpointError, OptionError, UnknownName
+from genwright_audio.bundle import CARD, named, read, write
 from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import Frames
 from genwright_audio.vocoder import Network
@@ -24,7 +21,6 @@ from genwright_audio.vocoder import Network
 __all__ = ["Trained", "Vocoder", "chosen", "kept", "shipped", "trained"]
 
 _SHIPPED = Path(__file__).parent / "vocoders"
-_WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _AGAIN = "Copy it again, or train one: python -m genwright_audio.vocoding --help."
 
 
@@ -65,30 +61,13 @@ class Trained:
     @classmethod
     def open(cls, folder: Path | str, *, name: str | None = None) -> Trained:
         """Return the vocoder in a folder. Raises CheckpointError for one that is missing or damaged."""
-        folder = Path(folder)
-        try:
-            weights = (folder / _WEIGHTS).read_bytes()
-            card: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-            made = card["network"]
-            network = _network(made)
-            network.load_state_dict(load(weights))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, GenwrightError) as error:
-            raise CheckpointError(
-                f"a vocoder is a folder with {_WEIGHTS} and {_CARD}; {folder} cannot be read as one: "
-                f"{str(error).splitlines()[-1].strip()}. {_AGAIN}"
-            ) from error
-        network.eval().requires_grad_(False)
-        return cls(name=name or str(folder), digest=_digest(made, weights), network=network, card=card)
+        found = read(Path(folder), _network, kind="a vocoder", again=_AGAIN)
+        return cls(name=name or str(folder), digest=found.digest, network=found.network, card=found.card)
 
     @staticmethod
     def save(folder: Path, network: Network, *, card: Mapping[str, Any]) -> Trained:
         """Write a vocoder with its weights in half precision, and return what comes of reading it."""
-        weights = save({name: value.half().contiguous() for name, value in network.state_dict().items()})
-        made = network.to_json()
-        text = json.dumps({"network": made, "digest": _digest(made, weights), **card}, indent=2, sort_keys=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _WEIGHTS).write_bytes(weights)
-        (folder / _CARD).write_text(text + "\n", encoding="utf-8")
+        write(folder, network, network.to_json(), card=card)
         return Trained.open(folder)
 
     @property
@@ -107,23 +86,9 @@ def _network(made: Mapping[str, Any]) -> Network:
     return Network(frames=frames, width=made["width"], blocks=made["blocks"], rounds=(before, after))
 
 
-def _digest(made: Mapping[str, Any], weights: bytes) -> str:
-    """Return the SHA-256 of how a network is made and of its weights."""
-    return hashlib.sha256(json.dumps(made, sort_keys=True).encode() + weights).hexdigest()
-
-
 def shipped() -> dict[str, Frames]:
     """Return the names of the trained vocoders that come with the plugin, and the frames of each."""
-    return (
-        {folder.name: _frames_of(folder) for folder in sorted(_SHIPPED.iterdir()) if (folder / _CARD).is_file()}
-        if _SHIPPED.is_dir()
-        else {}
-    )
-
-
-@lru_cache(maxsize=32)
-def _frames_of(folder: Path) -> Frames:
-    return Frames.from_json(json.loads((folder / _CARD).read_text(encoding="utf-8"))["network"]["frames"])
+    return {name: Frames.from_json(made["frames"]) for name, made in named(_SHIPPED).items()}
 
 
 def chosen(name: str | None, frames: Frames) -> Vocoder:
@@ -172,7 +137,7 @@ def trained(name: str) -> Trained:
     """
     if name in shipped():
         return _opened(_SHIPPED / name, name)
-    if (Path(name) / _CARD).is_file():
+    if (Path(name) / CARD).is_file():
         return Trained.open(name)
     raise UnknownName("vocoder", name, [*shipped(), GriffinLim.name], advice="Or name the folder of one.")
 

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
-import math
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
-import soundfile
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from genwright.checkpoint import check_new
-from genwright.errors import DataError, GenwrightError, OptionError
+from genwright.errors import GenwrightError, OptionError
 from genwright.seeds import Noise, seeded_torch
 from genwright_audio.discriminator import Discriminator
-from genwright_audio.grid import resampled
+from genwright_audio.optimiser import Average, move, optimiser, quick, share
+from genwright_audio.pace import Pace
+from genwright_audio.recordings import check_length, origin, parts, track
 from genwright_audio.spectrum import Frames, istft, log_mel, stft
 from genwright_audio.vocoder import Network
 from genwright_audio.vocoders import Trained
 
-__all__ = ["Plan", "Training", "main", "track"]
+__all__ = ["Plan", "Training", "main"]
 
-_GAP = 0.1
-_SPEEDS = (1.0, 0.84, 1.19, 0.92, 1.09)
 _KEPT = 0.999
 _WARMUP = 200
 _FAINT = 1e-4
@@ -73,9 +68,7 @@ class Plan:
 
     def share(self, number: int) -> float:
         """Return the share of the highest rate of learning at a step: it grows for a while, then falls as a cosine."""
-        return min(1.0, (number + 1) / min(_WARMUP, 1 + self.steps / 10)) * (
-            0.01 + 0.99 * math.cos(math.pi / 2 * number / self.steps) ** 2
-        )
+        return share(number, min(_WARMUP, 1 + self.steps / 10), number / self.steps)
 
 
 @final
@@ -91,28 +84,25 @@ class Training:
     """
 
     def __init__(self, recordings: Float[Tensor, " L"], plan: Plan, *, start: Network | None = None) -> None:
-        if len(recordings) <= plan.length:
-            raise DataError(
-                f"a vocoder is trained on more than {plan.length / plan.frames.rate:.3g} s of recordings; got "
-                f"{len(recordings) / plan.frames.rate:.3g} s. Give it more files."
-            )
+        check_length(recordings, plan.length, plan.frames.rate)
         self.recordings, self.plan, self.frames = recordings, plan, plan.frames
         with seeded_torch(plan.seed):
             self.network = Network(frames=plan.frames, width=plan.width, blocks=plan.blocks, rounds=plan.rounds)
             self.judge = Discriminator(frames=_lengths(plan.frames)[1:])
         if start is not None:
             _begin(self.network, start)
-        self.kept = copy.deepcopy(self.network).requires_grad_(False)
-        self._ours, self._theirs = _optimiser(self.network), _optimiser(self.judge)
+        self.kept = copy.deepcopy(self.network)
+        self._average = Average(self.kept, kept=_KEPT)
+        self._optimiser, self._judging = optimiser(self.network), optimiser(self.judge)
 
-    def step(self, number: int) -> dict[str, float]:
+    def step(self, number: int) -> dict[str, Tensor]:
         """Take one step, and return the losses."""
-        real = self._parts(number)
+        noise = Noise(self.plan.seed, torch.arange(self.plan.batch))
+        real = parts(self.recordings, self.plan.length, noise, number)
         mels = log_mel(real, self.frames)
         with torch.no_grad():
             begun = self.network.begun(mels)
-        # Half the time on a processor that has it.
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick(real.device):
             spectra = self.network(mels, begun)
         made = istft(spectra, self.frames, length=self.plan.length)
         losses = {
@@ -120,18 +110,12 @@ class Training:
             "mel": F.l1_loss(log_mel(made, self.frames), mels),
             "magnitude": _apart(spectra, stft(real, self.frames)),
         }
+        rate = self.plan.rate * self.plan.share(number)
         if number >= self.plan.alone:
             losses |= self._contest(made, real)
-        total = torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
-        _move(self._ours, total, self.plan.rate * self.plan.share(number))
-        self._keep(number)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
-
-    def _parts(self, number: int) -> Float[Tensor, "B L"]:
-        draws = Noise(self.plan.seed, torch.arange(self.plan.batch)).uniform("parts", number, 2).double()
-        first = (draws[:, 0] * (len(self.recordings) - self.plan.length)).long()
-        louder = 2 ** (3.5 * draws[:, 1:].float() - 3)
-        return self.recordings[first[:, None] + torch.arange(self.plan.length)] * louder
+        move(self._optimiser, torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum(), rate)
+        self._average.note(self.network, number)
+        return losses
 
     def _spectral(self, made: Tensor, real: Tensor) -> Tensor:
         """Return how far magnitudes are apart, as they are and as logarithms, over several lengths of frames."""
@@ -145,24 +129,18 @@ class Training:
     def _contest(self, made: Tensor, real: Tensor) -> dict[str, Tensor]:
         """Have the discriminator take a step, and return how far what is made is from what it takes for real."""
         self.judge.requires_grad_(True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick(real.device):
             genuine, forged = self.judge(real), self.judge(made.detach())
         doubts = [F.relu(1 - layers[-1].float()).mean() for layers in genuine]
         doubts += [F.relu(1 + layers[-1].float()).mean() for layers in forged]
-        _move(self._theirs, torch.stack(doubts).sum(), self.plan.rate / 4)
+        move(self._judging, torch.stack(doubts).sum(), self.plan.rate / 4)
         self.judge.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick(real.device):
             forged = self.judge(made)
         fooled = [F.relu(1 - layers[-1].float()).mean() for layers in forged]
         pairs = [pair for both in zip(forged, genuine, strict=True) for pair in list(zip(*both, strict=True))[:-1]]
         alike = [F.l1_loss(ours.float(), theirs.detach().float()) for ours, theirs in pairs]
         return {"fooled": torch.stack(fooled).mean(), "alike": torch.stack(alike).mean()}
-
-    @torch.no_grad()
-    def _keep(self, number: int) -> None:
-        share = max(1 - _KEPT, 1 / (number + 1))
-        for kept, new in zip(self.kept.parameters(), self.network.parameters(), strict=True):
-            kept.lerp_(new, share)
 
 
 def _begin(network: Network, start: Network) -> None:
@@ -180,41 +158,10 @@ def _apart(ours: Tensor, theirs: Tensor) -> Tensor:
     return F.l1_loss(ours.abs().clamp(min=_FAINT).log(), theirs.abs().clamp(min=_FAINT).log())
 
 
-def _optimiser(network: nn.Module) -> torch.optim.AdamW:
-    return torch.optim.AdamW(network.parameters(), betas=(0.8, 0.99), weight_decay=0.01)
-
-
-def _move(optimiser: torch.optim.AdamW, loss: Tensor, rate: float) -> None:
-    (group,) = optimiser.param_groups
-    group["lr"] = rate
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(group["params"], 5.0)
-    optimiser.step()
-
-
 def _lengths(frames: Frames) -> list[Frames]:
     """Return frames of half to four times the length."""
     sizes = [frames.size // 2, frames.size, 2 * frames.size, 4 * frames.size]
     return [Frames(rate=frames.rate, bands=1, size=size, hop=size // 4) for size in sizes]
-
-
-def track(files: Sequence[Path], rate: int, *, speeds: int = 1) -> Float[Tensor, " L"]:
-    """Return recordings one after the other in one channel, a tenth of a second of silence after each.
-
-    speeds: how many times each is there, the second and later at other speeds, and so pitches
-
-    Raises DataError for a file that is no recording.
-    """
-    gap, found = np.zeros(round(_GAP * rate), np.float32), []
-    for file in files:
-        try:
-            wave, theirs = soundfile.read(file, dtype="float32", always_2d=True)
-        except (OSError, RuntimeError) as error:
-            raise DataError(f"a vocoder is trained on recordings; {file} is none: {error}. Leave it out.") from error
-        for speed in _SPEEDS[:speeds]:
-            found += [resampled(wave.mean(1), round(speed * theirs), rate), gap]
-    return torch.from_numpy(np.concatenate(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -228,37 +175,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = ("width", "blocks", "steps", "alone", "batch")
         plan = Plan(frames=frames, rounds=(asked.before, asked.after), **{name: getattr(asked, name) for name in names})
         training = Training(recordings, plan, start=asked.start and Trained.open(asked.start).network)
-        lines = list(_told(training))
-        card = {"training": {**plan.to_json(), **_data(asked.files, asked.speeds, recordings, frames.rate)}}
+        pace = Pace(steps=plan.steps)
+        pace.run(lambda number, done: training.step(number))
+        card = {"training": {**plan.to_json(), **origin(asked.files, asked.speeds, recordings, frames.rate)}}
         Trained.save(asked.folder, training.kept, card=card)
     except GenwrightError as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
-    (asked.folder / "training.log").write_text("".join(lines), encoding="utf-8")
+    (asked.folder / "training.log").write_text("".join(pace.lines), encoding="utf-8")
     return 0
-
-
-def _told(training: Training) -> Sequence[str]:
-    """Take all steps; return a line for each hundred, which is printed too."""
-    began, lines, steps = time.monotonic(), [], training.plan.steps
-    for number in range(steps):
-        losses = training.step(number)
-        if number % 100 == 99 or number + 1 == steps:
-            told = "  ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-            lines.append(f"step {number + 1:,} of {steps:,}  {told}  {time.monotonic() - began:.0f} s\n")
-            print(lines[-1], end="", flush=True)
-    return lines
-
-
-def _data(files: Sequence[Path], speeds: int, recordings: Tensor, rate: int) -> dict[str, Any]:
-    """Return what the card says of the recordings; the digest is that over those of the files in their order."""
-    digests = "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
-    return {
-        "files": len(files),
-        "speeds": speeds,
-        "seconds": round(len(recordings) / rate, 1),
-        "data": hashlib.sha256(digests.encode()).hexdigest(),
-    }
 
 
 def _parser() -> argparse.ArgumentParser:
