@@ -76,7 +76,8 @@ class Clip:
         return (self.rate, self.facts) == (other.rate, other.facts) and np.array_equal(self.wave, other.wave)
 
     def __hash__(self) -> int:
-        return hash((self.rate, len(self.wave), self.wave.tobytes()))
+        # Without the sign of -0, which equals 0.
+        return hash((self.rate, len(self.wave), (self.wave + 0).tobytes()))
 
 
 def flaw(clip: Clip) -> str | None:
@@ -98,9 +99,9 @@ def flaw(clip: Clip) -> str | None:
 
 
 def digest(clip: Clip) -> str:
-    """Return the SHA-256 of a clip's rate, length and samples, in hexadecimal."""
+    """Return the SHA-256 of a clip's rate, length and samples, in hexadecimal; equal clips have equal ones."""
     found = hashlib.sha256(f"{clip.rate} {len(clip.wave)} ".encode())
-    found.update(np.ascontiguousarray(clip.wave, dtype="<f4").tobytes())
+    found.update((clip.wave + 0).astype("<f4").tobytes())
     return found.hexdigest()
 
 
