@@ -79,7 +79,7 @@ def test_equal_clips_are_equal_bytes_at_another_time(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "wave", [[], [0.0, 0.0], [np.nan, 0.5], [np.inf], [7.0], [-1.0], [1.0], [-1.0, 32_767 / 32_768]]
+    "wave", [[], [0.0, 0.0], [np.nan, 0.5], [np.inf], [7.0], [1.2, -0.3], [-1.0], [1.0], [-1.0, 32_767 / 32_768]]
 )
 def test_flawed_clips_and_extremes_come_back_too(wave: list[float]) -> None:
     clip = Clip(wave=np.array(wave, np.float32), rate=8_000, facts={"kind": "odd"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from io import BufferedIOBase
 
 import numpy as np
@@ -50,6 +51,11 @@ def decoded(stream: BufferedIOBase, name: str | None = None, *, longest: float =
 
     Raises DataError for what cannot be read, breaks off, or is too long.
     """
+    clip = _decoded(stream, name, longest)
+    return replace(clip, wave=clip.wave.clip(-1, 1)) if clip.peak <= _OVER else clip
+
+
+def _decoded(stream: BufferedIOBase, name: str | None, longest: float) -> Clip:
     try:
         with soundfile.SoundFile(stream) as file:
             _check_length(file.frames, file.samplerate, longest)
@@ -58,8 +64,6 @@ def decoded(stream: BufferedIOBase, name: str | None = None, *, longest: float =
         raise DataError(f"It cannot be read as a sound: {_reason(error)}.") from error
     if len(wave) < expected or breaks_off(stream):
         raise DataError(f"It breaks off after {len(wave):,} samples.")
-    if np.abs(wave).max(initial=0.0) <= _OVER:
-        wave = wave.clip(-1, 1)
     return Clip(wave=wave, rate=rate, facts=_facts(said), file=name)
 
 
@@ -90,8 +94,8 @@ def to_bytes(clip: Clip) -> bytes:
 
 
 def from_bytes(data: bytes) -> Clip:
-    """Return the clip that `to_bytes` wrote, of any length."""
-    return decoded(io.BytesIO(data), longest=math.inf)
+    """Return the clip that `to_bytes` wrote, of any length, with samples over 1 as they are."""
+    return _decoded(io.BytesIO(data), None, math.inf)
 
 
 def _check_length(frames: int, rate: int, longest: float) -> None:
