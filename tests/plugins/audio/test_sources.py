@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from genwright.errors import DataError
 from genwright_audio import sources
@@ -112,6 +115,31 @@ def test_what_swells_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sources, "_LARGEST", 1 << 20)
     monkeypatch.setitem(FILES, "set/b.wav", bytes((1 << 20) + 1))
     assert readable(archived(tmp_path / name)) == {"set/b.wav": "It has more than 1 MiB.", "set/a.flac": b"a"}
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "RF64", "AIFF"])
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.xz"])
+def test_what_is_too_long_by_its_header_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.setattr(sources, "_HEAD", 4_096)
+    for rate, words in ((100, "It takes 700 seconds, over the limit of 600."), (8_000, "")):
+        stream = io.BytesIO()
+        soundfile.write(stream, np.random.default_rng(0).uniform(-1, 1, 70_000), rate, format=kind)
+        monkeypatch.setitem(FILES, "set/b.wav", stream.getvalue())
+        assert readable(archived(tmp_path / name))["set/b.wav"] == (words or stream.getvalue())
+
+
+def test_of_a_sound_that_is_too_long_only_the_beginning_is_decompressed(tmp_path: Path) -> None:
+    """One of ten hours once took all of its length in memory."""
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        wav = io.BytesIO()
+        soundfile.write(wav, np.zeros(20_000_000, np.int16), 8_000, format="WAV")
+        archive.writestr("a.wav", wav.getbuffer())
+    tracemalloc.start()
+    assert readable(tmp_path / "x.zip") == {"a.wav": "It takes 2,500 seconds, over the limit of 600."}
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
 
 
 def test_a_file_on_a_disk_is_not_read_to_look_at_its_header(tmp_path: Path) -> None:

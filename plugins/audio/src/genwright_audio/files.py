@@ -14,10 +14,11 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from genwright.errors import DataError
+from genwright_audio.beginning import Beginning
 from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
 
-__all__ = ["ENDINGS", "FORMATS", "decoded", "encoded", "from_bytes", "to_bytes"]
+__all__ = ["ENDINGS", "FORMATS", "check_header", "decoded", "encoded", "from_bytes", "to_bytes"]
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -39,6 +40,9 @@ _FASTEST = 655_350
 # Ten minutes at 192 kHz and a little more. Silence of any length and rate fits into a small file.
 _MOST = 1 << 27
 _BLOCK = 1 << 20
+
+# How files of kinds begin that say their length there.
+_SAYING = (b"RIFF", b"RF64", b"FORM", b"fLaC")
 
 # What libsndfile says of a file that does not tell its length.
 _UNKNOWN = 2**63 - 1
@@ -65,6 +69,21 @@ def _decoded(stream: BufferedIOBase, name: str | None, longest: float) -> Clip:
     if len(wave) < expected or breaks_off(stream):
         raise DataError(f"It breaks off after {len(wave):,} samples.")
     return Clip(wave=wave, rate=rate, facts=_facts(said), file=name)
+
+
+def check_header(stream: BufferedIOBase | Beginning) -> None:
+    """Raise DataError where the header of a sound says that it is too long; `decoded` refuses what has none."""
+    try:
+        # Of others the length is found in their end.
+        if stream.read(4) not in _SAYING:
+            return
+        stream.seek(0)
+        with soundfile.SoundFile(stream) as file:
+            frames, rate = file.frames, file.samplerate
+    except soundfile.SoundFileError:
+        return
+    if frames != _UNKNOWN:
+        _check_length(frames, rate, LONGEST)
 
 
 def encoded(clip: Clip, ending: str) -> bytes:

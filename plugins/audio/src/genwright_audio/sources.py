@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -14,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from genwright.errors import DataError
-from genwright_audio.files import ENDINGS
+from genwright_audio.beginning import Beginning
+from genwright_audio.files import ENDINGS, check_header
 
 __all__ = ["MANIFEST", "Opened", "found", "manifest"]
 
@@ -32,6 +34,7 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
 
 # Ten minutes at 192 kHz in two channels of 32 bits have 921 MB; an archive may hold what swells to more.
 _LARGEST = 1 << 30
+_HEAD = 1 << 20
 
 # Bit 0 of what a zip says of a member.
 _ENCRYPTED = 1
@@ -126,14 +129,21 @@ def _in_tar(path: Path) -> Iterator[_Entry]:
 
 
 def _held(opened: Callable[[], IO[bytes] | None], size: int) -> BufferedIOBase:
-    """Return a member of an archive in memory, in which it can be gone back."""
+    """Return a member of an archive in memory, in which it can be gone back; of a large one the header is read first."""
     if size > _LARGEST:
         raise DataError(f"It has more than {_LARGEST >> 20:,} MiB.")
     try:
         with cast(IO[bytes], opened()) as stream:
-            return io.BytesIO(stream.read())
+            head = stream.read(_HEAD)
+            if size > _HEAD:
+                check_header(Beginning(head, size))
+            data = io.BytesIO()
+            data.write(head)
+            shutil.copyfileobj(stream, data)
     except _DAMAGES as error:
         raise DataError(f"It cannot be unpacked: {error}.") from error
+    data.seek(0)
+    return data
 
 
 def _is_hidden(name: str) -> bool:
