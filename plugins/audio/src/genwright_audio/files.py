@@ -17,6 +17,7 @@ from genwright.errors import DataError
 from genwright_audio.beginning import Beginning
 from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
+from genwright_audio.mpeg import counted
 
 __all__ = ["ENDINGS", "FORMATS", "check_header", "decoded", "encoded", "from_bytes", "to_bytes"]
 
@@ -44,6 +45,9 @@ _BLOCK = 1 << 20
 # How files of kinds begin that say their length there.
 _SAYING = (b"RIFF", b"RF64", b"FORM", b"fLaC")
 
+# Two frames of MP3: encoders put some silence before a sound and behind, decoders cut some.
+_AROUND = 2 * 1_152
+
 # What libsndfile says of a file that does not tell its length.
 _UNKNOWN = 2**63 - 1
 
@@ -66,8 +70,7 @@ def _decoded(stream: BufferedIOBase, name: str | None, longest: float) -> Clip:
             wave, rate, said, expected = _averaged(file), file.samplerate, file.comment, file.frames
     except (soundfile.SoundFileError, OSError, EOFError) as error:
         raise DataError(f"It cannot be read as a sound: {_reason(error)}.") from error
-    if len(wave) < expected or breaks_off(stream):
-        raise DataError(f"It breaks off after {len(wave):,} samples.")
+    _check_whole(stream, len(wave), expected)
     return Clip(wave=wave, rate=rate, facts=_facts(said), file=name)
 
 
@@ -124,6 +127,17 @@ def _check_length(frames: int, rate: int, longest: float) -> None:
         raise DataError(f"It takes {frames / rate:,.0f} seconds, over the limit of {longest:g}.")
     if frames > _MOST:
         raise DataError(f"It has {frames:,} samples, over the limit of {_MOST:,}.")
+
+
+def _check_whole(stream: BufferedIOBase, read: int, expected: int) -> None:
+    """Raise DataError where there was less to read than a file says, or, as of some MP3, than it has."""
+    samples, is_whole = counted(stream) or (0, not breaks_off(stream) and read >= expected)
+    if not is_whole:
+        raise DataError(f"It breaks off after {read:,} samples.")
+    if samples > read + _AROUND:
+        raise DataError(
+            f"It does not say how long it is, and of {samples:,} samples {read:,} would be read. Write it again."
+        )
 
 
 def _averaged(file: soundfile.SoundFile) -> Float32[ndarray, " L"]:
