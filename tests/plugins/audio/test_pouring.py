@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,22 @@ def test_a_wav_can_be_heard_before_it_ends() -> None:
     assert lengths == [44 + 2 * end for end in (30, 60, 90, 100)]
     found, _ = soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")
     assert np.array_equal(found, wave(100))
+
+
+@pytest.mark.parametrize("ending", [".wav", ".flac"])
+def test_a_file_on_a_disk_grows_while_it_is_drawn(tmp_path: Path, ending: str) -> None:
+    path, sizes = tmp_path / f"x{ending}", []
+
+    def drawn() -> Iterator[tuple[int, Clip]]:
+        # FLAC is written in blocks of 4,096 samples; of quiet ones, several fit into the buffer of a file.
+        for stage in stages(wave(25_000) / 4_096, step=5_000):
+            yield stage
+            sizes.append(path.stat().st_size)
+
+    with path.open("xb") as file:
+        Audio().pour(drawn(), file, ending=ending)
+    assert all(earlier < later for earlier, later in pairwise([1_000, *sizes]))
+    assert len(sizes) == 5
 
 
 def test_a_wav_that_ends_says_how_long_it_is() -> None:

@@ -65,6 +65,7 @@ def _pour_flac(stages: Iterable[tuple[int, Clip]], file: BinaryIO) -> None:
                 sound = soundfile.SoundFile(file, "w", rate, 1, "PCM_16", format="FLAC")
             sound.write(samples)
             sound.flush()
+            file.flush()
     finally:
         if sound is not None:
             sound.close()
