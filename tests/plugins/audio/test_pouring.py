@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from genwright.errors import DataError
+from genwright_audio import pouring
 from genwright_audio.clip import Clip, stepped
 from genwright_audio.domain import Audio
 
@@ -88,6 +89,17 @@ def test_a_wav_that_ends_says_how_long_it_is() -> None:
     Audio().pour(stages(wave(100)), whole)
     soundfile.write(rest, wave(100), 8000, "PCM_16", format="WAV")
     assert whole.getvalue() == b"before" + rest.getvalue()
+
+
+def test_a_wav_of_more_than_its_sizes_can_say_says_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pouring, "_UNKNOWN", 36 + 200)
+    whole = Memory()
+    Audio().pour(stages(wave(100)), whole)
+    assert [int.from_bytes(whole.getvalue()[place:][:4], "little") for place in (4, 40)] == [236, 236]
+    assert len(whole.getvalue()) == 44 + 200
+    fitting = Memory()
+    Audio().pour(stages(wave(99)), fitting)
+    assert int.from_bytes(fitting.getvalue()[40:44], "little") == 198
 
 
 @pytest.mark.parametrize("ending", ["", ".flac"])

@@ -28,7 +28,8 @@ def pour(stages: Iterable[tuple[int, Clip]], file: BinaryIO, *, ending: str = ""
 
     ending: ".wav", ".flac", or "" for WAV
 
-    Where the file can be gone back in, the sizes in a WAV's header are put right in the end.
+    Where the file can be gone back in, the sizes in a WAV's header are put right in the end, unless they have no room
+    there: of more than 4 GiB.
 
     Raises DataError for another ending.
     """
@@ -51,7 +52,7 @@ def _pour_wav(stages: Iterable[tuple[int, Clip]], file: BinaryIO) -> None:
         file.write(samples.astype("<i2").tobytes())
         file.flush()
         size += _BYTES * len(samples)
-    if size and first is not None:
+    if size and first is not None and _BEFORE_DATA + size < _UNKNOWN:
         file.seek(first)
         file.write(_header(rate, size))
         file.seek(0, 2)
