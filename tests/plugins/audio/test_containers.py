@@ -72,6 +72,8 @@ def test_a_page_that_is_not_the_last_is_no_end(data: bytes) -> None:
     assert breaks_off(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"fLaC", b"ID3", b"RIFF", b"FORM" + bytes(3), b"RIFF" + bytes(20), b"riff" + b"\xff" * 90])
+@pytest.mark.parametrize(
+    "data", [b"", b"fLaC", b"ID3", b"RIFF", b"FORM" + bytes(3), b"RIFF" + bytes(20), b"riff" + b"\xff" * 90]
+)
 def test_of_what_says_nothing_the_decoder_knows(data: bytes) -> None:
     assert not breaks_off(io.BytesIO(data))

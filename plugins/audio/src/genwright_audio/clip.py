@@ -16,8 +16,11 @@ from genwright.errors import ShapeError
 
 __all__ = ["FACTS", "LONGEST", "Clip", "difference", "digest", "facts", "flaw", "levels", "stepped"]
 
-FACTS = ("digit", "speaker", "kind", "text", "sample", "digest")
-"""What a clip says of itself, and its file in a tag: four conditions, and where it came from."""
+FACTS = ("digit", "speaker", "kind", "text", "sample", "digest", "run", "ends")
+"""What a clip says of itself, and its file in a tag: four conditions, and where it came from.
+
+run, ends: of samples one after another in one clip, the run that drew them, and where in it each ends: "1600 3120"
+"""
 
 LONGEST = 600.0
 """The longest clip that is read, in seconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from io import BufferedIOBase
 
@@ -19,7 +20,7 @@ from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
 from genwright_audio.mpeg import counted
 
-__all__ = ["ENDINGS", "FORMATS", "check_header", "decoded", "encoded", "from_bytes", "to_bytes"]
+__all__ = ["ENDINGS", "FORMATS", "check_header", "comment", "decoded", "encoded", "from_bytes", "to_bytes"]
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -106,6 +107,12 @@ def encoded(clip: Clip, ending: str) -> bytes:
         ) from error
 
 
+def comment(said: Mapping[str, str]) -> str:
+    """Return facts as the comment of a file has them."""
+    # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
+    return json.dumps(facts(said))
+
+
 def to_bytes(clip: Clip) -> bytes:
     """Return a FLAC of 16 or 24 bits where that keeps the samples to the bit, else a WAV of 32-bit floats."""
     for bits in (16, 24):
@@ -158,8 +165,7 @@ def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
-            file.comment = json.dumps(said)
+            file.comment = comment(said)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
 

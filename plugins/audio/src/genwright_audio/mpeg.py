@@ -46,7 +46,7 @@ class Frame:
 
 
 def counted(stream: BufferedIOBase) -> tuple[int, bool] | None:
-    """Return the samples in the frames of an MP3, and whether the last is whole; None where a header says it, or not MP3.
+    """Return the samples in an MP3's frames, and whether the last is whole; None where it says them itself, or no MP3.
 
     Source: ISO/IEC 11172-3, section 2.4, and 13818-3 for MPEG 2, as fields of bits.
     """

@@ -67,7 +67,9 @@ def _bytes(path: Path, opened: Opened) -> bytes:
         with opened() as stream:
             return stream.read()
     except (DataError, *_DAMAGES) as error:
-        raise DataError(f"{path} says what sounds are of, and cannot be read. {error} Mend it, or take it out.") from error
+        raise DataError(
+            f"{path} says what sounds are of, and cannot be read. {error} Mend it, or take it out."
+        ) from error
 
 
 def _all(path: Path) -> Iterator[_Entry]:
@@ -129,7 +131,7 @@ def _in_tar(path: Path) -> Iterator[_Entry]:
 
 
 def _held(opened: Callable[[], IO[bytes] | None], size: int) -> BufferedIOBase:
-    """Return a member of an archive in memory, in which it can be gone back; of a large one the header is read first."""
+    """Return a member of an archive in memory, to go back in; of a large one the header is read first."""
     if size > _LARGEST:
         raise DataError(f"It has more than {_LARGEST >> 20:,} MiB.")
     try:
