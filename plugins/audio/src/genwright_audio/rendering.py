@@ -40,14 +40,15 @@ def draw(items: Sequence[Clip], path: Path, *, legends: Sequence[str] = ()) -> N
     _require(items, legends)
     ending = path.suffix.lower()
     if ending == ".html":
-        data = page([(clip, to_png(picture(clip))) for clip in items], legends=legends).encode()
+        # Part by part: all of them may have gigabytes.
+        data = (part.encode() for part in page(((clip, to_png(picture(clip))) for clip in items), legends=legends))
     elif ending == ".png":
         alone = len(items) == 1 and not legends
-        data = to_png(picture(items[0], scale=_ALONE) if alone else sheet(items, legends=legends))
+        data = iter([to_png(picture(items[0], scale=_ALONE) if alone else sheet(items, legends=legends))])
     else:
         raise DataError(f"sounds are drawn as .png or .html; got {path.name!r}. Name the file so.")
     with new_file(path) as stream:
-        stream.write(data)
+        stream.writelines(data)
 
 
 def sheet(items: Sequence[Clip], *, legends: Sequence[str] = ()) -> Image.Image:
