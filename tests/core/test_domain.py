@@ -106,6 +106,10 @@ def test_a_text_whose_beginning_changes_is_poured_anew() -> None:
     assert file.getvalue() == b"ab\ncda\n"
 
 
+def test_an_item_without_room_for_its_sample_stays_as_it_is() -> None:
+    assert Rounds().traced("abca", sample="5f1c/0") == "abca"
+
+
 def test_of_nothing_nothing_is_poured() -> None:
     file = io.BytesIO()
     Rounds().pour([], file)

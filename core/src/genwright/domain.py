@@ -223,6 +223,13 @@ class Domain(ABC, Generic[Item]):
         """
         return item
 
+    def traced(self, item: Item, *, sample: str) -> Item:
+        """Return an item as one that names the sample that it is or will be, where such items have room for it.
+
+        `pour` finds it there. The item is new, and may be changed.
+        """
+        return item
+
     @abstractmethod
     def gather(self, items: Sequence[Item]) -> Any:
         """Return what the domain's metrics take as samples, so that what several of them need is computed once."""

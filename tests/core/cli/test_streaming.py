@@ -49,6 +49,19 @@ def test_text_is_there_before_its_sample_is_whole(generate: Generate, monkeypatc
     assert len([number for number, _ in seen if number == 0]) > 5
 
 
+def test_items_name_their_sample_where_it_is_recorded(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, str]] = []
+    monkeypatch.setattr(f"{DOMAIN}.pour", lambda domain, stages, file, ending: seen.extend(stages), raising=False)
+    monkeypatch.setattr(f"{DOMAIN}.traced", lambda domain, item, sample: sample, raising=False)
+    assert generate("-n", 3) == 0
+    with closing(gw.open_store()) as store:
+        run = next(iter(store.runs())).id
+    assert dict(seen) == {number: f"{run}/{number}" for number in range(3)}
+    seen.clear()
+    assert generate("-n", 3, "--no-store") == 0
+    assert not any("/" in item for _, item in seen)
+
+
 def test_a_file_holds_what_was_drawn(generate: Generate, capsys: Capture, tmp_path: Path) -> None:
     assert generate("-n", 5, "--output", tmp_path / "new.txt") == 0
     assert (tmp_path / "new.txt").read_text().splitlines() == drawn()

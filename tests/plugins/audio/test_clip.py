@@ -52,6 +52,12 @@ def test_the_digest_tells_rates_and_samples_apart() -> None:
     assert digest(clip(0.5, digit="3")) == digest(clip(0.5))
 
 
+def test_the_sign_of_nothing_does_not_count() -> None:
+    ours, theirs = clip(-0.0, 0.5), clip(0.0, 0.5)
+    assert np.signbit(ours.wave[0])
+    assert (ours, hash(ours), digest(ours)) == (theirs, hash(theirs), digest(theirs))
+
+
 def test_what_is_said_is_kept_in_order() -> None:
     assert list(facts({"text": "two", "other": "x", "digit": "2", "speaker": 7, "kind": ""})) == ["digit", "text"]
 

@@ -13,6 +13,8 @@ from genwright_audio.files import decoded
 KINDS = [
     ("WAV", "PCM_16"),
     ("WAV", "FLOAT"),
+    ("RF64", "PCM_16"),
+    ("W64", "PCM_16"),
     ("AIFF", "PCM_16"),
     ("OGG", "VORBIS"),
     ("OGG", "OPUS"),
@@ -51,11 +53,27 @@ def test_only_the_samples_must_be_whole() -> None:
     assert breaks_off(io.BytesIO(data[:-2]))
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_what_follows_an_ogg_is_no_part_of_it(subtype: str) -> None:
+    data = file_of("OGG", subtype)
+    for count in (1, 100, 70_000):
+        assert abs(len(decoded(io.BytesIO(data + bytes(count))).wave) - 16_001) <= 1
+    assert breaks_off(io.BytesIO(data[:-1]))
+
+
+def test_a_size_of_64_bits_that_nobody_put_in_is_none() -> None:
+    data, place = file_of("RF64", "PCM_16"), file_of("RF64", "PCM_16").index(b"ds64") + 16
+    assert breaks_off(io.BytesIO(data[:-2]))
+    assert not breaks_off(io.BytesIO(data[:place] + bytes(8) + data[place + 8 : -2]))
+
+
 @pytest.mark.parametrize("data", [b"OggS", b"OggS" + bytes(40)])
 def test_a_page_that_is_not_the_last_is_no_end(data: bytes) -> None:
     assert breaks_off(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"fLaC", b"ID3", b"RIFF", b"FORM" + bytes(3), b"RIFF" + bytes(20)])
+@pytest.mark.parametrize(
+    "data", [b"", b"fLaC", b"ID3", b"RIFF", b"FORM" + bytes(3), b"RIFF" + bytes(20), b"riff" + b"\xff" * 90]
+)
 def test_of_what_says_nothing_the_decoder_knows(data: bytes) -> None:
     assert not breaks_off(io.BytesIO(data))

@@ -11,6 +11,7 @@ from genwright.errors import DataError
 from genwright_audio import files
 from genwright_audio.clip import Clip, stepped
 from genwright_audio.files import FORMATS, decoded, encoded, from_bytes, to_bytes
+from tests.plugins.audio.test_mpeg import headless, mp3
 
 
 def noise(count: int = 1_000, rate: int = 8_000, **facts: str) -> Clip:
@@ -79,7 +80,7 @@ def test_equal_clips_are_equal_bytes_at_another_time(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "wave", [[], [0.0, 0.0], [np.nan, 0.5], [np.inf], [7.0], [-1.0], [1.0], [-1.0, 32_767 / 32_768]]
+    "wave", [[], [0.0, 0.0], [np.nan, 0.5], [np.inf], [7.0], [1.2, -0.3], [-1.0], [1.0], [-1.0, 32_767 / 32_768]]
 )
 def test_flawed_clips_and_extremes_come_back_too(wave: list[float]) -> None:
     clip = Clip(wave=np.array(wave, np.float32), rate=8_000, facts={"kind": "odd"})
@@ -127,6 +128,19 @@ def test_a_flac_without_a_length_is_refused() -> None:
     data[22:26] = bytes(4)
     with pytest.raises(DataError, match=r"It does not say how long it is."):
         decoded(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_an_mp3_that_does_not_say_its_length_is_read_whole_or_not_at_all(rate: int) -> None:
+    steady = headless(mp3(rate))
+    assert abs(len(decoded(io.BytesIO(steady)).wave) - 2 * rate) < 4 * 1_152
+    with pytest.raises(DataError, match=r"It breaks off after"):
+        decoded(io.BytesIO(steady[: len(steady) // 2 - 100]))
+    varying = headless(mp3(rate, mode="VARIABLE", seconds=10))
+    with pytest.raises(DataError, match=r"It does not say how long it is, and of .* would be read. Write it again."):
+        decoded(io.BytesIO(varying))
+    with pytest.raises(DataError, match=r"It breaks off after"):
+        decoded(io.BytesIO(varying[: len(varying) // 2 - 100]))
 
 
 def test_ten_hours_are_refused_by_their_header(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import c2pa
+import numpy as np
 import pytest
 
 import genwright as gw
 from genwright.memory import MemoryStore
 from genwright.testing.stores import make_record, make_run
-from genwright_audio.clip import digest
+from genwright_audio.clip import Clip, digest
 from genwright_audio.files import FORMATS, decoded, encoded, from_bytes, to_bytes
 from genwright_audio.provenance import is_intact, signed
 from tests.plugins.audio.conftest import Tones
@@ -23,6 +24,14 @@ def test_a_file_names_its_sample_and_a_digest(tones: Tones, ending: str) -> None
     found = decoded(io.BytesIO(encoded(signed(clip, sample="5f1c/17"), ending)))
     assert found.facts == {"digit": "3", "sample": "5f1c/17", "digest": digest(clip)}
     assert is_intact(found) is (ending in (".wav", ".flac"))
+
+
+@pytest.mark.parametrize("ending", [".wav", ".flac"])
+@pytest.mark.parametrize("level", [0.123456, 1.2, -0.0])
+def test_a_waveform_that_is_not_in_steps_of_16_bits_is_intact_too(ending: str, level: float) -> None:
+    clip = signed(Clip(wave=np.array([level, 0.5], np.float32), rate=8_000), sample="a/0")
+    assert is_intact(decoded(io.BytesIO(encoded(clip, ending))))
+    assert is_intact(from_bytes(to_bytes(clip)))
 
 
 def test_a_store_keeps_both(tones: Tones) -> None:

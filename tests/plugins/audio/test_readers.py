@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,23 @@ def test_flawed_clips_are_passed_over(tmp_path: Path, level: float, count: int, 
     soundfile.write(tmp_path / "bad.wav", np.full(count, level), 8_000, "FLOAT")
     with pytest.warns(Unreadable, match=rf"bad.wav: .*{flaw}"):
         assert [clip.file for clip in read(tmp_path)] == ["good.wav"]
+
+
+def test_a_file_that_cannot_be_opened_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        sound(tmp_path / f"{name}.wav")
+    real = Path.open
+
+    def closed(path: Path, *rest: Any, **options: Any) -> Any:
+        if path.name == "b.wav":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.warns(Unreadable, match=r"passed over 1. b.wav: It cannot be opened: Permission denied."):
+        assert [clip.file for clip in read(tmp_path)] == ["a.wav", "c.wav"]
+    with pytest.raises(DataError, match=r"holds no clip that can be read. b.wav: It cannot be opened"):
+        list(read(tmp_path / "b.wav"))
 
 
 def test_rates_stay_as_they_are(tmp_path: Path) -> None:

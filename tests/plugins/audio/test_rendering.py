@@ -24,6 +24,20 @@ def test_a_tone_is_a_line_at_its_height(hertz: float) -> None:
     assert abs((96 - 1 - row) / 96 * 4_000 - hertz) < 100
 
 
+def test_of_a_long_clip_no_sound_is_passed_over() -> None:
+    """Of 18 ms in a minute each is a spot at its place, though a column stands for 190 ms."""
+    rate, places = 44_100, [3.05 + 5.63 * number for number in range(10)]
+    wave = np.zeros(60 * rate, np.float32)
+    burst = 0.5 * np.sin(2 * np.pi * 5_000 * np.arange(int(0.018 * rate)) / rate)
+    for place in places:
+        wave[int(place * rate) :][: len(burst)] = burst
+    drawn = np.asarray(picture(Clip(wave=wave, rate=rate)).convert("L"), dtype=float)[48:]
+    row = drawn[round(95 - 5_000 / rate * 2 * 95)]
+    seen = [row[int(320 * place / 60) - 1 :][:3].min() < 100 for place in places]
+    assert seen == [True] * 10
+    assert (row > 250).mean() > 0.8
+
+
 def test_a_louder_wave_is_taller() -> None:
     heights = [(np.asarray(picture(tone(500, level=level)))[:48] < 255).any((1, 2)).sum() for level in (0.1, 0.5, 1.0)]
     assert heights == sorted(heights)

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from genwright.errors import DataError
 from genwright_audio import sources
@@ -21,7 +25,23 @@ FILES = {
 
 
 def names(path: Path) -> list[tuple[str, bytes]]:
-    return [(name, stream.read()) for name, stream in sources.found(path)]
+    found = []
+    for name, opened in sources.found(path):
+        with opened() as stream:
+            found.append((name, stream.read()))
+    return found
+
+
+def readable(path: Path) -> dict[str, bytes | str]:
+    """Return the bytes of each sound, or why it has none."""
+    found: dict[str, bytes | str] = {}
+    for name, opened in sources.found(path):
+        try:
+            with opened() as stream:
+                found[name] = stream.read()
+        except DataError as error:
+            found[name] = str(error)
+    return found
 
 
 def folder(path: Path) -> Path:
@@ -90,19 +110,68 @@ def test_other_paths_are_refused(tmp_path: Path) -> None:
         names(tmp_path / "a.txt")
 
 
-def test_what_swells_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
+def test_what_swells_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(sources, "_LARGEST", 1 << 20)
-    with pytest.raises(DataError, match=r"It has more than 1 MiB."):
-        sources.limited(io.BytesIO(bytes((1 << 20) + 1)))
-    assert sources.limited(io.BytesIO(b"abc")).read() == b"abc"
+    monkeypatch.setitem(FILES, "set/b.wav", bytes((1 << 20) + 1))
+    assert readable(archived(tmp_path / name)) == {"set/b.wav": "It has more than 1 MiB.", "set/a.flac": b"a"}
 
 
-def test_a_file_on_a_disk_is_not_read_to_look_at_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "RF64", "AIFF"])
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.xz"])
+def test_what_is_too_long_by_its_header_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.setattr(sources, "_HEAD", 4_096)
+    for rate, words in ((100, "It takes 700 seconds, over the limit of 600."), (8_000, "")):
+        stream = io.BytesIO()
+        soundfile.write(stream, np.random.default_rng(0).uniform(-1, 1, 70_000), rate, format=kind)
+        monkeypatch.setitem(FILES, "set/b.wav", stream.getvalue())
+        assert readable(archived(tmp_path / name))["set/b.wav"] == (words or stream.getvalue())
+
+
+def test_of_a_sound_that_is_too_long_only_the_beginning_is_decompressed(tmp_path: Path) -> None:
+    """One of ten hours once took all of its length in memory."""
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        wav = io.BytesIO()
+        soundfile.write(wav, np.zeros(20_000_000, np.int16), 8_000, format="WAV")
+        archive.writestr("a.wav", wav.getbuffer())
+    tracemalloc.start()
+    assert readable(tmp_path / "x.zip") == {"a.wav": "It takes 2,500 seconds, over the limit of 600."}
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+
+
+def test_a_file_on_a_disk_is_not_read_to_look_at_its_header(tmp_path: Path) -> None:
     """One of ten hours was once read whole."""
-    monkeypatch.setattr(sources, "_LARGEST", 1)
     (tmp_path / "a.wav").write_bytes(b"abc")
     for path in (tmp_path, tmp_path / "a.wav"):
-        assert [sources.limited(stream) is stream for _, stream in sources.found(path)] == [True]
+        ((_, opened),) = sources.found(path)
+        with opened() as stream:
+            assert isinstance(stream, io.BufferedReader)
+
+
+def test_a_file_that_cannot_be_opened_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = folder(tmp_path / "x"), Path.open
+
+    def closed(path: Path, *rest: Any, **options: Any) -> Any:
+        if path.name == "b.wav":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", closed)
+    assert readable(path) == {"set/a.flac": b"a", "set/b.wav": "It cannot be opened: Permission denied."}
+    assert list(readable(path / "set/b.wav").values()) == ["It cannot be opened: Permission denied."]
+
+
+def test_a_manifest_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> BufferedIOBase:
+        raise DataError("It cannot be opened: Permission denied.")
+
+    monkeypatch.setattr(sources, "_file", closed)
+    words = r"x/set/manifest.csv says what sounds are of, and cannot be read. It cannot be opened: .* Mend it, or take"
+    with pytest.raises(DataError, match=words):
+        sources.manifest(folder(tmp_path / "x"))
 
 
 def test_only_what_is_asked_for_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,11 +188,23 @@ def test_only_what_is_asked_for_is_opened(tmp_path: Path, monkeypatch: pytest.Mo
     assert opened == ["manifest.csv", "a.flac", "b.wav"]
 
 
-def test_a_member_that_cannot_be_opened_damages_its_archive(tmp_path: Path) -> None:
+def test_an_encrypted_member_leaves_the_others(tmp_path: Path) -> None:
     path = archived(tmp_path / "x.zip")
     # Bit 0 of the flags in the central directory: encrypted.
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(DataError, match=r"x.zip cannot be read to its end: .*encrypted.*Write it again"):
-        names(path)
+    advice = "It is encrypted. Unpack the archive, and read the folder."
+    assert readable(path) == {"set/b.wav": advice, "set/a.flac": b"a"}
+
+
+@pytest.mark.parametrize(("place", "words"), [(0, "Bad magic number for file header"), (-1, "Bad CRC-32")])
+def test_a_damaged_member_leaves_the_others(tmp_path: Path, place: int, words: str) -> None:
+    path = archived(tmp_path / "x.zip")
+    data = bytearray(path.read_bytes())
+    # The first local header, or the one byte that it is the header of.
+    data[place if place >= 0 else data.index(b"set/b.wav") + len("set/b.wav")] ^= 0xFF
+    path.write_bytes(data)
+    found = readable(path)
+    assert str(found.pop("set/b.wav")).startswith(f"It cannot be unpacked: {words}")
+    assert found == {"set/a.flac": b"a"}

@@ -57,7 +57,9 @@ def _counted(stages: Iterator[Stage[Any]], tally: Tally, domain: Domain[Any]) ->
     for stage in stages:
         tally.run = stage.run
         if stage.sample is None:
-            yield stage.index, stage.item
+            is_recorded = tally.store is not None
+            sample = f"{stage.run.id}/{stage.index}"
+            yield stage.index, domain.traced(stage.item, sample=sample) if is_recorded else stage.item
         else:
             batch = Samples([stage.sample], run=stage.run, domain=domain)
             tally.add(batch, batch.valid)

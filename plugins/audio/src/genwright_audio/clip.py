@@ -16,8 +16,11 @@ from genwright.errors import ShapeError
 
 __all__ = ["FACTS", "LONGEST", "Clip", "difference", "digest", "facts", "flaw", "levels", "stepped"]
 
-FACTS = ("digit", "speaker", "kind", "text", "sample", "digest")
-"""What a clip says of itself, and its file in a tag: four conditions, and where it came from."""
+FACTS = ("digit", "speaker", "kind", "text", "sample", "digest", "run", "ends")
+"""What a clip says of itself, and its file in a tag: four conditions, and where it came from.
+
+run, ends: of samples one after another in one clip, the run that drew them, and where in it each ends: "1600 3120"
+"""
 
 LONGEST = 600.0
 """The longest clip that is read, in seconds."""
@@ -76,7 +79,8 @@ class Clip:
         return (self.rate, self.facts) == (other.rate, other.facts) and np.array_equal(self.wave, other.wave)
 
     def __hash__(self) -> int:
-        return hash((self.rate, len(self.wave), self.wave.tobytes()))
+        # Without the sign of -0, which equals 0.
+        return hash((self.rate, len(self.wave), (self.wave + 0).tobytes()))
 
 
 def flaw(clip: Clip) -> str | None:
@@ -98,9 +102,9 @@ def flaw(clip: Clip) -> str | None:
 
 
 def digest(clip: Clip) -> str:
-    """Return the SHA-256 of a clip's rate, length and samples, in hexadecimal."""
+    """Return the SHA-256 of a clip's rate, length and samples, in hexadecimal; equal clips have equal ones."""
     found = hashlib.sha256(f"{clip.rate} {len(clip.wave)} ".encode())
-    found.update(np.ascontiguousarray(clip.wave, dtype="<f4").tobytes())
+    found.update((clip.wave + 0).astype("<f4").tobytes())
     return found.hexdigest()
 
 

@@ -87,6 +87,10 @@ class Audio(Domain[Clip]):
         """Return the clip with what was asked for among its facts."""
         return item.saying(**{name: str(where[name]) for name in clip.FACTS if name in where})
 
+    def traced(self, item: Clip, *, sample: str) -> Clip:
+        """Return the clip with the id of its sample among its facts."""
+        return item.saying(sample=sample)
+
     def gather(self, items: Sequence[Clip]) -> Any:
         """Return a `gathered.Gathered` of the items."""
         from genwright_audio.gathered import Gathered

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from io import BufferedIOBase
 
 import numpy as np
@@ -13,10 +15,12 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from genwright.errors import DataError
+from genwright_audio.beginning import Beginning
 from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
+from genwright_audio.mpeg import counted
 
-__all__ = ["ENDINGS", "FORMATS", "decoded", "encoded", "from_bytes", "to_bytes"]
+__all__ = ["ENDINGS", "FORMATS", "check_header", "comment", "decoded", "encoded", "from_bytes", "to_bytes"]
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -39,6 +43,12 @@ _FASTEST = 655_350
 _MOST = 1 << 27
 _BLOCK = 1 << 20
 
+# How files of kinds begin that say their length there.
+_SAYING = (b"RIFF", b"RF64", b"FORM", b"fLaC")
+
+# Two frames of MP3: encoders put some silence before a sound and behind, decoders cut some.
+_AROUND = 2 * 1_152
+
 # What libsndfile says of a file that does not tell its length.
 _UNKNOWN = 2**63 - 1
 
@@ -50,17 +60,34 @@ def decoded(stream: BufferedIOBase, name: str | None = None, *, longest: float =
 
     Raises DataError for what cannot be read, breaks off, or is too long.
     """
+    clip = _decoded(stream, name, longest)
+    return replace(clip, wave=clip.wave.clip(-1, 1)) if clip.peak <= _OVER else clip
+
+
+def _decoded(stream: BufferedIOBase, name: str | None, longest: float) -> Clip:
     try:
         with soundfile.SoundFile(stream) as file:
             _check_length(file.frames, file.samplerate, longest)
             wave, rate, said, expected = _averaged(file), file.samplerate, file.comment, file.frames
     except (soundfile.SoundFileError, OSError, EOFError) as error:
         raise DataError(f"It cannot be read as a sound: {_reason(error)}.") from error
-    if len(wave) < expected or breaks_off(stream):
-        raise DataError(f"It breaks off after {len(wave):,} samples.")
-    if np.abs(wave).max(initial=0.0) <= _OVER:
-        wave = wave.clip(-1, 1)
+    _check_whole(stream, len(wave), expected)
     return Clip(wave=wave, rate=rate, facts=_facts(said), file=name)
+
+
+def check_header(stream: BufferedIOBase | Beginning) -> None:
+    """Raise DataError where the header of a sound says that it is too long; `decoded` refuses what has none."""
+    try:
+        # Of others the length is found in their end.
+        if stream.read(4) not in _SAYING:
+            return
+        stream.seek(0)
+        with soundfile.SoundFile(stream) as file:
+            frames, rate = file.frames, file.samplerate
+    except soundfile.SoundFileError:
+        return
+    if frames != _UNKNOWN:
+        _check_length(frames, rate, LONGEST)
 
 
 def encoded(clip: Clip, ending: str) -> bytes:
@@ -80,6 +107,12 @@ def encoded(clip: Clip, ending: str) -> bytes:
         ) from error
 
 
+def comment(said: Mapping[str, str]) -> str:
+    """Return facts as the comment of a file has them."""
+    # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
+    return json.dumps(facts(said))
+
+
 def to_bytes(clip: Clip) -> bytes:
     """Return a FLAC of 16 or 24 bits where that keeps the samples to the bit, else a WAV of 32-bit floats."""
     for bits in (16, 24):
@@ -90,8 +123,8 @@ def to_bytes(clip: Clip) -> bytes:
 
 
 def from_bytes(data: bytes) -> Clip:
-    """Return the clip that `to_bytes` wrote, of any length."""
-    return decoded(io.BytesIO(data), longest=math.inf)
+    """Return the clip that `to_bytes` wrote, of any length, with samples over 1 as they are."""
+    return _decoded(io.BytesIO(data), None, math.inf)
 
 
 def _check_length(frames: int, rate: int, longest: float) -> None:
@@ -101,6 +134,17 @@ def _check_length(frames: int, rate: int, longest: float) -> None:
         raise DataError(f"It takes {frames / rate:,.0f} seconds, over the limit of {longest:g}.")
     if frames > _MOST:
         raise DataError(f"It has {frames:,} samples, over the limit of {_MOST:,}.")
+
+
+def _check_whole(stream: BufferedIOBase, read: int, expected: int) -> None:
+    """Raise DataError where there was less to read than a file says, or, as of some MP3, than it has."""
+    samples, is_whole = counted(stream) or (0, not breaks_off(stream) and read >= expected)
+    if not is_whole:
+        raise DataError(f"It breaks off after {read:,} samples.")
+    if samples > read + _AROUND:
+        raise DataError(
+            f"It does not say how long it is, and of {samples:,} samples {read:,} would be read. Write it again."
+        )
 
 
 def _averaged(file: soundfile.SoundFile) -> Float32[ndarray, " L"]:
@@ -121,8 +165,7 @@ def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
-            file.comment = json.dumps(said)
+            file.comment = comment(said)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
 

@@ -34,15 +34,16 @@ def read(path: Path, strict: bool = False, *, split: str | None = None) -> Itera
     """
     path = Path(path)
     tally, table = Tally(path=path, strict=strict, of="clip"), _Table.of(path)
-    for name, stream in sources.found(path):
+    for name, opened in sources.found(path):
         row = table.row(name)
         if split is not None and row.get("split") != split:
             continue
         try:
-            clip = decoded(sources.limited(stream), name)
+            with opened() as stream:
+                clip = decoded(stream, name)
             if trouble := flaw(clip):
                 raise DataError(trouble)
-        except (DataError, *sources.DAMAGES) as error:
+        except (DataError, OSError) as error:
             tally.refuse(name, str(error))
             continue
         tally.read += 1

@@ -29,6 +29,7 @@ _INK, _PAPER = (38, 70, 110), (255, 255, 255)
 # Of levels over the last 80 dB, between which colours go in lines.
 _COLOURS = np.array([(255, 255, 255), (178, 205, 225), (86, 140, 190), (120, 60, 140), (60, 10, 40)], dtype=np.float64)
 _RANGE = 80.0
+_AT_ONCE = 40
 
 
 def draw(items: Sequence[Clip], path: Path, *, legends: Sequence[str] = ()) -> None:
@@ -39,14 +40,15 @@ def draw(items: Sequence[Clip], path: Path, *, legends: Sequence[str] = ()) -> N
     _require(items, legends)
     ending = path.suffix.lower()
     if ending == ".html":
-        data = page([(clip, to_png(picture(clip))) for clip in items], legends=legends).encode()
+        # Part by part: all of them may have gigabytes.
+        data = (part.encode() for part in page(((clip, to_png(picture(clip))) for clip in items), legends=legends))
     elif ending == ".png":
         alone = len(items) == 1 and not legends
-        data = to_png(picture(items[0], scale=_ALONE) if alone else sheet(items, legends=legends))
+        data = iter([to_png(picture(items[0], scale=_ALONE) if alone else sheet(items, legends=legends))])
     else:
         raise DataError(f"sounds are drawn as .png or .html; got {path.name!r}. Name the file so.")
     with new_file(path) as stream:
-        stream.write(data)
+        stream.writelines(data)
 
 
 def sheet(items: Sequence[Clip], *, legends: Sequence[str] = ()) -> Image.Image:
@@ -104,17 +106,35 @@ def _draw_wave(pen: ImageDraw.ImageDraw, samples: Float32[ndarray, " L"], width:
 
 
 def _spectrogram(samples: Float32[ndarray, " L"], size: int, width: int, height: int) -> Image.Image:
-    padded = np.pad(samples, (0, max(0, size - len(samples))))
-    spectra = torch.stft(
-        torch.from_numpy(padded),
-        size,
-        max(1, len(padded) // width),
-        window=torch.hann_window(size),
-        return_complex=True,
-    ).abs()
-    levels = 20 * torch.log10(spectra.clamp(min=1e-10)).numpy()
+    levels = 20 * np.log10(_loudest(samples, size, width).clip(min=1e-10))
     shares = ((levels - levels.max()) / _RANGE + 1).clip(0, 1)
     return Image.fromarray(_coloured(shares[::-1])).resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _loudest(samples: Float32[ndarray, " L"], size: int, width: int) -> Float32[ndarray, "F W"]:
+    """Return the largest magnitude of each frequency in each of at most `width` columns; no sample lies between them.
+
+    A few columns are computed at once, since a long clip has more frames than fit into memory.
+    """
+    whole = np.pad(samples, (0, max(0, size - len(samples))))
+    # Further apart, frames would hardly hear what is between them.
+    hop = min(max(1, len(whole) // width), size // 2)
+    count = len(whole) // hop + 1
+    whole = np.pad(whole, size // 2, mode="reflect")
+    edges = np.linspace(0, count, min(count, width) + 1).astype(int)
+    blocks = []
+    for start in range(0, len(edges) - 1, _AT_ONCE):
+        *firsts, last = edges[start : start + _AT_ONCE + 1]
+        frames = _magnitudes(whole[firsts[0] * hop : (last - 1) * hop + size], size, hop)
+        blocks.append(np.maximum.reduceat(frames, np.array(firsts) - firsts[0]))
+    return np.concatenate(blocks).T
+
+
+def _magnitudes(part: Float32[ndarray, " L"], size: int, hop: int) -> Float32[ndarray, "T F"]:
+    window = torch.hann_window(size)
+    spectra = torch.stft(torch.from_numpy(part), size, hop, window=window, center=False, return_complex=True)
+    found: ndarray = spectra.abs().numpy().T
+    return found
 
 
 def _coloured(shares: ndarray) -> UInt8[ndarray, "Y X 3"]:
