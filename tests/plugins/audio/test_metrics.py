@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from genwright.metrics import Value
 from genwright_audio import metrics
 from genwright_audio.classifier import Classifier
 from genwright_audio.clip import Clip
+from genwright_audio.embedding import EMBEDDING, Embedding
 from genwright_audio.gathered import Gathered
 from genwright_audio.metrics import (
     copied,
@@ -21,6 +23,7 @@ from genwright_audio.metrics import (
     digit_unseen_speakers,
     diversity,
     frechet,
+    frechet_audio,
     frechet_floor,
     kernel,
     kernel_floor,
@@ -28,6 +31,7 @@ from genwright_audio.metrics import (
     speaker_ceiling,
 )
 from genwright_audio.reference import Reference
+from tests.plugins.audio.networks import Loud, saved
 from tests.plugins.audio.words import BOTH, words
 
 DISTANCES = pytest.mark.parametrize("metric", [kernel, frechet], ids=["kernel", "frechet"])
@@ -100,6 +104,69 @@ def test_the_frechet_distance_and_its_floor_fall_with_the_number_of_samples(refe
         assert few is not None
         assert many is not None
         assert few.value > many.value
+
+
+@pytest.fixture
+def loud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a network that hears how loud clips are, which the user has named."""
+    path = saved(Loud(), tmp_path / "loud.pt2")
+    monkeypatch.setenv(EMBEDDING, str(path))
+    return path
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Reference:
+    return Reference(words(100, seed=0), folder=tmp_path / "references")
+
+
+@pytest.mark.usefixtures("loud")
+def test_the_frechet_audio_distance_grows_with_what_its_network_hears(fresh: Reference) -> None:
+    clips = words(100, seed=1)
+    same, softer = (frechet_audio(Gathered(some), fresh) for some in (clips, changed(clips, lambda wave: wave / 2)))
+    assert same is not None
+    assert softer is not None
+    assert same.error is not None
+    assert same.count == softer.count == 100
+    assert softer.value > 10 * same.value + 10 * same.error
+
+
+def test_the_frechet_audio_distance_is_of_all_windows_of_all_clips(loud: Path, fresh: Reference) -> None:
+    clips = words(30, seed=1)
+    ours, theirs = (Embedding.load(loud).features(some).astype(np.float64) for some in (clips, words(100, seed=0)))
+    # Both features are the same but for a factor, so the distance is that of normal numbers: means, then deviations.
+    both = [(rows[:, 0].mean(), rows[:, 0].std(ddof=1)) for rows in (ours, theirs)]
+    expected = 5 * sum((one - other) ** 2 for one, other in zip(*both, strict=True))
+    found = frechet_audio(Gathered(clips), fresh)
+    assert found is not None
+    assert found.value == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_frechet_audio_distance_says_by_what_and_asks_it_once_of_a_reference(
+    loud: Path, fresh: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    features = Embedding.features
+    monkeypatch.setattr(Embedding, "features", lambda own, some: heard.append(len(some)) or features(own, some))
+    first = frechet_audio(Gathered(words(20, seed=1)), fresh)
+    assert first is not None
+    assert first.by == Embedding.load(loud).name
+    assert heard == [2] * 10 + [100]
+    assert frechet_audio(Gathered(words(20, seed=1)), fresh) == first
+    assert heard == [2] * 10 + [100] + [2] * 10
+    saved(Loud(times=3.0), loud)
+    other = frechet_audio(Gathered(words(20, seed=1)), fresh)
+    assert other is not None
+    assert other.by != first.by
+    assert other.value == pytest.approx(2 * first.value, rel=1e-5)
+
+
+@pytest.mark.usefixtures("loud")
+@pytest.mark.parametrize(("samples", "known"), [(1, 4), (0, 4), (4, 1)])
+def test_the_frechet_audio_distance_of_too_few_has_no_number(samples: int, known: int, tmp_path: Path) -> None:
+    value = frechet_audio(Gathered(words(samples)), Reference(words(known), folder=tmp_path / "few"))
+    assert value is not None
+    assert math.isnan(value.value)
+    assert value.by.startswith("loud.pt2, SHA-256 ")
 
 
 def test_agreement_is_the_share_that_is_what_it_says(reference: Reference) -> None:
@@ -196,8 +263,8 @@ def test_planted_copies_are_found(reference: Reference) -> None:
 
 def test_without_a_reference_nothing_is_said() -> None:
     found = [getattr(metrics, name) for name in metrics.__all__ if name not in ("Agreement", "Ceiling")]
-    assert len(found) == 13
-    assert [metric(Gathered(words(4)), None) for metric in found] == [None] * 13
+    assert len(found) == 14
+    assert [metric(Gathered(words(4)), None) for metric in found] == [None] * 14
 
 
 @pytest.mark.parametrize("metric", [kernel, frechet, kernel_floor, frechet_floor])
