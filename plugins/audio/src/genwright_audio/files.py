@@ -50,13 +50,16 @@ def decoded(stream: BufferedIOBase, name: str | None = None, *, longest: float =
 
     Raises DataError for what cannot be read, breaks off, or is too long.
     """
+    if breaks_off(stream):
+        raise DataError("It breaks off or is damaged: not all that it should hold is there.")
+    stream.seek(0)
     try:
         with soundfile.SoundFile(stream) as file:
             _check_length(file.frames, file.samplerate, longest)
             wave, rate, said, expected = _averaged(file), file.samplerate, file.comment, file.frames
     except (soundfile.SoundFileError, OSError, EOFError) as error:
         raise DataError(f"It cannot be read as a sound: {_reason(error)}.") from error
-    if len(wave) < expected or breaks_off(stream):
+    if len(wave) < expected:
         raise DataError(f"It breaks off after {len(wave):,} samples.")
     if np.abs(wave).max(initial=0.0) <= _OVER:
         wave = wave.clip(-1, 1)
