@@ -173,6 +173,13 @@ def test_a_clip_that_is_too_long_is_refused() -> None:
         fitted(seconds=0.5).encode([tone(0.6)])
 
 
+def test_clips_longer_than_there_is_room_for_are_not_asked_for() -> None:
+    encoder = fitted()
+    encoder.check_room({"seconds": 0.5})
+    with pytest.raises(ConditionError, match=r"'seconds' asks for 25; this model has room for 0.504. Ask for that or"):
+        encoder.check_room({"seconds": 25.0})
+
+
 def test_an_empty_clip_is_refused() -> None:
     with pytest.raises(DataError, match=r"with a sample or more; got none \(a.wav\). Leave it out."):
         fitted().encode([Clip(wave=np.zeros(0, np.float32), rate=8000, file="a.wav")])
