@@ -36,7 +36,7 @@ def fitted(**options: object) -> Mel:
 
 
 def test_it_keeps_the_contract_of_encoders() -> None:
-    found = check_encoder(Mel(vocoder="griffin-lim"), CLIPS, domain=Audio(), lossy=True)
+    found = check_encoder(Mel(vocoder="griffin-lim"), CLIPS[::5], domain=Audio(), lossy=True)
     assert [check for check in found if check.trouble] == []
 
 
