@@ -89,6 +89,25 @@ def test_a_file_is_read_and_not_spelled(rounds_file: Path) -> None:
         assert gw.evaluate(source, domain="rounds", store=False)["soundness"] == Value(value=1.0, count=128)
 
 
+def nearness(samples: Sequence[str], reference: Sequence[str] | None) -> Value | None:
+    """Return a number by a file that a user gave."""
+    return None if reference is None else Value(value=1.5, count=len(samples), by="near.bin, SHA-256 0123")
+
+
+def test_a_metric_that_is_to_be_named_is_only_computed_where_it_is(
+    recorded: Samples[str], store: MemoryStore, use_registry: UseRegistry
+) -> None:
+    spec = MetricSpec(name="nearness", target=f"{__name__}:nearness", summary="", domain="rounds", named=True)
+    use_registry(toy_registry(spec))
+    assert list(recorded.report(reference=ROUNDS).values) == ["soundness", "variety"]
+    report = recorded.report(reference=ROUNDS, metrics=["nearness"])
+    row = "nearness (near.bin, SHA-256 0123)"
+    assert {name: value.value for name, value in report.values.items()} == {row: 1.5}
+    assert list(report.baseline) == [row]
+    assert f"{row}  1.5" in str(report)
+    assert store.scores(recorded.run.id)[-1].metric == row
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_what_a_baseline_is_measured_of_is_not_what_it_is_compared_with(count: int) -> None:
     """The reference was once compared with itself, so that nothing of it was new."""

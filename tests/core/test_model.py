@@ -167,6 +167,21 @@ def test_what_is_far_from_what_was_learned_is_warned_of(registry: Registry) -> N
         assert model.condition({"letters": 1}).scalars.tolist() == [[1.0]]
 
 
+def test_what_the_encoder_has_no_room_for_is_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fresh(registry)
+    asked: list[Any] = []
+    monkeypatch.setattr(model.encoder, "check_room", asked.append)
+    model.condition({"letters": 5})
+    assert asked == [{"letters": 5.0}]
+
+    def refuse(_: object) -> None:
+        raise ConditionError("no room")
+
+    monkeypatch.setattr(model.encoder, "check_room", refuse)
+    with pytest.raises(ConditionError, match="no room"):
+        model.condition({"letters": 5})
+
+
 def test_a_condition_that_was_not_learned_says_which_were(toy_model: Model[str]) -> None:
     with pytest.raises(ConditionError) as caught:
         toy_model.condition({"first": "a"})

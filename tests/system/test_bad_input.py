@@ -42,21 +42,6 @@ backbone = {{ name = "transformer", width = 8, depth = 1, heads = 1 }}
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-@pytest.fixture
-def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Say:
-    """What calls a command and returns its exit code and what it says on stderr; all it makes is in `tmp_path`."""
-    monkeypatch.setenv("GENWRIGHT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("GENWRIGHT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("GENWRIGHT_STORE", f"sqlite:///{tmp_path / 'store.sqlite'}")
-    monkeypatch.delenv("GENWRIGHT_DATA_MIRROR", raising=False)
-
-    def called(*arguments: object) -> tuple[int, str]:
-        code = main([str(argument) for argument in arguments])
-        return code, capsys.readouterr().err
-
-    return called
-
-
 # ---- names
 
 

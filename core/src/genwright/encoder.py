@@ -67,3 +67,6 @@ class Encoder(ABC, Generic[Item]):
 
         Raises ConditionError if the text cannot start a sample, or the space is not of tokens.
         """
+
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Raise ConditionError where no tensor has room for what is asked for; here it has room for all."""

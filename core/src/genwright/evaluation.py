@@ -116,14 +116,19 @@ def _baseline(
 def _values(specs: Sequence[MetricSpec], samples: Any, reference: Any, trained: Any) -> Mapping[str, Value]:
     targets = {"reference": reference, "training": reference if trained is None else trained}
     found = {spec.name: spec.load()(samples, targets[spec.against]) for spec in specs}
-    return {name: value for name, value in found.items() if value is not None}
+    return {_row(name, value): value for name, value in found.items() if value is not None}
+
+
+def _row(metric: str, value: Value) -> str:
+    return f"{metric} ({value.by})" if value.by else metric
 
 
 def _chosen(names: Sequence[str] | None, domain: str, registry: Registry) -> list[MetricSpec]:
     fitting = registry.of_domain("metric", domain)
     for name in names or ():
         registry.check_domain("metric", name, domain)
-    return list(fitting.values()) if names is None else [fitting[name] for name in names]
+    chosen = [name for name, spec in fitting.items() if not spec.named] if names is None else names
+    return [fitting[name] for name in chosen]
 
 
 def _domain(name: str | None, registry: Registry) -> Domain[Any]:

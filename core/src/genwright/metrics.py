@@ -12,11 +12,15 @@ __all__ = ["NOTHING", "Metric", "Report", "Value"]
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """A number with its standard error (None if it cannot be said) and how many samples it was computed from."""
+    """A number with its standard error (None if it cannot be said) and how many samples it was computed from.
+
+    by: what it was measured by, where a user gave that: with another it is another quantity, so reports name both
+    """
 
     value: float
     error: float | None = None
     count: int = 0
+    by: str = ""
 
     def __format__(self, spec: str) -> str:
         number = format(self.value, spec or ".4g")

@@ -139,7 +139,7 @@ class Model(Generic[Item]):
         """Return what is asked for, checked, as plain data.
 
         Raises UnknownName if the domain does not offer it, ConditionError if the model did not learn it, or it is of
-        the wrong type or out of range.
+        the wrong type, out of range, or more than the encoder has room for.
         """
         offers = self.domain.conditions
         for name in where:
@@ -148,6 +148,7 @@ class Model(Generic[Item]):
         asked = {name: offers[name].check(name, value) for name, value in where.items()}
         for name, value in asked.items():
             self._check_learned(name, offers[name], value)
+        self.encoder.check_room(asked)
         return asked
 
     def condition(self, where: Mapping[str, Any]) -> Condition:

@@ -160,11 +160,13 @@ class MetricSpec(Spec):
 
     against: what it is given as the reference: the one that is asked for, or the data that the samples' model was
              trained on, and only where these are not at hand the one that is asked for
+    named:   whether it is computed only where it is asked for by name, since it needs what only a user can give
     """
 
     kind = "metric"
     domain: str
     against: Literal["reference", "training"] = "reference"
+    named: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,17 @@ def test_codes_keep_the_contract_but_that_what_is_decoded_is_only_like_what_was_
     assert troubles(codes(small, codes_folder)) == {}
 
 
+def test_there_is_room_for_what_the_encoder_of_the_model_has_room_for(
+    small: Registry, vae_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = latent(small, vae_folder)
+    encoder.fit(ROUNDS)
+    asked: list[object] = []
+    monkeypatch.setattr(encoder.source.encoder, "check_room", asked.append)
+    encoder.check_room({"letters": 9.0})
+    assert asked == [{"letters": 9.0}]
+
+
 def test_latents_have_unit_deviation(small: Registry, vae_folder: Path) -> None:
     encoder = latent(small, vae_folder)
     encoder.fit(ROUNDS)

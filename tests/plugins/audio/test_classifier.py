@@ -11,10 +11,10 @@ from tests.plugins.audio.words import words
 
 
 def test_it_learns_to_tell_what_clips_say() -> None:
-    train, test = words(80, seed=0), words(40, seed=1)
+    train, test = words(48, seed=0), words(32, seed=1)
     pictures = [np.stack([picture(heard(clip, 8_000)) for clip in clips]) for clips in (train, test)]
     for label in ("digit", "speaker"):
-        found = Classifier.trained(pictures[0], [clip.facts[label] for clip in train], steps=60)
+        found = Classifier.trained(pictures[0], [clip.facts[label] for clip in train], steps=25)
         predicted = found.predicted(pictures[1])
         assert np.mean([name == clip.facts[label] for name, clip in zip(predicted, test, strict=True)]) > 0.9
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,7 @@ def test_steps_are_of_16_bits_whatever_comes() -> None:
 def test_several_channels_and_other_numbers_are_refused(wave: np.ndarray) -> None:
     with pytest.raises(ShapeError, match=r"a clip has samples in one channel, float32 \[L\]; got .*Average channels"):
         Clip(wave=wave, rate=8_000)
+
+
+def test_a_clip_of_no_rate_has_no_length() -> None:
+    assert math.isnan(Clip(wave=np.zeros(3, np.float32), rate=0).seconds)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genwright.errors import DataError, OptionError
+from genwright.errors import ConditionError, DataError, OptionError
 from genwright_audio.clip import Clip
 from genwright_audio.grid import Grid, resampled
+from genwright_audio.mulaw import MuLaw
+from genwright_audio.waveform import Waveform
 
 
 def clip(count: int, rate: int = 8_000, level: float = 0.5) -> Clip:
@@ -46,7 +48,8 @@ def test_clips_are_brought_to_the_rate() -> None:
     ("bad", "words"),
     [
         (clip(0), r"takes clips with a sample or more; got none \(a.wav\)"),
-        (clip(5, level=np.nan), r"takes samples that are numbers; got others \(a.wav\). Leave it out."),
+        (clip(5, rate=0), r"takes clips of a rate from 1 Hz; got one of 0 \(a.wav\). Say at which it was recorded."),
+        (clip(5, level=np.nan), r"takes samples that are numbers; got some that are none \(a.wav\). Leave it out."),
         (clip(31), r"takes clips of up to 0.00375 seconds; got one of 0.00387 \(a.wav\). Cut it, or set seconds."),
     ],
 )
@@ -64,3 +67,19 @@ def test_other_options_are_refused(rate: int | None, seconds: float | None) -> N
 def test_no_clips_are_nothing_to_learn_from() -> None:
     with pytest.raises(DataError, match=r"encoder 'waveform' learns from training clips; got none. Give it some."):
         fitted()
+
+
+def test_the_longest_clip_has_a_place_whichever_way_its_last_half_sample_is_rounded() -> None:
+    """48 kHz has six samples for one of 8 kHz: these are two and a half, of which soxr makes three."""
+    grid = fitted(clip(15, rate=48_000), rate=8_000)
+    assert len(grid.waves([clip(15, rate=48_000)])[0]) == grid.length == 2
+
+
+@pytest.mark.parametrize("encoder", [Waveform, MuLaw])
+def test_clips_longer_than_there_is_room_for_are_not_asked_for(encoder: type[Waveform | MuLaw]) -> None:
+    made = encoder(rate=8_000, seconds=0.98765)
+    made.fit([clip(30)])
+    made.check_room({"seconds": 0.98, "digit": "3"})
+    made.check_room({"digit": "3"})
+    with pytest.raises(ConditionError, match=r"'seconds' asks for 25; this model has room for 0.987. Ask for that or"):
+        made.check_room({"seconds": 25.0})

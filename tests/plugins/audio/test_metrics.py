@@ -3,7 +3,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from genwright.metrics import Value
 from genwright_audio import metrics
 from genwright_audio.classifier import Classifier
 from genwright_audio.clip import Clip
+from genwright_audio.embedding import EMBEDDING, Embedding
 from genwright_audio.gathered import Gathered
 from genwright_audio.metrics import (
     copied,
@@ -21,6 +24,7 @@ from genwright_audio.metrics import (
     digit_unseen_speakers,
     diversity,
     frechet,
+    frechet_audio,
     frechet_floor,
     kernel,
     kernel_floor,
@@ -28,7 +32,8 @@ from genwright_audio.metrics import (
     speaker_ceiling,
 )
 from genwright_audio.reference import Reference
-from tests.plugins.audio.words import BOTH, words
+from tests.plugins.audio.networks import Loud, saved
+from tests.plugins.audio.words import BOTH, gathered, words
 
 DISTANCES = pytest.mark.parametrize("metric", [kernel, frechet], ids=["kernel", "frechet"])
 Metric = Callable[..., Value]
@@ -55,32 +60,36 @@ def noisy(clips: Sequence[Clip], decibel: float) -> list[Clip]:
     return changed(clips, lambda x: x + draws.normal(size=len(x)) * x.std() * 10 ** (-decibel / 20))
 
 
+@cache
+def in_noise(decibel: float) -> Gathered:
+    return Gathered(noisy(words(100, seed=1), decibel))
+
+
 @DISTANCES
 def test_distances_grow_with_what_is_wrong(metric: Metric, reference: Reference) -> None:
-    clips = words(200, seed=1)
-    values = [metric(Gathered(some), reference) for some in (clips, noisy(clips, 20), noisy(clips, 5))]
+    values = [metric(some, reference) for some in (gathered(100, seed=1), in_noise(20), in_noise(5))]
     for former, later in pairwise(values):
         assert later.value > former.value + 2 * (later.error or 0)
 
 
 @DISTANCES
 def test_distances_grow_when_a_digit_is_missing(metric: Metric, reference: Reference) -> None:
-    both, one = (metric(Gathered(words(200, seed=1, digits=digits)), reference) for digits in (BOTH, BOTH[:1]))
+    both = metric(gathered(100, seed=1), reference)
+    one = metric(Gathered(words(100, seed=1, digits=BOTH[:1])), reference)
     assert one.error is not None
     assert one.value > both.value + 3 * one.error
 
 
 @DISTANCES
 def test_distances_grow_when_clips_take_longer(metric: Metric, reference: Reference) -> None:
-    clips = words(200, seed=1)
-    longer = changed(clips, lambda wave: np.pad(wave, (0, len(wave) // 2)))
-    same, other = (metric(Gathered(some), reference) for some in (clips, longer))
+    longer = changed(words(100, seed=1), lambda wave: np.pad(wave, (0, len(wave) // 2)))
+    same, other = (metric(some, reference) for some in (gathered(100, seed=1), Gathered(longer)))
     assert other.value > same.value + 3 * (other.error or 0)
 
 
 @pytest.mark.parametrize(("metric", "floor"), [(kernel, kernel_floor), (frechet, frechet_floor)])
 def test_other_real_clips_are_at_the_floor(metric: Metric, floor: Metric, reference: Reference) -> None:
-    clips = Gathered(words(50, seed=1))
+    clips = gathered(50, seed=1)
     found, least = metric(clips, reference), floor(clips, reference)
     assert found.count == least.count == 50
     assert abs(found.value - least.value) < 4 * math.hypot(found.error or 0, least.error or 0)
@@ -91,30 +100,93 @@ def test_a_floor_is_of_as_many_real_clips_as_there_are_samples(floor: Metric, re
     one, other = (floor(Gathered(noisy(words(20, seed=seed), 0)), reference) for seed in (1, 2))
     assert one == other
     assert one.count == 20
-    assert floor(Gathered(words(300, seed=1)), reference).count == 52 == len(reference.held)
+    assert floor(gathered(100, seed=1), reference).count == 52 == len(reference.held)
 
 
 def test_the_frechet_distance_and_its_floor_fall_with_the_number_of_samples(reference: Reference) -> None:
     for metric in (frechet, frechet_floor):
-        few, many = (metric(Gathered(words(count, seed=1)), reference) for count in (20, 50))
+        few, many = (metric(gathered(count, seed=1), reference) for count in (20, 50))
         assert few is not None
         assert many is not None
         assert few.value > many.value
 
 
+@pytest.fixture
+def loud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a network that hears how loud clips are, which the user has named."""
+    path = saved(Loud(), tmp_path / "loud.pt2")
+    monkeypatch.setenv(EMBEDDING, str(path))
+    return path
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Reference:
+    return Reference(words(50, seed=0), folder=tmp_path / "references")
+
+
+@pytest.mark.usefixtures("loud")
+def test_the_frechet_audio_distance_grows_with_what_its_network_hears(fresh: Reference) -> None:
+    clips = words(50, seed=1)
+    same, softer = (frechet_audio(Gathered(some), fresh) for some in (clips, changed(clips, lambda wave: wave / 2)))
+    assert same is not None
+    assert softer is not None
+    assert same.error is not None
+    assert same.count == softer.count == 50
+    assert softer.value > 10 * same.value + 10 * same.error
+
+
+def test_the_frechet_audio_distance_is_of_all_windows_of_all_clips(loud: Path, fresh: Reference) -> None:
+    clips = words(30, seed=1)
+    ours, theirs = (Embedding.load(loud).features(some).astype(np.float64) for some in (clips, words(50, seed=0)))
+    # Both features are the same but for a factor, so the distance is that of normal numbers: means, then deviations.
+    both = [(rows[:, 0].mean(), rows[:, 0].std(ddof=1)) for rows in (ours, theirs)]
+    expected = 5 * sum((one - other) ** 2 for one, other in zip(*both, strict=True))
+    found = frechet_audio(Gathered(clips), fresh)
+    assert found is not None
+    assert found.value == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_frechet_audio_distance_says_by_what_and_asks_it_once_of_a_reference(
+    loud: Path, fresh: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    features = Embedding.features
+    monkeypatch.setattr(Embedding, "features", lambda own, some: heard.append(len(some)) or features(own, some))
+    first = frechet_audio(gathered(20, seed=1), fresh)
+    assert first is not None
+    assert first.by == Embedding.load(loud).name
+    assert heard == [2] * 10 + [50]
+    assert frechet_audio(gathered(20, seed=1), fresh) == first
+    assert heard == [2] * 10 + [50] + [2] * 10
+    saved(Loud(times=3.0), loud)
+    other = frechet_audio(gathered(20, seed=1), fresh)
+    assert other is not None
+    assert other.by != first.by
+    assert other.value == pytest.approx(2 * first.value, rel=1e-5)
+
+
+@pytest.mark.usefixtures("loud")
+@pytest.mark.parametrize(("samples", "known"), [(1, 4), (0, 4), (4, 1)])
+def test_the_frechet_audio_distance_of_too_few_has_no_number(samples: int, known: int, tmp_path: Path) -> None:
+    value = frechet_audio(Gathered(words(samples)), Reference(words(known), folder=tmp_path / "few"))
+    assert value is not None
+    assert math.isnan(value.value)
+    assert value.by.startswith("loud.pt2, SHA-256 ")
+
+
 def test_agreement_is_the_share_that_is_what_it_says(reference: Reference) -> None:
-    clips = words(200, seed=1)
-    partly = [clip.saying(digit="10"[int(clip.facts["digit"])]) if p < 50 else clip for p, clip in enumerate(clips)]
-    honest, lying = (digit_agreement(Gathered(some), reference) for some in (clips, partly))
+    clips = words(100, seed=1)
+    partly = [clip.saying(digit="10"[int(clip.facts["digit"])]) if p < 25 else clip for p, clip in enumerate(clips)]
+    honest, lying = (digit_agreement(some, reference) for some in (gathered(100, seed=1), Gathered(partly)))
     assert honest is not None
     assert lying is not None
     assert honest.value > 0.95
     assert lying.value == pytest.approx(honest.value - 0.25, abs=0.03)
-    assert (honest.count, lying.count) == (200, 200)
+    assert (honest.count, lying.count) == (100, 100)
 
 
 def test_speakers_are_told_by_a_classifier_of_their_own(reference: Reference) -> None:
-    value = speaker_agreement(Gathered(words(100, seed=1)), reference)
+    value = speaker_agreement(gathered(100, seed=1), reference)
     assert value is not None
     assert value.value > 0.9
 
@@ -154,12 +226,12 @@ def test_what_the_reference_does_not_say_has_no_value(reference: Reference) -> N
 
 
 def test_real_clips_are_as_diverse_as_the_reference(reference: Reference) -> None:
-    value = diversity(Gathered(words(200, seed=1)), reference)
+    value = diversity(gathered(100, seed=1), reference)
     assert value is not None
     assert value.error is not None
     assert value.error < 0.05
     assert abs(value.value - 1) < 0.05
-    assert value.count == 200
+    assert value.count == 100
 
 
 def test_diversity_falls_when_samples_of_a_digit_are_alike(reference: Reference) -> None:
@@ -180,37 +252,42 @@ def test_diversity_is_of_any_two_where_digits_are_not_said(reference: Reference)
     assert value.count == 100
 
 
-def test_other_real_clips_are_no_copies(reference: Reference) -> None:
-    value = copied(Gathered(words(200, seed=1)), reference)
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    return Reference(words(100, seed=0), folder=tmp_path_factory.mktemp("few"))
+
+
+def test_other_real_clips_are_no_copies(few: Reference) -> None:
+    value = copied(gathered(100, seed=1), few)
     assert value is not None
     assert value.value <= 0.05
-    assert value.count == 200
+    assert value.count == 100
 
 
-def test_planted_copies_are_found(reference: Reference) -> None:
-    planted = noisy(changed(words(400, seed=0)[:40], lambda x: np.pad(x, (160, 0)) / 2), 40)
-    value = copied(Gathered([*planted, *words(160, seed=1)]), reference)
+def test_planted_copies_are_found(few: Reference) -> None:
+    planted = noisy(changed(words(100, seed=0)[:10], lambda x: np.pad(x, (160, 0)) / 2), 40)
+    value = copied(Gathered([*planted, *words(40, seed=1)]), few)
     assert value is not None
     assert value.value == pytest.approx(0.2, abs=0.04)
 
 
 def test_without_a_reference_nothing_is_said() -> None:
     found = [getattr(metrics, name) for name in metrics.__all__ if name not in ("Agreement", "Ceiling")]
-    assert len(found) == 13
-    assert [metric(Gathered(words(4)), None) for metric in found] == [None] * 13
+    assert len(found) == 14
+    assert [metric(gathered(4), None) for metric in found] == [None] * 14
 
 
 @pytest.mark.parametrize("metric", [kernel, frechet, kernel_floor, frechet_floor])
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_samples_have_no_number(metric: Metric, count: int, reference: Reference) -> None:
-    value = metric(Gathered(words(count, seed=1)), reference)
+    value = metric(gathered(count, seed=1), reference)
     assert math.isnan(value.value)
     assert (value.error, value.count) == (None, 0)
 
 
 @pytest.mark.parametrize("metric", [copied, diversity])
-def test_of_no_samples_there_is_no_share(metric: Metric, reference: Reference) -> None:
-    assert math.isnan(metric(Gathered([]), reference).value)
+def test_of_no_samples_there_is_no_share(metric: Metric, few: Reference) -> None:
+    assert math.isnan(metric(Gathered([]), few).value)
 
 
 @pytest.mark.parametrize("metric", [kernel, frechet, kernel_floor, frechet_floor, copied, diversity])
@@ -218,14 +295,14 @@ def test_of_no_samples_there_is_no_share(metric: Metric, reference: Reference) -
 def test_a_reference_of_too_few_clips_has_no_number(
     metric: Metric, clips: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    few = Reference(words(clips), folder=tmp_path_factory.mktemp("few"))
-    assert math.isnan(metric(Gathered(words(4, seed=1)), few).value)
+    some = Reference(words(clips), folder=tmp_path_factory.mktemp("some"))
+    assert math.isnan(metric(gathered(4, seed=1), some).value)
 
 
 @DISTANCES
 @pytest.mark.parametrize("count", [2, 7, 15, 25])
 def test_few_samples_have_a_number(metric: Metric, count: int, reference: Reference) -> None:
-    value = metric(Gathered(words(count, seed=1)), reference)
+    value = metric(gathered(count, seed=1), reference)
     assert math.isfinite(value.value)
     assert value.count == count
 

@@ -61,7 +61,7 @@ def test_nothing_is_computed_before_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_parts_come_back_from_disk_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = everything(Reference(words(48), folder=tmp_path))
+    before = everything(Reference(words(24), folder=tmp_path))
 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
@@ -69,11 +69,11 @@ def test_parts_come_back_from_disk_as_they_were(tmp_path: Path, monkeypatch: pyt
     for owner, name in ((reference, "mean_of_pairs"), (reference, "nearest"), (reference.Axes, "fit")):
         monkeypatch.setattr(owner, name, fail)
     monkeypatch.setattr(classifier.Classifier, "trained", fail)
-    assert everything(Reference(words(48), folder=tmp_path)) == before
+    assert everything(Reference(words(24), folder=tmp_path)) == before
 
 
 def test_computing_again_gives_the_same(tmp_path: Path) -> None:
-    first, second = (everything(Reference(words(48), folder=tmp_path / name)) for name in "ab")
+    first, second = (everything(Reference(words(24), folder=tmp_path / name)) for name in "ab")
     assert first == second
 
 
@@ -129,9 +129,9 @@ def test_without_two_classes_there_is_no_classifier(tmp_path: Path) -> None:
 
 
 def test_one_in_a_hundred_is_closer_to_another_than_the_bound(tmp_path: Path) -> None:
-    found = Reference(words(48), folder=tmp_path)
-    alike, places = reference.nearest(found.outlines, found.outlines, own=range(48))
-    assert (places != np.arange(48)).all()
+    found = Reference(words(32), folder=tmp_path)
+    alike, places = reference.nearest(found.outlines, found.outlines, own=range(32))
+    assert (places != np.arange(32)).all()
     assert np.sort(alike)[-2] <= found.closest <= alike.max()
     assert alike.max() < 0.99
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from genwright_audio.clip import Clip, stepped
+from genwright_audio.gathered import Gathered
 
-__all__ = ["BOTH", "words"]
+__all__ = ["BOTH", "gathered", "words"]
 
 BOTH = ("0", "1")
 _VOICES = {"low": 220.0, "high": 330.0}
@@ -14,6 +17,17 @@ _VOICES = {"low": 220.0, "high": 330.0}
 
 def words(count: int, *, seed: int = 0, digits: tuple[str, ...] = BOTH, rate: int = 8_000) -> list[Clip]:
     """Return tones that rise, for the digit 0, or fall, for 1, in a low or a high voice, each otherwise."""
+    return list(_words(count, seed, digits, rate))
+
+
+@cache
+def gathered(count: int, *, seed: int = 0) -> Gathered:
+    """Return such tones gathered, the same ones to all who ask, so that they are heard once."""
+    return Gathered(words(count, seed=seed))
+
+
+@cache
+def _words(count: int, seed: int, digits: tuple[str, ...], rate: int) -> tuple[Clip, ...]:
     random = np.random.default_rng(seed)
     made = []
     for place in range(count):
@@ -27,4 +41,4 @@ def words(count: int, *, seed: int = 0, digits: tuple[str, ...] = BOTH, rate: in
         wave = loud * sum(np.sin(k * phase) * random.uniform(0.05, 1) ** 2 for k in range(1, 6)) / 2
         noisy = wave + 0.002 * random.normal(size=len(wave))
         made.append(Clip(wave=stepped(noisy), rate=rate, facts={"digit": digit, "speaker": speaker}))
-    return made
+    return tuple(made)

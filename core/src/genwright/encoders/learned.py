@@ -101,6 +101,11 @@ class Learned(Encoder[Item], Generic[Item]):
             f"{self.model!r}. Leave {text[:40]!r} out, or choose another model."
         )
 
+    @final
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Raise ConditionError where the model's own encoder has no room for what is asked for."""
+        self._wrapped.encoder.check_room(asked)
+
     @property
     @final
     def source(self) -> Model[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, final
@@ -61,8 +62,8 @@ class Clip:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
-        return len(self.wave) / self.rate
+        """How long it is; NaN at no rate."""
+        return len(self.wave) / self.rate if self.rate else math.nan
 
     @property
     def peak(self) -> float:

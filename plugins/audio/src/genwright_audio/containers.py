@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping
 from io import BufferedIOBase
 from types import MappingProxyType
@@ -19,11 +20,16 @@ _UNKNOWN = 0x7FFF_0000
 # Where chunks of W64 begin, and how that with the samples does.
 _W64_CHUNKS = 40
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-_OGG_LAST = 4
+# Of a page of Ogg: the bytes of its head before the sizes of its parts, and the flag of the last one.
+_HEAD, _LAST = 27, 4
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def breaks_off(stream: BufferedIOBase) -> bool:
-    """Say whether a WAV (RF64 and W64 too), AIFF or Ogg file ends before its samples do; False for other kinds.
+    """Say whether a WAV (RF64 and W64 too) or AIFF file ends before its samples do, or an Ogg file is not whole.
+
+    False for other kinds. All pages of an Ogg file are looked at: of Opus with a damaged one, or with something else
+    behind the last, libsndfile 1.2.2 reads memory that it gave back, which ends the process now and then.
 
     Sources: EBU Tech 3306 for RF64, RFC 3533, section 6, for Ogg.
     """
@@ -34,7 +40,10 @@ def breaks_off(stream: BufferedIOBase) -> bool:
         return size < _end(stream, *_CHUNKED[kind])
     if kind == b"riff":
         return size < _end_of_w64(stream, size)
-    return kind == b"OggS" and not _has_end(stream, size)
+    if kind == b"OggS":
+        stream.seek(0)
+        return not _is_whole(stream)
+    return False
 
 
 def _end(stream: BufferedIOBase, order: Literal["little", "big"], wanted: bytes) -> int:
@@ -67,10 +76,20 @@ def _end_of_w64(stream: BufferedIOBase, whole: int) -> int:
     return 0
 
 
-def _has_end(stream: BufferedIOBase, size: int) -> bool:
-    """Say whether the last page of an Ogg file is whole, and the last of its stream; what follows it does not count."""
-    place, is_last = 0, False
-    while stream.seek(place) < size and (head := stream.read(27))[:4] == b"OggS" and len(head) == 27:
-        place += 27 + head[26] + sum(stream.read(head[26]))
-        is_last = bool(head[5] & _OGG_LAST)
-    return is_last and place <= size
+def _is_whole(stream: BufferedIOBase) -> bool:
+    """Say whether an Ogg file is pages and nothing else, each as its checksum says, up to one that is the last."""
+    last = 0
+    while head := stream.read(_HEAD):
+        sizes = stream.read(head[-1]) if len(head) == _HEAD else b""
+        body = stream.read(sum(sizes))
+        said, summed = int.from_bytes(head[22:26], "little"), head[:22] + bytes(4) + head[26:] + sizes + body
+        if head[:4] != b"OggS" or len(summed) != _HEAD + head[-1] + sum(sizes) or said != _checksum(summed):
+            return False
+        last = head[5] & _LAST
+    return bool(last)
+
+
+def _checksum(page: bytes) -> int:
+    """Return the checksum of a page: that of zlib with the bits of all bytes the other way round, begun with 0."""
+    found = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return int(f"{found:032b}"[::-1], 2)

@@ -65,6 +65,9 @@ def decoded(stream: BufferedIOBase, name: str | None = None, *, longest: float =
 
 
 def _decoded(stream: BufferedIOBase, name: str | None, longest: float) -> Clip:
+    if breaks_off(stream):
+        raise DataError("It breaks off or is damaged: not all that it should hold is there.")
+    stream.seek(0)
     try:
         with soundfile.SoundFile(stream) as file:
             _check_length(file.frames, file.samplerate, longest)
@@ -138,7 +141,7 @@ def _check_length(frames: int, rate: int, longest: float) -> None:
 
 def _check_whole(stream: BufferedIOBase, read: int, expected: int) -> None:
     """Raise DataError where there was less to read than a file says, or, as of some MP3, than it has."""
-    samples, is_whole = counted(stream) or (0, not breaks_off(stream) and read >= expected)
+    samples, is_whole = counted(stream) or (0, read >= expected)
     if not is_whole:
         raise DataError(f"It breaks off after {read:,} samples.")
     if samples > read + _AROUND:

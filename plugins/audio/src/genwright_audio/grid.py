@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, final
@@ -12,10 +13,10 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from genwright.encoder import Encoder
-from genwright.errors import DataError, OptionError
+from genwright.errors import ConditionError, DataError, OptionError
 from genwright_audio.clip import Clip
 
-__all__ = ["LONGEST", "Grid", "Sampled", "check_seconds", "resampled", "usual_rate"]
+__all__ = ["LONGEST", "Grid", "Sampled", "check_room", "check_seconds", "resampled", "unfit", "usual_rate"]
 
 LONGEST = 30.0
 """The most seconds that an encoder takes, whatever the data: what models learn is shorter by far."""
@@ -61,20 +62,9 @@ class Grid:
         return [self._wave(item) for item in items]
 
     def _wave(self, clip: Clip) -> Float32[ndarray, " L"]:
-        where = f" ({clip.file})" if clip.file else ""
-        if not len(clip.wave):
-            raise DataError(f"encoder {self._encoder!r} takes clips with a sample or more; got none{where}.")
-        if not np.isfinite(clip.wave).all():
-            raise DataError(
-                f"encoder {self._encoder!r} takes samples that are numbers; got others{where}. Leave it out."
-            )
-        wave = resampled(clip.wave, clip.rate, self.rate)
-        if len(wave) > self.length:
-            raise DataError(
-                f"encoder {self._encoder!r} takes clips of up to {self.length / self.rate:.3g} seconds; got one of "
-                f"{clip.seconds:.3g}{where}. Cut it, or set seconds."
-            )
-        return wave
+        if trouble := unfit(clip, encoder=self._encoder, rate=self.rate, length=self.length):
+            raise DataError(trouble)
+        return resampled(clip.wave, clip.rate, self.rate)[: self.length]
 
 
 class Sampled(Encoder[Clip]):
@@ -87,6 +77,10 @@ class Sampled(Encoder[Clip]):
     def augments(self) -> bool:
         """False: a clip is encoded in one way."""
         return False
+
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Raise ConditionError for clips that are to take longer than there is room for."""
+        check_room(asked, self.grid.length / self.grid.rate)
 
     def fit(self, items: Sequence[Clip]) -> None:
         """Learn the rate and the seconds, unless they are given."""
@@ -101,12 +95,39 @@ class Sampled(Encoder[Clip]):
         self.grid.restore(state)
 
 
+def check_room(asked: Mapping[str, float | str], longest: float) -> None:
+    """Raise ConditionError where clips are asked for that take longer than the longest that there is room for."""
+    seconds = float(asked.get("seconds", 0))
+    if seconds > longest:
+        room = math.floor(1_000 * longest) / 1_000
+        raise ConditionError(
+            f"condition 'seconds' asks for {seconds:g}; this model has room for {room:g}. Ask for that or less."
+        )
+
+
 def check_seconds(encoder: str, seconds: float | None) -> None:
     """Raise OptionError for a length that no encoder takes; None is to be learned."""
     if seconds is not None and not 0 < seconds <= LONGEST:
         raise OptionError(
             f"encoder {encoder!r} takes clips of up to {LONGEST:g} seconds; got seconds={seconds:g}. Try seconds=1."
         )
+
+
+def unfit(clip: Clip, *, encoder: str, rate: int, length: int) -> str | None:
+    """Return why an encoder has no place for a clip among so many samples at a rate, and what to do; None if it has."""
+    takes, where = f"encoder {encoder!r} takes", f" ({clip.file})" if clip.file else ""
+    if not len(clip.wave):
+        return f"{takes} clips with a sample or more; got none{where}. Leave it out."
+    if clip.rate < 1:
+        return f"{takes} clips of a rate from 1 Hz; got one of {clip.rate}{where}. Say at which it was recorded."
+    if round(clip.seconds * rate) > length:
+        return (
+            f"{takes} clips of up to {length / rate:.3g} seconds; got one of {clip.seconds:.3g}{where}. "
+            "Cut it, or set seconds."
+        )
+    if not np.isfinite(clip.wave).all():
+        return f"{takes} samples that are numbers; got some that are none{where}. Leave it out."
+    return None
 
 
 def usual_rate(clips: Sequence[Clip]) -> int:

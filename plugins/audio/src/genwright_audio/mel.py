@@ -18,7 +18,7 @@ from genwright.generation import threads
 from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import Clip, stepped
-from genwright_audio.grid import LONGEST, check_seconds, resampled, usual_rate
+from genwright_audio.grid import LONGEST, check_room, check_seconds, resampled, unfit, usual_rate
 from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import FLOOR, Frames, log_mel
 from genwright_audio.vocoders import Vocoder, chosen, kept, shipped, trained
@@ -133,7 +133,7 @@ class Mel(Encoder[Clip]):
         """
         for item in items:
             if trouble := self._trouble(item):
-                raise DataError(f"encoder 'mel' takes {trouble}")
+                raise DataError(trouble)
         mels = torch.cat([self._bands(item) for item in items])
         return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
 
@@ -156,6 +156,10 @@ class Mel(Encoder[Clip]):
             "with the frames that are free."
         )
 
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Raise ConditionError for clips that are to take longer than there is room for."""
+        check_room(asked, self._length / self.frames.rate)
+
     def free(self, start: float, end: float | None = None) -> Bool[ndarray, " T"]:
         """Return which frames are to be drawn around a part that is known: true from start to end, in seconds.
 
@@ -174,17 +178,7 @@ class Mel(Encoder[Clip]):
         return (self._count - 1) * self.frames.hop
 
     def _trouble(self, clip: Clip) -> str | None:
-        """Return what clips are to be, where this one is not, or None."""
-        where, longest = f" ({clip.file})" if clip.file else "", self._length / self.frames.rate
-        if not len(clip.wave):
-            return f"clips with a sample or more; got none{where}. Leave it out."
-        if clip.seconds > longest:
-            return (
-                f"clips of up to {longest:.3g} seconds; got one of {clip.seconds:.3g}{where}. Cut it, or set seconds."
-            )
-        if not np.isfinite(clip.wave).all():
-            return f"samples that are numbers; got some that are none{where}. Leave it out."
-        return None
+        return unfit(clip, encoder="mel", rate=self.frames.rate, length=self._length)
 
     def _bands(self, clip: Clip) -> Float[Tensor, "1 M T"]:
         wave = resampled(clip.wave, clip.rate, self.frames.rate)

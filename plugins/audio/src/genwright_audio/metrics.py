@@ -1,4 +1,4 @@
-"""What is measured of generated clips, without a network that would have to be downloaded.
+"""What is measured of generated clips, without a network that would have to be downloaded, but for one metric.
 
 Every metric takes the samples and a reference, and returns a value with its standard error, which says how much the
 value depends on the samples drawn, not on the reference. Where it needs what is not given it returns None; where there
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -25,6 +25,7 @@ from genwright.gaussian import Gaussian, frechet_value
 from genwright.metrics import NOTHING, Value
 from genwright.seeds import permutation
 from genwright.uncertainty import jackknife_error, proportion
+from genwright_audio.embedding import Embedding
 from genwright_audio.gathered import Gathered
 from genwright_audio.nearest import nearest
 from genwright_audio.reference import COMPARED, Reference
@@ -39,6 +40,7 @@ __all__ = [
     "digit_unseen_speakers",
     "diversity",
     "frechet",
+    "frechet_audio",
     "frechet_floor",
     "kernel",
     "kernel_floor",
@@ -80,6 +82,22 @@ def frechet(samples: Gathered, reference: Reference | None) -> Value | None:
 def frechet_floor(samples: Gathered, reference: Reference | None) -> Value | None:
     """Return the Fréchet distance of as many real clips, or of all that the reference holds out."""
     return None if reference is None else _frechet(reference.held[: len(samples.clips)], reference)
+
+
+def frechet_audio(samples: Gathered, reference: Reference | None) -> Value | None:
+    """Return the squared Fréchet distance of what a network hears, whose file the user names; see `embedding`.
+
+    Each window of a clip counts; all clips of the reference are compared, none is held out. It falls with the number of
+    samples: compare at equal numbers only, and values of one network.
+    Source: Kilgour et al. (2019), arXiv:1812.08466.
+    """
+    if reference is None:
+        return None
+    embedding, clips = Embedding.given(), samples.clips
+    if len(clips) < 2 or len(reference.clips) < 2:
+        return replace(NOTHING, by=embedding.name)
+    groups = [Gaussian.fit(embedding.features(clips[start::_GROUPS])) for start in range(min(_GROUPS, len(clips)))]
+    return replace(frechet_value(groups, reference.embedded(embedding)), count=len(clips), by=embedding.name)
 
 
 @final

@@ -90,6 +90,12 @@ def register_metrics() -> list[MetricSpec]:
             target="genwright_audio.metrics:frechet_floor",
             summary="The Fréchet distance of as many real clips, held out from the reference.",
         ),
+        _metric(
+            name="frechet-audio-distance",
+            target="genwright_audio.metrics:frechet_audio",
+            summary="The Fréchet distance of what a network hears, whose file GENWRIGHT_AUDIO_EMBEDDING names.",
+            named=True,
+        ),
         *(spec for label in ("digit", "speaker", "kind") for spec in _told(label)),
         _metric(
             name="digit-unseen-speakers",

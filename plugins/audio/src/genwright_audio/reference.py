@@ -19,6 +19,7 @@ from genwright.parts import Arrays, Parts
 from genwright.seeds import permutation
 from genwright_audio.classifier import Classifier
 from genwright_audio.clip import Clip, digest
+from genwright_audio.embedding import Embedding
 from genwright_audio.features import COUNT, VERSION, Axes
 from genwright_audio.gathered import Gathered, Heard
 from genwright_audio.hearing import hearing_rate
@@ -94,6 +95,17 @@ class Reference:
     def gaussian(self) -> Gaussian:
         """The Gaussian of `compared`."""
         return Gaussian.fit(self.compared)
+
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """All clips without a flaw, also those that are held out."""
+        return self._gathered.clips
+
+    def embedded(self, embedding: Embedding) -> Gaussian:
+        """Return the Gaussian of what a network hears in COMPARED of all clips; in all if there are no more."""
+        some = [self.clips[place] for place in _shuffled(range(len(self.clips)))[:COMPARED]]
+        name = f"embedded-{embedding.digest[:32]}"
+        return Gaussian.of_arrays(self._parts.get(name, lambda: Gaussian.fit(embedding.features(some)).to_arrays()))
 
     @cached_property
     def within(self) -> float:

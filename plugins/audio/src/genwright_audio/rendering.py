@@ -14,17 +14,17 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from genwright.errors import DataError, OptionError
+from genwright.drawings import check_drawn, fitting
+from genwright.errors import DataError
 from genwright.files import new_file
 from genwright_audio.clip import Clip
 from genwright_audio.page import page
 
 __all__ = ["draw", "picture", "sheet"]
 
-_MOST = 400
 _WIDTH, _WAVE, _SPECTRUM = 320, 48, 96
 _ALONE = 3
-_GAP, _LEGEND, _LETTERS = 6, 16, 72
+_GAP, _LEGEND = 6, 16
 _INK, _PAPER = (38, 70, 110), (255, 255, 255)
 # Of levels over the last 80 dB, between which colours go in lines.
 _COLOURS = np.array([(255, 255, 255), (178, 205, 225), (86, 140, 190), (120, 60, 140), (60, 10, 40)], dtype=np.float64)
@@ -37,7 +37,7 @@ def draw(items: Sequence[Clip], path: Path, *, legends: Sequence[str] = ()) -> N
 
     Raises DataError for another ending or a file that exists, OptionError for no clips, over 400, or too few legends.
     """
-    _require(items, legends)
+    check_drawn(items, legends, of="a clip")
     ending = path.suffix.lower()
     if ending == ".html":
         # Part by part: all of them may have gigabytes.
@@ -56,18 +56,18 @@ def sheet(items: Sequence[Clip], *, legends: Sequence[str] = ()) -> Image.Image:
 
     Raises OptionError for no clips, over 400, or another number of legends.
     """
-    _require(items, legends)
+    check_drawn(items, legends, of="a clip")
     columns = next(count for count in range(1, len(items) + 1) if 2 * count * count >= len(items))
     across, down = _WIDTH + _GAP, _WAVE + _SPECTRUM + _GAP + (_LEGEND if legends else 0)
     rows = -(-len(items) // columns)
     whole = Image.new("RGB", (columns * across + _GAP, rows * down + _GAP), _PAPER)
-    pen = ImageDraw.Draw(whole)
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(10)
     for place, clip in enumerate(items):
         left, top = _GAP + place % columns * across, _GAP + place // columns * down
         whole.paste(picture(clip), (left, top))
         if legends:
             under = (left, top + _WAVE + _SPECTRUM)
-            pen.text(under, _line(legends[place]), (0, 0, 0), ImageFont.load_default(10))
+            pen.text(under, fitting(legends[place], _WIDTH, font.getlength), (0, 0, 0), font)
     return whole
 
 
@@ -142,19 +142,3 @@ def _coloured(shares: ndarray) -> UInt8[ndarray, "Y X 3"]:
     channels = [np.interp(shares, places, _COLOURS[:, channel]) for channel in range(3)]
     found: ndarray = np.stack(channels, -1).round().astype(np.uint8)
     return found
-
-
-def _require(items: Sequence[Clip], legends: Sequence[str]) -> None:
-    if not 1 <= len(items) <= _MOST:
-        raise OptionError(f"a drawing takes 1 to {_MOST} clips; got {len(items):,}. Draw a part: samples[:100].")
-    if legends and len(legends) != len(items):
-        raise OptionError(f"legends are one a clip, or none; got {len(legends)} for {len(items)} clips.")
-
-
-def _line(legend: str) -> str:
-    """Return as much of a legend as fits, without what fonts have no sign for."""
-    text = "".join(c if c.isprintable() else " " for c in legend[:_LETTERS])
-    font = ImageFont.load_default(10)
-    while text and font.getlength(text) > _WIDTH:
-        text = text[:-1]
-    return text

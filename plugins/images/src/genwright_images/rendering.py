@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from genwright.drawings import check_drawn, fitting
 from genwright.errors import DataError, OptionError
 from genwright.files import new_file
 from genwright_images.png import to_bytes
@@ -15,11 +16,9 @@ from genwright_images.provenance import unsigned
 
 __all__ = ["draw", "film", "sheet", "strip"]
 
-_MOST = 400
 _ALONE, _CELL = 448, 112
 _GAP = 4
 _LEGEND = 16
-_LETTERS = 48
 # A film shows a step for a tenth of a second and its last for two seconds.
 _STEP, _LAST = 100, 2_000
 
@@ -49,7 +48,7 @@ def sheet(images: Sequence[Image.Image], *, legends: Sequence[str] = (), columns
 
     Raises OptionError for no images, over 400, another number of legends, or less than one column.
     """
-    _require(images, legends)
+    check_drawn(images, legends, of="an image")
     cells = [_fitted(image, _CELL) for image in images]
     columns = _columns(len(cells)) if columns is None else min(columns, len(cells))
     if columns < 1:
@@ -58,12 +57,12 @@ def sheet(images: Sequence[Image.Image], *, legends: Sequence[str] = (), columns
     across, down = width + _GAP, height + _GAP + (_LEGEND if legends else 0)
     rows = -(-len(cells) // columns)
     page = Image.new("RGB", (columns * across + _GAP, rows * down + _GAP), "white")
-    pen = ImageDraw.Draw(page)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(10)
     for place, cell in enumerate(cells):
         left, top = _GAP + place % columns * across, _GAP + place // columns * down
         page.paste(cell, (left, top))
         if legends:
-            pen.text((left, top + height), _line(legends[place], width), "black", ImageFont.load_default(10))
+            pen.text((left, top + height), fitting(legends[place], width, font.getlength), "black", font)
     return page
 
 
@@ -74,7 +73,7 @@ def strip(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
     """
     _require_rows(rows)
     images = [image for row in rows for image in row]
-    _require(images, ())
+    check_drawn(images, (), of="an image")
     cells = [[_fitted(image, _CELL) for image in row] for row in rows]
     width = max(cell.width for row in cells for cell in row)
     height = max(cell.height for row in cells for cell in row)
@@ -119,13 +118,6 @@ def _require_rows(rows: Sequence[object]) -> None:
         )
 
 
-def _require(images: Sequence[Image.Image], legends: Sequence[str]) -> None:
-    if not 1 <= len(images) <= _MOST:
-        raise OptionError(f"a drawing takes 1 to {_MOST} images; got {len(images):,}. Draw a part: samples[:100].")
-    if legends and len(legends) != len(images):
-        raise OptionError(f"legends are one an image, or none; got {len(legends)} for {len(images)} images.")
-
-
 def _columns(count: int) -> int:
     return next(columns for columns in range(1, count + 1) if columns * columns >= count)
 
@@ -144,12 +136,3 @@ def _enlarged(image: Image.Image, side: int) -> Image.Image:
 def _reduced(image: Image.Image, side: int) -> tuple[int, int]:
     longest = max(image.size)
     return max(1, round(image.width * side / longest)), max(1, round(image.height * side / longest))
-
-
-def _line(legend: str, width: int) -> str:
-    """Return as much of a legend as fits, without what fonts have no sign for."""
-    text = "".join(c if c.isprintable() else " " for c in legend[:_LETTERS])
-    font = ImageFont.load_default(10)
-    while text and font.getlength(text) > width:
-        text = text[:-1]
-    return text

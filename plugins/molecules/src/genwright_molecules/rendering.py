@@ -11,13 +11,13 @@ from typing import Any
 from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from genwright.errors import DataError, OptionError
+from genwright.drawings import check_drawn
+from genwright.errors import DataError
 from genwright.files import new_file
 from genwright_molecules.molecule import flaw, parse
 
 __all__ = ["draw", "page", "png", "svg"]
 
-_MOST = 400
 _COLUMNS = 5
 _ALONE = (400, 400)
 _CELL = (250, 240)
@@ -56,26 +56,19 @@ def page(items: Sequence[str], *, title: str = "Molecules", captions: Sequence[M
 
     captions: what to say of each item, by name: {"logP": 2.5}; one an item, or none
     """
-    _require_sizes(items, captions, "captions")
+    check_drawn(items, captions, of="a molecule", name="captions")
     cells = "\n".join(_cell(item, captions[i] if captions else {}) for i, item in enumerate(items))
     return _PAGE.format(title=_escaped(title), cells=cells)
 
 
 def _sizes(items: Sequence[str], legends: Sequence[str]) -> tuple[int, int, int, int]:
     """Return the width and height of the picture and of a cell in it, in pixels."""
-    _require_sizes(items, legends, "legends")
+    check_drawn(items, legends, of="a molecule")
     if len(items) == 1:
         return *_ALONE, *_ALONE
     columns = min(len(items), _COLUMNS)
     rows = -(-len(items) // columns)
     return columns * _CELL[0], rows * _CELL[1], *_CELL
-
-
-def _require_sizes(items: Sequence[str], texts: Sequence[object], name: str) -> None:
-    if not 1 <= len(items) <= _MOST:
-        raise OptionError(f"a drawing takes 1 to {_MOST} molecules; got {len(items):,}. Draw a part: samples[:100].")
-    if texts and len(texts) != len(items):
-        raise OptionError(f"{name} are one a molecule, or none; got {len(texts)} for {len(items)} molecules.")
 
 
 def _drawn(drawing: Any, items: Sequence[str], legends: Sequence[str]) -> Any:
