@@ -86,6 +86,18 @@ def test_other_real_clips_are_at_the_floor(metric: Metric, floor: Metric, refere
     assert abs(found.value - least.value) < 4 * math.hypot(found.error or 0, least.error or 0)
 
 
+def test_the_floor_is_of_clips_like_the_others_though_the_first_takes_are_not(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    clips = words(400)
+    uneven = Reference([*noisy(clips[:52], 5), *clips[52:]], folder=tmp_path_factory.mktemp("uneven"))
+    floor, first = kernel_floor(Gathered(words(52)), uneven), kernel(Gathered(noisy(clips[:52], 5)), uneven)
+    assert floor is not None
+    assert first is not None
+    assert abs(floor.value) < 3 * (floor.error or 0)
+    assert first.value > 10 * abs(floor.value)
+
+
 @pytest.mark.parametrize("floor", [kernel_floor, frechet_floor])
 def test_a_floor_is_of_as_many_real_clips_as_there_are_samples(floor: Metric, reference: Reference) -> None:
     one, other = (floor(Gathered(noisy(words(20, seed=seed), 0)), reference) for seed in (1, 2))

@@ -54,16 +54,20 @@ _GROUPS = 10
 def kernel(samples: Gathered, reference: Reference | None) -> Value | None:
     """Return the kernel distance: the squared maximum mean discrepancy of features, times 1,000.
 
-    It has no bias, so may be negative; but axes fit the clips that they were fitted to a little better than others, so
-    that other real clips are at `kernel_floor`. Of more than 10,000 samples, or clips of the reference, as many are
-    compared.
+    It has no bias, so is about 0 of clips like those of the reference, and may be negative; it is so of clips that are
+    spread over digits and speakers more evenly than chance would spread them. What real clips have is `kernel_floor`.
+    Of more than 10,000 samples, or clips of the reference, as many are compared.
     Source: Bińkowski et al. (2018), arXiv:1801.01401.
     """
     return None if reference is None else _kernel(_features(samples, reference), reference)
 
 
 def kernel_floor(samples: Gathered, reference: Reference | None) -> Value | None:
-    """Return the kernel distance of as many real clips, or of all that the reference holds out."""
+    """Return the kernel distance of as many real clips, or of all that the reference holds out.
+
+    These were drawn from its clips, evenly from each digit and speaker: it is about 0, or less. Recordings of another
+    day or place have more, which this does not say.
+    """
     return None if reference is None else _kernel(reference.held[: len(samples.clips)], reference)
 
 
@@ -78,7 +82,7 @@ def frechet(samples: Gathered, reference: Reference | None) -> Value | None:
 
 
 def frechet_floor(samples: Gathered, reference: Reference | None) -> Value | None:
-    """Return the Fréchet distance of as many real clips, or of all that the reference holds out."""
+    """Return the Fréchet distance of as many real clips, or of all that the reference holds out, as `kernel_floor`."""
     return None if reference is None else _frechet(reference.held[: len(samples.clips)], reference)
 
 
