@@ -159,6 +159,30 @@ def test_digits_of_unseen_speakers_are_those_of_all_speakers_and_harder(referenc
     assert 0 < unseen.value < ceiling.value
 
 
+def of_speakers(*counts: tuple[int, int]) -> Value:
+    reference = Reference([])
+    vars(reference)["unseen"] = {str(place): count for place, count in enumerate(counts)}
+    found = digit_unseen_speakers(Gathered([]), reference)
+    assert found is not None
+    return found
+
+
+def test_the_error_of_unseen_speakers_is_over_speakers_not_over_their_clips() -> None:
+    shares = np.array([0.47, 0.89, 0.56, 0.71, 0.87, 0.90])
+    value = of_speakers(*((round(400 * share), 400) for share in shares))
+    assert value.value == pytest.approx(shares.mean())
+    assert value.error == pytest.approx(shares.std(ddof=1) / math.sqrt(6))
+    assert value.count == 2400
+
+
+def test_a_speaker_of_more_clips_weighs_more() -> None:
+    assert of_speakers((90, 100), (100, 400)).value == pytest.approx(190 / 500)
+
+
+def test_speakers_that_happen_to_be_alike_leave_the_error_of_single_clips() -> None:
+    assert of_speakers((30, 40), (30, 40)).error == pytest.approx(math.sqrt(0.75 * 0.25 / 80), rel=0.05)
+
+
 def test_what_the_reference_does_not_say_has_no_value(reference: Reference) -> None:
     clips = Gathered([clip.saying(kind="tone") for clip in words(4)])
     assert metrics.kind_agreement(clips, reference) is None
