@@ -95,6 +95,18 @@ def test_other_real_clips_are_at_the_floor(metric: Metric, floor: Metric, refere
     assert abs(found.value - least.value) < 4 * math.hypot(found.error or 0, least.error or 0)
 
 
+def test_the_floor_is_of_clips_like_the_others_though_the_first_takes_are_not(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    clips = words(400)
+    uneven = Reference([*noisy(clips[:52], 5), *clips[52:]], folder=tmp_path_factory.mktemp("uneven"))
+    floor, first = kernel_floor(Gathered(words(52)), uneven), kernel(Gathered(noisy(clips[:52], 5)), uneven)
+    assert floor is not None
+    assert first is not None
+    assert abs(floor.value) < 3 * (floor.error or 0)
+    assert first.value > 10 * abs(floor.value)
+
+
 @pytest.mark.parametrize("floor", [kernel_floor, frechet_floor])
 def test_a_floor_is_of_as_many_real_clips_as_there_are_samples(floor: Metric, reference: Reference) -> None:
     one, other = (floor(Gathered(noisy(words(20, seed=seed), 0)), reference) for seed in (1, 2))
@@ -217,6 +229,30 @@ def test_digits_of_unseen_speakers_are_those_of_all_speakers_and_harder(referenc
     assert ceiling is not None
     assert unseen.count == len(reference)
     assert 0 < unseen.value < ceiling.value
+
+
+def of_speakers(*counts: tuple[int, int]) -> Value:
+    reference = Reference([])
+    vars(reference)["unseen"] = {str(place): count for place, count in enumerate(counts)}
+    found = digit_unseen_speakers(Gathered([]), reference)
+    assert found is not None
+    return found
+
+
+def test_the_error_of_unseen_speakers_is_over_speakers_not_over_their_clips() -> None:
+    shares = np.array([0.47, 0.89, 0.56, 0.71, 0.87, 0.90])
+    value = of_speakers(*((round(400 * share), 400) for share in shares))
+    assert value.value == pytest.approx(shares.mean())
+    assert value.error == pytest.approx(shares.std(ddof=1) / math.sqrt(6))
+    assert value.count == 2400
+
+
+def test_a_speaker_of_more_clips_weighs_more() -> None:
+    assert of_speakers((90, 100), (100, 400)).value == pytest.approx(190 / 500)
+
+
+def test_speakers_that_happen_to_be_alike_leave_the_error_of_single_clips() -> None:
+    assert of_speakers((30, 40), (30, 40)).error == pytest.approx(math.sqrt(0.75 * 0.25 / 80), rel=0.05)
 
 
 def test_what_the_reference_does_not_say_has_no_value(reference: Reference) -> None:

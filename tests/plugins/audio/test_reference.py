@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,10 +41,22 @@ def test_clips_that_say_nothing_are_held_out_too(tmp_path: Path) -> None:
     assert (len(found), len(found.held)) == (14, 2)
 
 
+def backwards(clips: list[Clip], places: Sequence[int]) -> list[Clip]:
+    return [replace(clip, wave=clip.wave[::-1].copy()) if p in places else clip for p, clip in enumerate(clips)]
+
+
+def test_what_is_held_out_is_drawn_and_always_the_same(tmp_path: Path) -> None:
+    held = [Reference(words(64, seed=seed), folder=tmp_path)._held for seed in (0, 0, 1)]
+    assert held[0] == held[1] == held[2]
+    # Digits and voices take turns, so these are the first two of each.
+    assert set(held[0]) != set(range(8))
+    assert max(held[0]) > 32
+
+
 def test_what_is_held_out_does_not_decide_the_features(tmp_path: Path) -> None:
     clips = words(64)
-    changed = [replace(clip, wave=clip.wave[::-1].copy()) if place < 8 else clip for place, clip in enumerate(clips)]
-    one, other = Reference(clips, folder=tmp_path), Reference(changed, folder=tmp_path)
+    one = Reference(clips, folder=tmp_path)
+    other = Reference(backwards(clips, one._held), folder=tmp_path)
     np.testing.assert_array_equal(one.compared, other.compared)
     assert (one.held != other.held).any()
 
@@ -109,11 +122,16 @@ def test_each_speaker_is_left_out_once(tmp_path: Path, monkeypatch: pytest.Monke
         given.append(len(pictures))
         return trained(pictures, names, steps=steps)
 
-    found = Reference(words(64), folder=tmp_path)
+    # A third of the clips are by a third speaker, so that numbers differ.
+    found = Reference([c.saying(speaker="ann") if p % 3 == 0 else c for p, c in enumerate(words(72))], folder=tmp_path)
     assert found.classifier("digit") is not None
     monkeypatch.setattr(classifier.Classifier, "trained", counted)
     assert found.unseen is not None
-    assert (given, found.unseen[1]) == ([28, 28], 56)
+    counts = {speaker: count for speaker, (_, count) in found.unseen.items()}
+    assert list(counts) == ["ann", "high", "low"]
+    assert sum(counts.values()) == len(found)
+    assert given == [len(found) - count for count in counts.values()]
+    assert all(0 <= right <= count for right, count in found.unseen.values())
 
 
 def test_one_speaker_is_not_left_out(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def register_metrics() -> list[MetricSpec]:
         _metric(
             name="digit-unseen-speakers",
             target="genwright_audio.metrics:digit_unseen_speakers",
-            summary="The share of real digits told by classifiers that have not heard who speaks them.",
+            summary="The share of real digits told by classifiers, trained half as long, that know other speakers.",
         ),
         _metric(
             name="diversity",

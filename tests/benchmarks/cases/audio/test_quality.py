@@ -10,6 +10,7 @@ from benchmarks import shipped
 from benchmarks.cases.audio import quality
 from benchmarks.row import Row
 from benchmarks.setting import Setting
+from genwright.metrics import Value
 from genwright_audio.classifier import Classifier
 from tests.plugins.audio.words import words
 
@@ -46,12 +47,47 @@ def test_each_metric_has_a_row_beside_recordings(measured: Any) -> None:
     assert all(row.value is not None for row in found.values())
     distance = found["kernel-distance"]
     assert distance.peers.keys() == {"test recordings", "recordings held out"}
-    assert distance.target.high == pytest.approx(3 * max(distance.peers.values()), abs=0.01)
+    assert distance.note.startswith("40 samples. The target is three ")
     agreement = found["digit-agreement"]
     assert agreement.target.low == pytest.approx(0.95 * agreement.peers["test recordings"], abs=1e-4)
     assert (agreement.verdict, agreement.note) == ("pass", "40 samples.")
     assert found["copied"].target.high == 0.027
     assert found["diversity"].peers.keys() == {"test recordings"}
+
+
+def value(found: float, error: float | None = 2.0) -> Value:
+    return Value(value=found, error=error, count=300)
+
+
+@pytest.mark.parametrize(
+    ("held", "test", "high", "said"),
+    [
+        (value(5.0), value(14.0), 15.0, "three times that of recordings held out."),
+        (value(20.0), value(14.0), 42.0, "three times that of test recordings."),
+        (value(20.0, None), value(14.0, None), 42.0, "three times that of test recordings."),
+        (
+            value(-12.76),
+            value(14.0),
+            42.0,
+            "three times that of test recordings. That of recordings held out is -12.8 with an error of 2, which is no "
+            "more than chance.",
+        ),
+        (
+            value(1.0),
+            value(2.5, 3.25),
+            9.75,
+            "three standard errors of test recordings. That of test recordings is 2.5 with an error of 3.2, which is "
+            "no more than chance. That of recordings held out is 1 with an error of 2, which is no more than chance.",
+        ),
+    ],
+)
+def test_the_distance_wanted_is_three_times_the_least_of_recordings_that_is_not_chance(
+    held: Value, test: Value, high: float, said: str
+) -> None:
+    target, source = quality._target("kernel-distance", {"test recordings": test, "recordings held out": held})
+    assert target is not None
+    assert target.high == high
+    assert source == f" The target is {said}"
 
 
 def test_a_quick_run_has_no_targets(measured: Any) -> None:
