@@ -19,10 +19,9 @@ from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import Clip, stepped
 from genwright_audio.grid import LONGEST, check_seconds, resampled, usual_rate
-from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import FLOOR, Frames, log_mel
 from genwright_audio.variations import Variations, check_share
-from genwright_audio.vocoders import Vocoder, chosen, kept, shipped, trained
+from genwright_audio.vocoders import UNTRAINED, Vocoder, chosen, kept, shipped, trained
 
 __all__ = ["Mel"]
 
@@ -50,8 +49,8 @@ class Mel(Encoder[Clip]):
     hop:     samples from frame to frame; none likewise, or a quarter of the size
     high:    the upper limit of the bands in Hz; none for half the rate
     seconds: how long a clip may be; none for as long as 99 of 100 training clips are
-    vocoder: "griffin-lim", the name of a trained one, or the folder of one; none for a trained one for such frames that
-             comes with the plugin, or griffin-lim if there is none
+    vocoder: "griffin-lim", "griffin-lim-scattered" for what hisses, the name of a trained one, or the folder of one;
+             none for a trained one for such frames that comes with the plugin, or griffin-lim if there is none
     vary:    train on other renderings of each clip: up to this share faster or slower, at another pitch so, and quieter
     """
 
@@ -76,7 +75,7 @@ class Mel(Encoder[Clip]):
         self._frames: Frames | None = None
         self._vocoder: Vocoder | None = None
         self._count, self._loudest = 0, 0.0
-        if rate is not None or vocoder not in (None, GriffinLim.name):
+        if rate is not None or vocoder not in (None, *UNTRAINED):
             # Made now, so that what is wrong with the options is said before any clip is read.
             self._take(rate)
 
@@ -232,7 +231,7 @@ def _frames(given: Mapping[str, Any], vocoder: str | None) -> Frames:
     if vocoder is None:
         fitting = [frames for frames in shipped().values() if given.items() <= frames.to_json().items()]
     else:
-        fitting = [] if vocoder == GriffinLim.name else [trained(vocoder).frames]
+        fitting = [] if vocoder in UNTRAINED else [trained(vocoder).frames]
     rate: int = given.get("rate", 0)
     size = given.get("size") or 2 ** round(math.log2(_USUAL * max(1, rate)))
     usual = {"rate": rate, "bands": 80 if rate >= 16_000 else 64, "size": size, "hop": size // 4}
