@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genwright.seeds import Noise
-from genwright_audio.griffinlim import GriffinLim, fitted, phases
+from genwright_audio.griffinlim import GriffinLim, Scattered, fitted, phases
 from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, istft, log_mel, stft
 
 
@@ -64,3 +64,17 @@ def test_a_waveform_has_the_same_bits_alone_and_among_sixteen() -> None:
 def test_silence_stays_near_silence() -> None:
     waves = GriffinLim(frames=TELEPHONE).waves(log_mel(torch.zeros(1, 31 * 64), TELEPHONE))
     assert float(waves.abs().max()) < 1e-3
+
+
+def test_where_phases_are_scattered_noise_does_not_pulse() -> None:
+    noise = 0.1 * Noise(2, torch.arange(1)).normal("waves", 0, 63 * 256)
+    # As a model draws noise: without what is by chance in its bands.
+    mels = log_mel(noise, MUSIC).mean(-1, keepdim=True).expand(1, MUSIC.bands, 64).contiguous()
+    pulsing, even = (kind(frames=MUSIC).waves(mels)[0] for kind in (GriffinLim, Scattered))
+    assert 1.25 * float(even.abs().max() / even.std()) < float(pulsing.abs().max() / pulsing.std())
+    torch.testing.assert_close(even.std(), pulsing.std(), rtol=0.2, atol=0)
+
+
+def test_scattered_phases_are_the_same_each_time() -> None:
+    mels = log_mel(chord(TELEPHONE, 32), TELEPHONE)
+    assert torch.equal(Scattered(frames=TELEPHONE).waves(mels), Scattered(frames=TELEPHONE).waves(mels))

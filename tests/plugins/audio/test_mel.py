@@ -35,9 +35,17 @@ def fitted(**options: object) -> Mel:
     return encoder
 
 
-def test_it_keeps_the_contract_of_encoders() -> None:
-    found = check_encoder(Mel(vocoder="griffin-lim"), CLIPS[::5], domain=Audio(), lossy=True)
+@pytest.mark.parametrize("vary", [0.0, 0.2])
+def test_it_keeps_the_contract_of_encoders(vary: float) -> None:
+    found = check_encoder(Mel(vocoder="griffin-lim", vary=vary), CLIPS[::5], domain=Audio(), lossy=True)
     assert [check for check in found if check.trouble] == []
+
+
+def test_it_augments_where_it_is_made_to_vary_clips() -> None:
+    assert not Mel().augments
+    encoder = fitted(vary=0.2)
+    assert encoder.augments
+    assert torch.equal(encoder.encode(CLIPS), fitted().encode(CLIPS))
 
 
 def test_frames_are_a_multiple_of_sixteen_that_holds_the_longest_clip() -> None:

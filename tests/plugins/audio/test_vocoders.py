@@ -9,7 +9,7 @@ import torch
 
 from genwright.errors import CheckpointError, OptionError, UnknownName
 from genwright.seeds import Noise, seeded_torch
-from genwright_audio.griffinlim import GriffinLim
+from genwright_audio.griffinlim import GriffinLim, Scattered
 from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, log_mel
 from genwright_audio.vocoder import Network
 from genwright_audio.vocoders import Trained, Vocoder, chosen, kept, shipped, trained
@@ -64,6 +64,7 @@ def test_the_one_that_fits_is_chosen_and_griffin_lim_where_none_does() -> None:
     assert chosen(None, TELEPHONE).name == "speech-8k"
     assert chosen(None, OTHER) == GriffinLim(frames=OTHER)
     assert chosen("griffin-lim", TELEPHONE) == GriffinLim(frames=TELEPHONE)
+    assert chosen("griffin-lim-scattered", OTHER) == kept("griffin-lim-scattered", "", OTHER) == Scattered(frames=OTHER)
 
 
 def test_every_vocoder_is_one(folder: Path) -> None:

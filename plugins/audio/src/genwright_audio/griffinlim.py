@@ -11,15 +11,15 @@ import torch.nn.functional as F
 from jaxtyping import Complex, Float, Int64
 from torch import Tensor
 
+from genwright.seeds import Noise
 from genwright_audio.spectrum import Frames, istft, mel_filters, stft
 
-__all__ = ["GriffinLim", "fitted", "magnitudes", "phases"]
+__all__ = ["GriffinLim", "Scattered", "fitted", "magnitudes", "phases"]
 
 _MOMENTUM = 0.99
 _FAINT = 1e-9
 
 
-@final
 @dataclass(frozen=True, kw_only=True)
 class GriffinLim:
     """Looks for phases with which the magnitudes that bands leave of a spectrum fit each other.
@@ -43,8 +43,26 @@ class GriffinLim:
 
     def _wave(self, mel: Float[Tensor, "1 M T"]) -> Float[Tensor, "1 L"]:
         wanted = magnitudes(mel, self.frames)
-        spectra = fitted(torch.polar(wanted, phases(wanted, self.frames)), self.frames, rounds=self.rounds)
+        spectra = fitted(torch.polar(wanted, self._begun(wanted)), self.frames, rounds=self.rounds)
         return istft(spectra, self.frames, length=(mel.shape[-1] - 1) * self.frames.hop)
+
+    def _begun(self, wanted: Float[Tensor, "B F T"]) -> Float[Tensor, "B F T"]:
+        return phases(wanted, self.frames)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Scattered(GriffinLim):
+    """Begins with phases that are far apart from frequency to frequency, always the same.
+
+    Phases that begin alike meet again and again: what hisses then pulses. Where sounds have a pitch nothing is gained.
+    """
+
+    name: ClassVar[str] = "griffin-lim-scattered"
+
+    def _begun(self, wanted: Float[Tensor, "B F T"]) -> Float[Tensor, "B F T"]:
+        turns = Noise(0, torch.zeros(1, dtype=torch.int64)).uniform("phases", 0, self.frames.bins)[..., None]
+        return phases(wanted, self.frames) + 2 * torch.pi * turns
 
 
 def magnitudes(mels: Float[Tensor, "B M T"], frames: Frames) -> Float[Tensor, "B F T"]:

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 from torch import Tensor
 
@@ -19,9 +19,9 @@ from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import Clip, stepped
 from genwright_audio.grid import LONGEST, check_room, check_seconds, resampled, unfit, usual_rate
-from genwright_audio.griffinlim import GriffinLim
 from genwright_audio.spectrum import FLOOR, Frames, log_mel
-from genwright_audio.vocoders import Vocoder, chosen, kept, shipped, trained
+from genwright_audio.variations import Variations, check_share
+from genwright_audio.vocoders import UNTRAINED, Vocoder, chosen, kept, shipped, trained
 
 __all__ = ["Mel"]
 
@@ -49,8 +49,9 @@ class Mel(Encoder[Clip]):
     hop:     samples from frame to frame; none likewise, or a quarter of the size
     high:    the upper limit of the bands in Hz; none for half the rate
     seconds: how long a clip may be; none for as long as 99 of 100 training clips are
-    vocoder: "griffin-lim", the name of a trained one, or the folder of one; none for a trained one for such frames that
-             comes with the plugin, or griffin-lim if there is none
+    vocoder: "griffin-lim", "griffin-lim-scattered" for what hisses, the name of a trained one, or the folder of one;
+             none for a trained one for such frames that comes with the plugin, or griffin-lim if there is none
+    vary:    train on other renderings of each clip: up to this share faster or slower, at another pitch so, and quieter
     """
 
     def __init__(
@@ -63,14 +64,18 @@ class Mel(Encoder[Clip]):
         high: float | None = None,
         seconds: float | None = None,
         vocoder: str | None = None,
+        vary: float = 0.0,
     ) -> None:
         check_seconds("mel", seconds)
+        check_share(vary)
+        self._vary = vary
+        self._variations: Variations | None = None
         self._seconds, self._asked = seconds, vocoder
         self._given = {"bands": bands, "size": size, "hop": hop, "high": high}
         self._frames: Frames | None = None
         self._vocoder: Vocoder | None = None
         self._count, self._loudest = 0, 0.0
-        if rate is not None or vocoder not in (None, GriffinLim.name):
+        if rate is not None or vocoder not in (None, *UNTRAINED):
             # Made now, so that what is wrong with the options is said before any clip is read.
             self._take(rate)
 
@@ -93,8 +98,8 @@ class Mel(Encoder[Clip]):
 
     @property
     def augments(self) -> bool:
-        """False: a clip is encoded in one way."""
-        return False
+        """Whether the encoder was made to vary clips."""
+        return self._vary > 0
 
     def fit(self, items: Sequence[Clip]) -> None:
         """Learn the rate and the seconds, unless they are given, and how loud the loudest band is.
@@ -110,6 +115,7 @@ class Mel(Encoder[Clip]):
         fitting = [item for item in items if self._trouble(item) is None]
         loudest = [float(self._bands(item).max()) for item in fitting[:: max(1, len(fitting) // _ENOUGH)]]
         self._loudest = max([_QUIET + 1, *loudest])
+        self._variations = self._varying()
 
     def state(self) -> Mapping[str, Any]:
         """Return the frames, how many a clip has, the loudest band, and the vocoder's name and digest."""
@@ -125,16 +131,22 @@ class Mel(Encoder[Clip]):
         self._frames = Frames.from_json(state["frames"])
         self._count, self._loudest = int(state["count"]), float(state["loudest"])
         self._vocoder = kept(state["vocoder"]["name"], state["vocoder"]["digest"], self._frames)
+        self._variations = self._varying()
 
     def encode(self, items: Sequence[Clip], *, noise: Noise | None = None) -> Float[Tensor, "B M T"]:
         """Return the bands of clips, which are brought to the rate and filled up with silence.
+
+        noise: of an encoder made to vary clips, decides how fast and loud each is
 
         Raises DataError for a clip that is too long, empty, or has samples that are no numbers.
         """
         for item in items:
             if trouble := self._trouble(item):
                 raise DataError(trouble)
-        mels = torch.cat([self._bands(item) for item in items])
+        if noise is None or self._variations is None:
+            mels = torch.cat([self._bands(item) for item in items])
+        else:
+            mels = self._variations(items, noise)
         return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
 
     def decode(self, tensors: Float[Tensor, "B M T"]) -> list[Clip]:
@@ -173,6 +185,12 @@ class Mel(Encoder[Clip]):
         self._frames = _frames(given, self._asked)
         self._vocoder = chosen(self._asked, self._frames)
 
+    def _varying(self) -> Variations | None:
+        if not self.augments:
+            return None
+        longest = self._length / self.frames.rate
+        return Variations(self._vary, rate=self.frames.rate, longest=longest, spectrum=self._spectrum)
+
     @property
     def _length(self) -> int:
         return (self._count - 1) * self.frames.hop
@@ -181,7 +199,9 @@ class Mel(Encoder[Clip]):
         return unfit(clip, encoder="mel", rate=self.frames.rate, length=self._length)
 
     def _bands(self, clip: Clip) -> Float[Tensor, "1 M T"]:
-        wave = resampled(clip.wave, clip.rate, self.frames.rate)
+        return self._spectrum(resampled(clip.wave, clip.rate, self.frames.rate))
+
+    def _spectrum(self, wave: Float32[ndarray, " L"]) -> Float[Tensor, "1 M T"]:
         padded = torch.zeros(1, self._length)
         padded[0, : len(wave)] = torch.from_numpy(wave[: self._length])
         with threads(1):
@@ -205,7 +225,7 @@ def _frames(given: Mapping[str, Any], vocoder: str | None) -> Frames:
     if vocoder is None:
         fitting = [frames for frames in shipped().values() if given.items() <= frames.to_json().items()]
     else:
-        fitting = [] if vocoder == GriffinLim.name else [trained(vocoder).frames]
+        fitting = [] if vocoder in UNTRAINED else [trained(vocoder).frames]
     rate: int = given.get("rate", 0)
     size = given.get("size") or 2 ** round(math.log2(_USUAL * max(1, rate)))
     usual = {"rate": rate, "bands": 80 if rate >= 16_000 else 64, "size": size, "hop": size // 4}

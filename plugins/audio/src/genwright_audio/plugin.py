@@ -137,6 +137,7 @@ def register_models() -> list[ModelSpec]:
     return [
         _model("digits", "Spoken digits by one of six speakers, by flow matching of mel bands.", default=True),
         _model("digits-wavenet", "Spoken digits, sample after sample, with an exact likelihood."),
+        _model("drums", "Drums and other one-shots, from latents between which there are sounds too."),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def draw(items: Sequence[Clip], path: Path, *, legends: Sequence[str] = ()) -> N
     """
     check_drawn(items, legends, of="a clip")
     ending = path.suffix.lower()
+    data: Iterator[bytes]
     if ending == ".html":
         # Part by part: all of them may have gigabytes.
         data = (part.encode() for part in page(((clip, to_png(picture(clip))) for clip in items), legends=legends))

@@ -14,11 +14,14 @@ from torch import Tensor
 
 from genwright.errors import CheckpointError, OptionError, UnknownName
 from genwright_audio.bundle import CARD, named, read, write
-from genwright_audio.griffinlim import GriffinLim
+from genwright_audio.griffinlim import GriffinLim, Scattered
 from genwright_audio.spectrum import Frames
 from genwright_audio.vocoder import Network
 
-__all__ = ["Trained", "Vocoder", "chosen", "kept", "shipped", "trained"]
+__all__ = ["UNTRAINED", "Trained", "Vocoder", "chosen", "kept", "shipped", "trained"]
+
+UNTRAINED = {kind.name: kind for kind in (GriffinLim, Scattered)}
+"""Those that take any frames, by name."""
 
 _SHIPPED = Path(__file__).parent / "vocoders"
 _AGAIN = "Copy it again, or train one: python -m genwright_audio.vocoding --help."
@@ -94,18 +97,18 @@ def shipped() -> dict[str, Frames]:
 def chosen(name: str | None, frames: Frames) -> Vocoder:
     """Return the vocoder of this name.
 
-    name: "griffin-lim", that of a trained one or the folder of one; None for the first of those that come with the
+    name: one of UNTRAINED, that of a trained one or the folder of one; None for the first of those that come with the
           plugin which takes these frames, or Griffin-Lim where none does
 
     Raises UnknownName if there is none of this name, OptionError if it takes other frames.
     """
     fitting = [each for each, theirs in shipped().items() if theirs == frames]
     name = name or next(iter(fitting), GriffinLim.name)
-    found = GriffinLim(frames=frames) if name == GriffinLim.name else trained(name)
+    found = UNTRAINED[name](frames=frames) if name in UNTRAINED else trained(name)
     if found.frames != frames:
         raise OptionError(
             f"vocoder {name!r} takes bands of {found.frames}; asked for are those of {frames}. "
-            f"Vocoders that fit these: {', '.join([*fitting, GriffinLim.name])}."
+            f"Vocoders that fit these: {', '.join([*fitting, *UNTRAINED])}."
         )
     return found
 
@@ -116,7 +119,7 @@ def kept(name: str, digest: str, frames: Frames) -> Vocoder:
     Raises CheckpointError if it is not on this machine, or another by now.
     """
     try:
-        found = GriffinLim(frames=frames) if name == GriffinLim.name else trained(name)
+        found = UNTRAINED[name](frames=frames) if name in UNTRAINED else trained(name)
     except (UnknownName, CheckpointError) as error:
         raise CheckpointError(
             f"what a model draws becomes sound by the vocoder it was made with alone: {error}"
@@ -139,7 +142,7 @@ def trained(name: str) -> Trained:
         return _opened(_SHIPPED / name, name)
     if (Path(name) / CARD).is_file():
         return Trained.open(name)
-    raise UnknownName("vocoder", name, [*shipped(), GriffinLim.name], advice="Or name the folder of one.")
+    raise UnknownName("vocoder", name, [*shipped(), *UNTRAINED], advice="Or name the folder of one.")
 
 
 @lru_cache(maxsize=8)
