@@ -175,6 +175,8 @@ class Mel(Encoder[Clip]):
     def free(self, start: float, end: float | None = None) -> Bool[ndarray, " T"]:
         """Return which frames are to be drawn around a part that is known: true from start to end, in seconds.
 
+        The bands of the others are kept; the vocoder makes the sound of all of them anew.
+
         end: None for the end of all
         """
         times = np.arange(self._count) * self.frames.hop / self.frames.rate
