@@ -220,6 +220,20 @@ def test_what_is_wrong_with_frames_is_said_when_they_are_asked_for() -> None:
         Mel(rate=8000, size=256, hop=128)
 
 
+@pytest.mark.parametrize(("rate", "bands"), [(1000, 16), (2000, 32), (10, 2), (4000, 64)])
+def test_of_low_rates_there_are_as_many_bands_as_have_a_frequency(rate: int, bands: int) -> None:
+    assert Mel(rate=rate).frames.bands == bands
+
+
+def test_more_bands_than_have_a_frequency_are_refused_before_clips_are_read() -> None:
+    with pytest.raises(OptionError, match=r"each mel band needs a frequency .* of 200 bands have none"):
+        Mel(rate=8000, bands=200)
+
+
+def test_of_no_clips_there_are_no_bands() -> None:
+    assert fitted(seconds=0.5).encode([]).shape == (0, 64, 64)
+
+
 def test_frames_are_those_of_the_vocoder() -> None:
     """Also the rate is, whatever clips have."""
     encoder = Mel(vocoder="22k")

@@ -205,6 +205,7 @@ class _Layer:
         torch.addmm(asked, x, self._now, out=self._gates)
         for back, weight in self._before:
             self._gates.addmm_(self._at(step - back, rows), weight)
+        # F.glu has no `out`: it takes 2.5 us where this takes 1.8, and one layer of all takes some 5.
         torch._C._nn.glu(self._gates, 1, out=self._gated)  # type: ignore[call-arg]
         if self._outward is not None and onward is not None:
             torch.addmm(x, self._gated, self._outward, out=onward)

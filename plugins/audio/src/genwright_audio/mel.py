@@ -13,13 +13,13 @@ from numpy import ndarray
 from torch import Tensor
 
 from genwright.encoder import Encoder
-from genwright.errors import ConditionError, DataError
+from genwright.errors import ConditionError, DataError, OptionError
 from genwright.generation import threads
 from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import Clip, stepped
 from genwright_audio.grid import LONGEST, check_room, check_seconds, resampled, unfit, usual_rate
-from genwright_audio.spectrum import FLOOR, Frames, log_mel
+from genwright_audio.spectrum import FLOOR, Frames, log_mel, mel_filters
 from genwright_audio.variations import Variations, check_share
 from genwright_audio.vocoders import UNTRAINED, Vocoder, chosen, kept, shipped, trained
 
@@ -110,7 +110,8 @@ class Mel(Encoder[Clip]):
             raise DataError("encoder 'mel' learns how loud clips are from training clips; got none. Give it some.")
         if self._frames is None:
             self._take(usual_rate(items))
-        seconds = self._seconds or min(LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
+        usual = min(LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
+        seconds = usual if self._seconds is None else self._seconds
         self._count = self.frames.holding(math.ceil(seconds * self.frames.rate))
         fitting = [item for item in items if self._trouble(item) is None]
         loudest = [float(self._bands(item).max()) for item in fitting[:: max(1, len(fitting) // _ENOUGH)]]
@@ -144,7 +145,7 @@ class Mel(Encoder[Clip]):
             if trouble := self._trouble(item):
                 raise DataError(trouble)
         if noise is None or self._variations is None:
-            mels = torch.cat([self._bands(item) for item in items])
+            mels = torch.cat([torch.zeros(0, *self.space.shape), *(self._bands(item) for item in items)])
         else:
             mels = self._variations(items, noise)
         return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
@@ -185,6 +186,7 @@ class Mel(Encoder[Clip]):
     def _take(self, rate: int | None) -> None:
         given = {name: value for name, value in {"rate": rate, **self._given}.items() if value is not None}
         self._frames = _frames(given, self._asked)
+        mel_filters(self._frames)
         self._vocoder = chosen(self._asked, self._frames)
 
     def _varying(self) -> Variations | None:
@@ -228,7 +230,19 @@ def _frames(given: Mapping[str, Any], vocoder: str | None) -> Frames:
         fitting = [frames for frames in shipped().values() if given.items() <= frames.to_json().items()]
     else:
         fitting = [] if vocoder in UNTRAINED else [trained(vocoder).frames]
-    rate: int = given.get("rate", 0)
-    size = given.get("size") or 2 ** round(math.log2(_USUAL * max(1, rate)))
-    usual = {"rate": rate, "bands": 80 if rate >= 16_000 else 64, "size": size, "hop": size // 4}
-    return Frames(**{**(fitting[0].to_json() if fitting else usual), **given})
+    if fitting:
+        return Frames(**{**fitting[0].to_json(), **given})
+    rate: int = given["rate"]
+    size: int = given.get("size", max(4, 2 ** round(math.log2(_USUAL * max(1, rate)))))
+    usual = {"bands": 80 if rate >= 16_000 else 64, "size": size, "hop": size // 4, **given}
+    return Frames(**usual) if "bands" in given else _with_bands(usual)
+
+
+def _with_bands(usual: Mapping[str, Any]) -> Frames:
+    """Return frames with as many bands as usual, or halved until each has a frequency: of low rates there are few."""
+    frames = Frames(**usual)
+    try:
+        mel_filters(frames)
+    except OptionError:
+        return _with_bands({**usual, "bands": frames.bands // 2})
+    return frames

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, final
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from genwright.errors import OptionError, ShapeError
 from genwright_audio.extension import torchaudio
 
-__all__ = ["FLOOR", "MUSIC", "SPEECH", "TELEPHONE", "Frames", "istft", "log_mel", "mel_filters", "stft"]
+__all__ = ["FLOOR", "MUSIC", "TELEPHONE", "Frames", "istft", "log_mel", "mel_filters", "stft"]
 
 FLOOR = 1e-5
 """The least magnitude of a band of which the logarithm is taken."""
@@ -73,10 +73,6 @@ class Frames:
         """The frequencies of a frame's spectrum."""
         return self.size // 2 + 1
 
-    def count(self, samples: int) -> int:
-        """Return how many frames a waveform of so many samples has."""
-        return samples // self.hop + 1
-
     def holding(self, samples: int) -> int:
         """Return the smallest multiple of 16 frames from the first to the last of which there are so many samples.
 
@@ -86,7 +82,7 @@ class Frames:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes equal frames."""
-        return dict(vars(self))
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Frames:
@@ -96,9 +92,6 @@ class Frames:
 
 TELEPHONE = Frames(rate=8000, bands=64, size=256, hop=64)
 """For speech at 8 kHz."""
-
-SPEECH = Frames(rate=22_050, bands=80, size=1024, hop=256, high=8000.0)
-"""For speech at 22.05 kHz."""
 
 MUSIC = Frames(rate=22_050, bands=80, size=1024, hop=256)
 """For any sound at 22.05 kHz."""

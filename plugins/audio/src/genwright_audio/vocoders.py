@@ -103,7 +103,7 @@ def chosen(name: str | None, frames: Frames) -> Vocoder:
     Raises UnknownName if there is none of this name, OptionError if it takes other frames.
     """
     fitting = [each for each, theirs in shipped().items() if theirs == frames]
-    name = name or next(iter(fitting), GriffinLim.name)
+    name = next(iter(fitting), GriffinLim.name) if name is None else name
     found = UNTRAINED[name](frames=frames) if name in UNTRAINED else trained(name)
     if found.frames != frames:
         raise OptionError(
