@@ -42,7 +42,8 @@ def draw(items: Sequence[Clip], path: Path, *, legends: Sequence[str] = ()) -> N
     data: Iterator[bytes]
     if ending == ".html":
         # Part by part: all of them may have gigabytes.
-        data = (part.encode() for part in page(((clip, to_png(picture(clip))) for clip in items), legends=legends))
+        drawn = ((clip, to_png(picture(clip))) for clip in items)
+        data = map(str.encode, page(drawn, legends=legends))
     elif ending == ".png":
         alone = len(items) == 1 and not legends
         data = iter([to_png(picture(items[0], scale=_ALONE) if alone else sheet(items, legends=legends))])
