@@ -51,6 +51,13 @@ def test_each_kind_of_file_says_what_the_clip_does(ending: str) -> None:
         assert found == clip
 
 
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_long_text_leaves_room_for_where_a_clip_came_from(ending: str) -> None:
+    clip = noise(8_000, kind="k" * 3_000, text="ö" * 4_096, digit="3", sample="5f1c/0")
+    found = decoded(io.BytesIO(encoded(clip, ending)))
+    assert found.facts == ({"digit": "3", "sample": "5f1c/0"} if ending == ".wav" else clip.facts)
+
+
 def test_channels_are_averaged() -> None:
     found = decoded(io.BytesIO(file_of(np.array([[0.5, 0.0], [1.0, -0.5]], np.float32))))
     assert found.wave.tolist() == [0.25, 0.25]

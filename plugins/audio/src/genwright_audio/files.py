@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BufferedIOBase
@@ -20,7 +21,7 @@ from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
 from genwright_audio.mpeg import counted
 
-__all__ = ["ENDINGS", "FORMATS", "check_header", "comment", "decoded", "encoded", "from_bytes", "to_bytes"]
+__all__ = ["ENDINGS", "FORMATS", "ROOM", "check_header", "comment", "decoded", "encoded", "from_bytes", "to_bytes"]
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -32,6 +33,12 @@ FORMATS = {
 
 ENDINGS = (*FORMATS, ".aif", ".aiff", ".oga", ".opus")
 """The endings of files that are read."""
+
+ROOM = 2_000
+"""The longest comment of a WAV, in bytes: libsndfile reads 2,047, or nothing."""
+
+# What a comment can do without, the least important first; where a clip came from it cannot.
+_LEAST = ("ends", "text", "kind", "speaker", "digit")
 
 # Decoders of lossy formats overshoot; more than that was never within full scale.
 _OVER = 1.5
@@ -110,14 +117,24 @@ def encoded(clip: Clip, ending: str) -> bytes:
         ) from error
 
 
-def comment(said: Mapping[str, str]) -> str:
-    """Return facts as the comment of a file has them."""
+def comment(said: Mapping[str, str], *, room: int = sys.maxsize) -> str:
+    """Return facts as the comment of a file has them, in ASCII.
+
+    room: how many bytes it may have; what is longer lacks ends, texts and labels, in this order
+    """
     # In ASCII: neither WAV nor libsndfile's MP3 says in which letters its tags are.
-    return json.dumps(facts(said))
+    kept = facts(said)
+    for name in _LEAST:
+        if len(json.dumps(kept)) > room:
+            kept.pop(name, None)
+    return json.dumps(kept)
 
 
 def to_bytes(clip: Clip) -> bytes:
-    """Return a FLAC of 16 or 24 bits where that keeps the samples to the bit, else a WAV of 32-bit floats."""
+    """Return a FLAC of 16 or 24 bits where that keeps the samples to the bit, else a WAV of 32-bit floats.
+
+    A WAV has no room for a text of over 1,700 characters.
+    """
     for bits in (16, 24):
         fits = len(clip.wave) and clip.rate <= _FASTEST
         if fits and np.array_equal(levels(clip.wave, bits=bits) / (1 << bits - 1), clip.wave):
@@ -168,7 +185,7 @@ def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            file.comment = comment(said)
+            file.comment = comment(said, room=ROOM if kind == "WAV" else sys.maxsize)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
 

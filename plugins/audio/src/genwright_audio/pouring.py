@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from genwright.errors import DataError
 from genwright_audio.clip import Clip, levels
-from genwright_audio.files import comment
+from genwright_audio.files import ROOM, comment
 from genwright_audio.provenance import signed
 
 __all__ = ["pour"]
@@ -25,9 +25,6 @@ _UNKNOWN = 0xFFFFFFFF
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _BEFORE_DATA = _HEADER.size - 8
 _LIST = struct.Struct("<4sI4s4sI")
-
-# Of a comment in a WAV libsndfile reads 2,047 bytes.
-_ROOM = 2_000
 
 
 def pour(stages: Iterable[tuple[int, Clip]], file: BinaryIO, *, ending: str = "") -> None:
@@ -82,13 +79,8 @@ class _Poured:
             self._ends.append(self.size)
 
     def comment(self) -> str:
-        """Return what a file of this says of itself, in _ROOM bytes: too many ends, then texts, are left out."""
-        said = self._facts()
-        return next(
-            text
-            for left_out in ((), ("ends",), ("ends", "text"))
-            if len(text := comment({name: fact for name, fact in said.items() if name not in left_out})) <= _ROOM
-        )
+        """Return what a file of this says of itself."""
+        return comment(self._facts(), room=ROOM)
 
     def _facts(self) -> dict[str, str]:
         assert self._clip is not None
@@ -143,14 +135,14 @@ def _pour_flac(poured: _Poured, file: BinaryIO) -> None:
         if sound is not None:
             sound.close()
             file.seek(_place_of_comment(poured.rate))
-            file.write(poured.comment().ljust(_ROOM).encode())
+            file.write(poured.comment().ljust(ROOM).encode())
             file.seek(0, 2)
 
 
 def _flac(file: BinaryIO | io.BytesIO, rate: int) -> soundfile.SoundFile:
     """Open a FLAC whose comment says nothing yet, and has room for what it will say."""
     sound = soundfile.SoundFile(file, "w", rate, 1, "PCM_16", format="FLAC")
-    sound.comment = comment({}).ljust(_ROOM)
+    sound.comment = comment({}).ljust(ROOM)
     return sound
 
 
@@ -159,7 +151,7 @@ def _place_of_comment(rate: int) -> int:
     same = io.BytesIO()
     with _flac(same, rate) as sound:
         sound.write(np.zeros(1, np.int16))
-    return same.getvalue().index(comment({}).ljust(_ROOM).encode())
+    return same.getvalue().index(comment({}).ljust(ROOM).encode())
 
 
 def _header(rate: int, size: int | None, *, behind: int = 0) -> bytes:
