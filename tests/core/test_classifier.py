@@ -5,6 +5,7 @@ from typing import ClassVar, final
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float32
 from numpy import ndarray
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from genwright import classifier
 from genwright.classifier import Weights, held_out
+from genwright.generation import threads
 
 
 @final
@@ -72,6 +74,21 @@ def test_smoothing_keeps_it_from_being_sure() -> None:
 def test_training_again_gives_the_same_weights() -> None:
     one, other = (Straight.trained(*points(80, seed=0), steps=8).to_arrays() for _ in range(2))
     assert {name: array.tobytes() for name, array in one.items()} == {n: a.tobytes() for n, a in other.items()}
+
+
+def test_training_takes_one_thread_and_leaves_as_many_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    logits = Straight.logits
+
+    def counted(weights: Weights, inputs: Tensor) -> Tensor:
+        seen.append(torch.get_num_threads())
+        return logits(weights, inputs)
+
+    monkeypatch.setattr(Straight, "logits", staticmethod(counted))
+    with threads(3):
+        Straight.trained(*points(80, seed=0), steps=2)
+        assert torch.get_num_threads() == 3
+    assert seen == [1, 1]
 
 
 def test_fewer_items_than_a_batch_are_enough() -> None:

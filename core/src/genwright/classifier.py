@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64, Shaped
 from numpy import ndarray
 from torch import Tensor
 
+from genwright.generation import threads
 from genwright.seeds import Noise, permutation
 
 __all__ = ["Classifier", "Weights", "held_out"]
@@ -50,6 +51,8 @@ class Classifier(ABC):
     ) -> _Kind:
         """Return a classifier trained on items of these classes: always the same from the same, on one machine.
 
+        It takes one thread, since sums over several have other last bits.
+
         steps: None for as many as is usual for it
         """
         names = sorted(set(classes))
@@ -57,7 +60,8 @@ class Classifier(ABC):
         weights = {name: _weight(name, *shape).requires_grad_() for name, shape in cls.shapes(len(names)).items()}
         offsets = {f"{name}/offset": torch.zeros(len(w), requires_grad=True) for name, w in weights.items()}
         weights |= offsets
-        cls._train(weights, torch.from_numpy(inputs), labels, cls.steps if steps is None else steps)
+        with threads(1):
+            cls._train(weights, torch.from_numpy(inputs), labels, cls.steps if steps is None else steps)
         return cls(names, {name: weight.detach() for name, weight in weights.items()})
 
     @staticmethod

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from genwright.seeds import Noise
+from genwright_audio import griffinlim
 from genwright_audio.griffinlim import GriffinLim, Scattered, fitted, phases
 from genwright_audio.spectrum import MUSIC, TELEPHONE, Frames, istft, log_mel, stft
 
@@ -36,6 +37,19 @@ def test_more_rounds_fit_better_and_keep_the_magnitudes() -> None:
         return float((stft(istft(spectra, TELEPHONE, length=47 * 64), TELEPHONE).abs() - wanted).norm())
 
     assert error(32) < error(4) < error(0)
+
+
+def test_momentum_needs_fewer_rounds_to_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = stft(Noise(1, torch.arange(1)).normal("waves", 0, 47 * 64), TELEPHONE).abs()
+    begun = torch.polar(wanted, phases(wanted, TELEPHONE))
+
+    def error(rounds: int) -> float:
+        spectra = fitted(begun, TELEPHONE, rounds=rounds)
+        return float((stft(istft(spectra, TELEPHONE, length=47 * 64), TELEPHONE).abs() - wanted).norm())
+
+    with_momentum = error(16)
+    monkeypatch.setattr(griffinlim, "_MOMENTUM", 0.0)
+    assert with_momentum < error(32)
 
 
 def test_a_tone_runs_on_before_the_first_round() -> None:

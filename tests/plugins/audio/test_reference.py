@@ -114,23 +114,55 @@ def test_other_samples_or_other_facts_have_another_digest(tmp_path: Path) -> Non
     assert Reference(words(3), folder=tmp_path).digest == Reference(clips, folder=tmp_path).digest
 
 
-def test_each_speaker_is_left_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[int] = []
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[set[bytes]]:
+    """The pictures that each classifier was trained on, in turn."""
+    found: list[set[bytes]] = []
     trained = classifier.Classifier.trained
 
-    def counted(pictures: np.ndarray, names: list[str], *, steps: int | None = None) -> classifier.Classifier:
-        given.append(len(pictures))
+    def noted(pictures: np.ndarray, names: list[str], *, steps: int | None = None) -> classifier.Classifier:
+        found.append({picture.tobytes() for picture in pictures})
         return trained(pictures, names, steps=steps)
 
+    monkeypatch.setattr(classifier.Classifier, "trained", noted)
+    return found
+
+
+def pictures(found: Reference, places: Sequence[int]) -> set[bytes]:
+    return {picture.tobytes() for picture in found._heard.pictures[places]}
+
+
+@pytest.mark.parametrize("label", ["digit", "speaker"])
+def test_no_classifier_is_trained_on_what_is_held_out(label: str, tmp_path: Path, given: list[set[bytes]]) -> None:
+    found = Reference(words(64), folder=tmp_path)
+    assert found.classifier(label) is not None
+    assert given == [pictures(found, found._rest)]
+    assert len(given[0]) == 56
+    assert not given[0] & pictures(found, found._held)
+
+
+def test_the_ceiling_is_of_what_is_held_out(tmp_path: Path) -> None:
+    found = Reference(words(200), folder=tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier.Classifier, "steps", 80)
+        right, count = found.ceiling("digit") or (0, 0)
+    assert count == len(found.held)
+    assert right > 0.9 * count
+    said = found._said["digit"]
+    found._said["digit"] = tuple("10"[int(name or "")] if p in found._held else name for p, name in enumerate(said))
+    assert found.ceiling("digit") == (count - right, count)
+
+
+def test_each_speaker_is_left_out_once(tmp_path: Path, given: list[set[bytes]]) -> None:
     # A third of the clips are by a third speaker, so that numbers differ.
     found = Reference([c.saying(speaker="ann") if p % 3 == 0 else c for p, c in enumerate(words(72))], folder=tmp_path)
-    assert found.classifier("digit") is not None
-    monkeypatch.setattr(classifier.Classifier, "trained", counted)
     assert found.unseen is not None
     counts = {speaker: count for speaker, (_, count) in found.unseen.items()}
     assert list(counts) == ["ann", "high", "low"]
-    assert sum(counts.values()) == len(found)
-    assert given == [len(found) - count for count in counts.values()]
+    for speaker, of_others in zip(counts, given[1:], strict=True):
+        others = [place for place in found._rest if found._said["speaker"][place] != speaker]
+        assert of_others == pictures(found, others)
+        assert counts[speaker] == len(found) - len(others)
     assert all(0 <= right <= count for right, count in found.unseen.values())
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -45,6 +46,26 @@ def test_a_tone_is_loudest_in_the_band_that_holds_it() -> None:
     band = int(log_mel(tone, TELEPHONE)[0, :, 60].argmax())
     heard = mel_filters(TELEPHONE)[band].nonzero()[:, 0] * TELEPHONE.rate / TELEPHONE.size
     assert heard.min() <= 1000 <= heard.max()
+
+
+@pytest.mark.parametrize("frames", EVERY)
+def test_each_band_is_a_triangle_of_area_one(frames: Frames) -> None:
+    areas = mel_filters(frames).sum(1) * frames.rate / frames.size
+    # Low bands are two or three frequencies wide, so a sum over those is but near the area.
+    assert float((areas - 1).abs().max()) < 0.35
+    assert float(areas.mean()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("frames", EVERY)
+def test_bands_are_evenly_spaced_up_to_1_khz_and_by_a_constant_ratio_above(frames: Frames) -> None:
+    fine = replace(frames, size=16 * frames.size)
+    filters = mel_filters(fine)
+    centres = filters.argmax(1) * fine.rate / fine.size
+    apart, ratios = centres.diff(), centres[1:] / centres[:-1]
+    step = fine.rate / fine.size
+    below, above = centres[1:] < 1000, centres[:-1] > 1000
+    assert float((apart[below] - apart[below].mean()).abs().max()) < 1.5 * step
+    assert float(ratios[above].log().std()) < 1.5 * step / 1000
 
 
 def test_magnitudes_and_not_powers_are_summed() -> None:
