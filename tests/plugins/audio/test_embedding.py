@@ -49,7 +49,7 @@ class Echo(nn.Module):
 
 
 def clip(*samples: float, times: int = 100, rate: int = 8_000) -> Clip:
-    return Clip(wave=np.repeat(np.float32(samples), times), rate=rate)
+    return Clip(wave=np.repeat(np.array(samples, np.float32), times), rate=rate)
 
 
 def test_features_are_those_of_all_windows_clip_after_clip(tmp_path: Path) -> None:
@@ -85,8 +85,11 @@ def test_it_is_the_one_that_the_variable_names(tmp_path: Path, monkeypatch: pyte
 
 
 def test_without_one_it_is_said_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for unset in (lambda: monkeypatch.delenv(EMBEDDING, raising=False), lambda: monkeypatch.setenv(EMBEDDING, "")):
-        unset()
+    for value in ("", None):
+        if value is None:
+            monkeypatch.delenv(EMBEDDING)
+        else:
+            monkeypatch.setenv(EMBEDDING, value)
         with pytest.raises(UsageError, match=r"none comes with Genwright\. Name .*save, in GENWRIGHT_AUDIO_EMBEDDING;"):
             Embedding.given()
     monkeypatch.setenv(EMBEDDING, str(tmp_path))
