@@ -201,7 +201,7 @@ def test_an_empty_clip_is_refused(encoder: Codec) -> None:
 
 
 def test_samples_that_are_no_numbers_are_refused(encoder: Codec) -> None:
-    with pytest.raises(DataError, match="encoder 'codec' takes samples that are numbers; got others"):
+    with pytest.raises(DataError, match="encoder 'codec' takes samples that are numbers; got some that are none"):
         encoder.encode([Clip(wave=np.array([0.0, math.nan], np.float32), rate=8000)])
 
 
