@@ -14,16 +14,15 @@ _ANY = {1: torch.export.Dim.AUTO}
 
 
 class Loud(nn.Module):
-    """How loud a wave is in each window of 100 samples, the last of them filled up, and `times` that."""
+    """How loud a wave is in each of its quarters, and `times` that."""
 
     def __init__(self, times: float = 2.0) -> None:
         super().__init__()
         self.times = times
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Return features [1, T, 2] of a wave [1, L]."""
-        windows = F.pad(wave, (0, 99)).abs()[:, None]
-        loud = F.avg_pool1d(windows, 100, 100).transpose(1, 2)
+        """Return features [1, 4, 2] of a wave [1, L]."""
+        loud = F.adaptive_avg_pool1d(wave.abs()[:, None], 4).transpose(1, 2)
         return torch.cat([loud, self.times * loud], 2)
 
 

@@ -201,7 +201,7 @@ def test_an_empty_clip_is_refused(encoder: Codec) -> None:
 
 
 def test_samples_that_are_no_numbers_are_refused(encoder: Codec) -> None:
-    with pytest.raises(DataError, match="encoder 'codec' takes samples that are numbers; got others"):
+    with pytest.raises(DataError, match="encoder 'codec' takes samples that are numbers; got some that are none"):
         encoder.encode([Clip(wave=np.array([0.0, math.nan], np.float32), rate=8000)])
 
 
@@ -221,3 +221,12 @@ def test_a_codec_or_vocoder_that_is_not_there_is_refused(folder: Path) -> None:
 def test_no_text_starts_a_sound(encoder: Codec) -> None:
     with pytest.raises(ConditionError, match=r"encoder 'codec' has no token for text, so none starts a sound"):
         encoder.prefix("a")
+
+
+def test_clips_longer_than_there_is_room_for_are_not_asked_for(encoder: Codec) -> None:
+    room = encoder.grid.length / encoder.grid.rate
+    encoder.check_room({"seconds": room})
+    with pytest.raises(
+        ConditionError, match=r"condition 'seconds' asks for 25; this model has room for 0\.\d+\. Ask for"
+    ):
+        encoder.check_room({"seconds": 25.0})

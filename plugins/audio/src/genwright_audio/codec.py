@@ -18,7 +18,7 @@ from genwright.seeds import Noise
 from genwright.space import Tokens
 from genwright_audio import codecs, vocoders
 from genwright_audio.clip import Clip, stepped
-from genwright_audio.grid import Grid
+from genwright_audio.grid import Grid, check_room
 from genwright_audio.spectrum import FLOOR, Frames, log_mel
 
 __all__ = ["Codec"]
@@ -123,6 +123,10 @@ class Codec(Encoder[Clip]):
     def prefix(self, text: str) -> Sequence[Sequence[int]]:
         """Raise ConditionError, since no text starts a sound."""
         raise ConditionError("encoder 'codec' has no token for text, so none starts a sound. Ask for digit or kind.")
+
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Raise ConditionError for clips that are to take longer than there is room for."""
+        check_room(asked, self.grid.length / self.grid.rate)
 
     @property
     def _stop(self) -> int:
