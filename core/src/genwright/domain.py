@@ -57,7 +57,7 @@ class Label:
     def check(self, name: str, value: object) -> str:
         """Return the value as one of `values`. Raises ConditionError if it is none of them."""
         if self.values and str(value) not in self.values:
-            raise ConditionError(f"condition {name!r} takes one of {', '.join(self.values)}; got {shown(value)}. Choose one.")
+            raise ConditionError(f"condition {name!r} takes one of {', '.join(self.values)}; got {shown(value)}.")
         return str(value)
 
 
