@@ -54,6 +54,9 @@ class Merged:
     def prefix(self, text: str) -> Sequence[Sequence[int]]:
         return cuts_of(text)
 
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Have room for all."""
+
     def decode(self, tensors: Tensor) -> list[str]:
         return ["".join(PIECES[token] for token in row) for row in tensors.tolist()]
 
