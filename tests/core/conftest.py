@@ -125,6 +125,12 @@ def small(use_registry: UseRegistry) -> Registry:
 
 
 @pytest.fixture(scope="session")
+def trained_rounds() -> Callable[[Recipe, Path], Path]:
+    """What trains a model of rounds into a folder: trained_rounds(recipe, folder)."""
+    return lambda recipe, folder: made(recipe, toy_registry(), folder)
+
+
+@pytest.fixture(scope="session")
 def trained_small(rounds_file: Path) -> Callable[..., Path]:
     """What trains small models of rounds: trained_small(folder, family)."""
     return lambda folder, family, **changes: small_model(folder, rounds_file, family, **changes)

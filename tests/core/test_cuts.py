@@ -54,8 +54,8 @@ class Merged:
     def prefix(self, text: str) -> Sequence[Sequence[int]]:
         return cuts_of(text)
 
-    def check_room(self, asked: Mapping[str, Any]) -> None:
-        pass
+    def check_room(self, asked: Mapping[str, float | str]) -> None:
+        """Have room for all."""
 
     def decode(self, tensors: Tensor) -> list[str]:
         return ["".join(PIECES[token] for token in row) for row in tensors.tolist()]

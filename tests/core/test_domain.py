@@ -5,11 +5,12 @@ import io
 import numpy as np
 import pytest
 
-from genwright.domain import Difference, Label, Offer, Prefix, Scalar, Text
+from genwright.domain import Contour, Difference, Label, Offer, Prefix, Scalar, Text
 from genwright.errors import ConditionError, MismatchError
 from genwright.testing.toys import Rounds
 
 SCALAR = Scalar(summary="mass", low=-1.5, high=500, unit="Da")
+CONTOUR = Contour(summary="level", low=-80, high=0, unit="dB", rate=50, longest=4)
 
 
 @pytest.mark.parametrize("value", [-1.5, 0, 500, np.float32(2.5), np.int64(3)])
@@ -17,6 +18,13 @@ def test_a_number_within_the_limits_is_a_float(value: float) -> None:
     found = SCALAR.check("weight", value)
     assert type(found) is float
     assert found == value
+
+
+@pytest.mark.parametrize("value", [[-80, -1.5, 0], (-80, -1.5, 0), np.array([-80, -1.5, 0], dtype=np.float32)])
+def test_numbers_for_each_moment_are_floats(value: object) -> None:
+    found = CONTOUR.check("level", value)
+    assert found == [-80.0, -1.5, 0.0]
+    assert {type(number) for number in found} == {float}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +58,24 @@ def test_a_number_within_the_limits_is_a_float(value: float) -> None:
         (Text(summary=""), "a\0b", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
         (Text(summary=""), "a\ud800", "condition 'w' takes plain text; got NUL or a lone surrogate in it. Remove it."),
         (Text(summary=""), "a" * 10**6, "condition 'w' takes at most 4096 characters; got 1,000,000. Shorten it."),
+        (CONTOUR, 3.0, "condition 'w' takes a list of numbers, one every 0.02 s; got 3.0. Example: w=[-80, 0]."),
+        (
+            CONTOUR,
+            "-3,-4",
+            "condition 'w' takes a list of numbers, one every 0.02 s; got '-3,-4'. Example: w=[-80, 0].",
+        ),
+        (CONTOUR, [], "condition 'w' takes a list of numbers, one every 0.02 s; got []. Example: w=[-80, 0]."),
+        (
+            CONTOUR,
+            np.float64(3),
+            "condition 'w' takes a list of numbers, one every 0.02 s; got np.float64(3.0). Example: w=[-80, 0].",
+        ),
+        (CONTOUR, [-1.0] * 2000, "condition 'w' takes at most 4 numbers; got 2,000. Shorten it."),
+        (CONTOUR, [-1, None], "condition 'w[1]' takes a number; got None. Example: w[1]=-80."),
+        (CONTOUR, [-1, True], "condition 'w[1]' takes a number; got True. Example: w[1]=-80."),
+        (CONTOUR, [[-1]], "condition 'w[0]' takes a number; got [-1]. Example: w[0]=-80."),
+        (CONTOUR, [-1, float("nan")], "condition 'w[1]' takes -80 to 0 dB; got nan. Choose a value in this range."),
+        (CONTOUR, np.array([1.0]), "condition 'w[0]' takes -80 to 0 dB; got 1.0. Choose a value in this range."),
         (Label(summary="", values=("a",)), "\0\ud800", r"condition 'w' takes one of a; got '\x00\ud800'."),
     ],
 )

@@ -364,6 +364,7 @@ def fitting() -> Registry:
         BackboneSpec(name="unet", target="a:b", summary="", spaces=("continuous",), roles=("denoise",)),
         BackboneSpec(name="dit", target="a:b", summary="", spaces=("tokens",), roles=("denoise", "unmask")),
         BackboneSpec(name="transformer", target="a:b", summary="", spaces=("tokens",), roles=("causal",)),
+        BackboneSpec(name="follower", target="a:b", summary="", spaces=("tokens",), roles=("unmask",), contours=True),
         SamplerSpec(name="heun", target="a:b", summary="", reads="denoiser"),
         SamplerSpec(name="top-p", target="a:b", summary="", reads="next-token"),
     ]  # fmt: skip
@@ -404,6 +405,17 @@ def test_components_that_do_not_fit_are_told_which_do(names: tuple[str, str, str
     with pytest.raises(MismatchError) as caught:
         fitting().check_fit(domain=domain, encoder=encoder, family=family, backbone=backbone)
     assert str(caught.value) == message
+
+
+def test_a_backbone_that_follows_no_contour_is_told_which_do() -> None:
+    fitting().check_contours("follower", ["loudness"])
+    fitting().check_contours("unet", [])
+    with pytest.raises(MismatchError) as caught:
+        fitting().check_contours("unet", ["loudness", "pitch"])
+    assert str(caught.value) == (
+        "backbone 'unet' is told of a sample as a whole, and cannot follow loudness and pitch from moment "
+        "to moment. Backbones that can: follower."
+    )
 
 
 def test_a_sampler_that_cannot_read_the_family_is_told_which_can() -> None:

@@ -36,3 +36,27 @@ def test_a_text_has_as_many_columns_as_words_are_read() -> None:
 def test_words_that_are_not_read_are_those_not_known_and_those_after_the_last_place() -> None:
     assert TEXTS.unread("caption", "A red cat") == ["a"]
     assert TEXTS.unread("caption", "red " * WORDS + "unicorn cat") == ["unicorn", "cat"]
+
+
+def test_a_space_with_contours_comes_back_from_a_card() -> None:
+    space = ConditionSpace(labels={"c": ("x",)}, contours={"b": (-30.0, 9.5), "a": (0.0, 1.0)}, places=220.5)
+    again = ConditionSpace.from_json(json.loads(json.dumps(space.to_json(), sort_keys=True)))
+    assert again == space
+    assert list(again.contours) == ["b", "a"]
+    assert (space.names, space.columns) == (["c", "b", "a"], 1)
+
+
+def test_without_contours_a_card_is_as_before_there_were_any() -> None:
+    assert ConditionSpace(scalars={"a": (0.5, 0.1)}).to_json() == {
+        "scalars": [["a", 0.5, 0.1]],
+        "labels": [],
+        "texts": [],
+    }
+
+
+def test_a_contour_has_a_value_for_every_begun_part_of_a_sample() -> None:
+    space = ConditionSpace(contours={"a": (0.0, 1.0)}, places=2.5)
+    assert [space.values(Tokens(vocab_size=2, shape=(length,))) for length in (1, 5, 6)] == [1, 2, 3]
+    assert space.values(Tokens(vocab_size=2, shape=(2, 3))) == 3
+    assert space.values(Continuous(shape=(3, 10), axes=("C", "X"))) == 4
+    assert ConditionSpace().values(Tokens(vocab_size=2, shape=(5,))) == 0

@@ -282,6 +282,27 @@ def test_conditions_are_forgotten_together_and_each_for_itself() -> None:
     assert found.mean(0).tolist() == pytest.approx([0.65] * 4, abs=0.025)
 
 
+def test_a_contour_is_forgotten_as_a_whole_and_for_itself() -> None:
+    followed = replace(numbers(40).condition, contours=torch.zeros(40, 2, 5))
+    family = Line()
+    line(line_recipe(steps=400, batch_size=16, drop=0.3), numbers(40, condition=followed), family).run()
+    contours = torch.cat([c for batch in family.seen if (c := batch.condition.contours) is not None]).isnan()
+    assert torch.equal(contours.any(2), contours.all(2))
+    scalars = torch.cat([batch.condition.scalars for batch in family.seen]).isnan()
+    every = torch.cat((scalars, contours.all(2)), 1).double()
+    assert every.mean(0).tolist() == pytest.approx([0.65] * 4, abs=0.025)
+    assert float((every.sum(1) == 0).double().mean()) == pytest.approx(0.14, abs=0.02)
+
+
+def test_contours_are_part_of_what_a_resumed_training_shares() -> None:
+    plain = numbers(4)
+    followed = replace(plain, condition=replace(plain.condition, contours=torch.zeros(4, 1, 3)))
+    other = replace(plain, condition=replace(plain.condition, contours=torch.ones(4, 1, 3)))
+    assert len({plain.digest, followed.digest, other.digest}) == 3
+    # As it was before there were contours.
+    assert plain.digest == "83ede751320cd3133ebdb6966cf89a5f25c260cdb9b51b4c535df47d11fe4d97"
+
+
 def test_without_dropping_no_condition_is_forgotten() -> None:
     assert not forgotten(0.0).any()
 

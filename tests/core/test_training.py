@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -269,6 +270,16 @@ def test_an_item_with_a_flaw_or_without_a_condition_is_a_reason_too(monkeypatch:
         UserWarning, match=r"1 of 3 items were left out of training; why the first: It lacks a condition"
     ):
         prepared(recipe, Rounds(), items, toy_registry())
+
+
+def test_an_item_of_which_a_contour_cannot_be_told_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = quick(Path("none"), conditions=("heights",), backbone=use("wavenet", width=32, skip=32, depth=1))
+    monkeypatch.setattr(Rounds, "trace", lambda domain, items, name: [np.float64([1, 3]), None, np.float64([2] * 9)])
+    with pytest.warns(UserWarning, match=r"1 of 3 items .* why the first: It lacks a condition"):
+        model, examples = prepared(recipe, Rounds(), ["ab", "bc", "cd"], toy_registry())
+    assert model.conditions.contours == {"heights": (2.0, pytest.approx(np.std([1, 3, *[2] * 9])))}
+    assert examples.condition.contours is not None
+    assert examples.condition.contours[:, 0].tolist() == [[1.0, 3.0, *[torch.inf] * 6], [2.0] * 8]
 
 
 @pytest.mark.parametrize(

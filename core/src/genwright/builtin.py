@@ -148,6 +148,7 @@ _BACKBONES = (
         summary="gated dilated convolutions over long rows of tokens, such as the samples of a sound",
         spaces=("tokens",),
         roles=("causal",),
+        contours=True,
     ),
     BackboneSpec(
         name="unet",

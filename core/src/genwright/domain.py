@@ -14,7 +14,7 @@ import numpy as np
 
 from genwright.errors import ConditionError, MismatchError, UsageError, shown
 
-__all__ = ["Difference", "Domain", "Label", "Offer", "Pattern", "Prefix", "Scalar", "Text"]
+__all__ = ["Contour", "Difference", "Domain", "Label", "Offer", "Pattern", "Prefix", "Scalar", "Text"]
 
 Item = TypeVar("Item")
 
@@ -85,6 +85,40 @@ class Text:
         return _plain(name, value, self.longest)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contour:
+    """A number for each moment, within [low, high], in `unit` ("" for none), that the sample follows from its start.
+
+    rate:    how many there are a second
+    longest: how many there may be
+    """
+
+    summary: str
+    low: float
+    high: float
+    rate: float
+    longest: int
+    unit: str = ""
+
+    def check(self, name: str, value: object) -> list[float]:
+        """Return the numbers as floats.
+
+        Raises ConditionError if it is no list or array of numbers, is empty or too long, or has one out of range.
+        """
+        numbers = value.tolist() if isinstance(value, np.ndarray) else value
+        if not isinstance(numbers, list | tuple) or not numbers:
+            raise ConditionError(
+                f"condition {name!r} takes a list of numbers, one every {1 / self.rate:g} s; got {shown(value)}. "
+                f"Example: {name}=[{self.low:g}, {self.high:g}]."
+            )
+        if len(numbers) > self.longest:
+            raise ConditionError(
+                f"condition {name!r} takes at most {self.longest:,} numbers; got {len(numbers):,}. Shorten it."
+            )
+        each = Scalar(summary=self.summary, low=self.low, high=self.high, unit=self.unit)
+        return [each.check(f"{name}[{place}]", number) for place, number in enumerate(numbers)]
+
+
 def _plain(name: str, value: object, longest: int) -> str:
     if not isinstance(value, str):
         raise ConditionError(f"condition {name!r} takes text; got {type(value).__name__}.")
@@ -95,7 +129,7 @@ def _plain(name: str, value: object, longest: int) -> str:
     return value
 
 
-Offer = Scalar | Label | Prefix | Text
+Offer = Scalar | Label | Prefix | Text | Contour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,8 +250,14 @@ class Domain(ABC, Generic[Item]):
         """Return what items have of the label or text condition named; None where none can be said."""
         return [None] * len(items)
 
+    def trace(self, items: Sequence[Item], name: str) -> list[np.ndarray | None]:
+        """Return what items have of the contour named, finite float64 [N] each; None where none can be said."""
+        return [None] * len(items)
+
     def labelled(self, item: Item, where: Mapping[str, float | str]) -> Item:
         """Return a generated item as one that says of itself what was asked for, where such items have room for it.
+
+        where: the scalars, labels and texts that were asked for
 
         `describe` finds it there. The item is new, and may be changed.
         """

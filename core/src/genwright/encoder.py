@@ -33,6 +33,14 @@ class Encoder(ABC, Generic[Item]):
     def augments(self) -> bool:
         """Whether `encode` spells an item differently when given noise."""
 
+    @property
+    def pace(self) -> float:
+        """How many places of the space a second of an item takes; 0 where places are no moments.
+
+        Places are tokens in their order, or numbers along the last axis.
+        """
+        return 0.0
+
     @abstractmethod
     def fit(self, items: Sequence[Item]) -> None:
         """Learn from training data whatever the encoding needs."""

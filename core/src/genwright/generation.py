@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar, final, get_args
 import torch
 from torch import Tensor
 
+from genwright import contours
 from genwright.cuts import Cuts, log_likelihoods
 from genwright.errors import MismatchError, OptionError, shown
 from genwright.model import Model
@@ -127,9 +128,9 @@ class Generation(Generic[Item]):
 
     def decoded(self, tensors: Tensor) -> Iterator[Item]:
         """Yield the items of encoded samples, each saying what was asked for if its domain does that."""
-        asked = self.model.asked(self.where)
+        said = contours.without(self.model.asked(self.where))
         for item in self.model.encoder.decode(tensors.cpu()):
-            yield self.model.domain.labelled(item, asked)
+            yield self.model.domain.labelled(item, said)
 
     @torch.inference_mode()
     def tensors(self, indices: Tensor, *, reading: Reading | None = None) -> Tensor:

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, cast, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genwright import contours
 from genwright.checkpoint import Checkpoint
 from genwright.domain import Domain, Offer, Prefix
 from genwright.encoder import Encoder
@@ -51,9 +53,13 @@ class Model(Generic[Item]):
 
     @classmethod
     def new(cls, recipe: Recipe, encoder: Encoder[Item], conditions: ConditionSpace, registry: Registry) -> Model[Item]:
-        """Return an untrained model with a fitted encoder; its first weights depend on the recipe's seed alone."""
+        """Return an untrained model with a fitted encoder; its first weights depend on the recipe's seed alone.
+
+        Raises MismatchError for contours that its backbone does not follow.
+        """
         domain = make(registry.get("domain", recipe.domain), {})
         backbone = registry.get("backbone", recipe.backbone.name)
+        registry.check_contours(backbone.name, conditions.contours)
 
         spec = registry.get("family", recipe.family.name)
         takes_role = "role" in inspect.signature(backbone.load()).parameters
@@ -135,7 +141,7 @@ class Model(Generic[Item]):
         """Return what a sampler may ask of the model."""
         return self.family.reading()
 
-    def asked(self, where: Mapping[str, Any]) -> dict[str, float | str]:
+    def asked(self, where: Mapping[str, Any]) -> dict[str, float | str | list[float]]:
         """Return what is asked for, checked, as plain data.
 
         Raises UnknownName if the domain does not offer it, ConditionError if the model did not learn it, or it is of
@@ -148,7 +154,7 @@ class Model(Generic[Item]):
         asked = {name: offers[name].check(name, value) for name, value in where.items()}
         for name, value in asked.items():
             self._check_learned(name, offers[name], value)
-        self.encoder.check_room(asked)
+        self.encoder.check_room(contours.without(asked))
         return asked
 
     def condition(self, where: Mapping[str, Any]) -> Condition:
@@ -167,7 +173,7 @@ class Model(Generic[Item]):
         for name, value in asked.items():
             if isinstance(offers[name], Prefix):
                 cuts = self.encoder.prefix(str(value))
-        scalars = [float(asked.get(name, torch.nan)) for name in self.conditions.scalars]
+        scalars = [float(cast(float, asked.get(name, torch.nan))) for name in self.conditions.scalars]
         labels = [
             values.index(str(asked[name])) if name in asked else -1 for name, values in self.conditions.labels.items()
         ]
@@ -178,7 +184,15 @@ class Model(Generic[Item]):
             scalars=torch.tensor([scalars] * len(cuts)),
             labels=torch.tensor([labels] * len(cuts), dtype=torch.int64),
             prefix=torch.tensor([[*cut, *[-1] * (longest - len(cut))] for cut in cuts], dtype=torch.int64),
+            contours=self._laid(asked, rows=len(cuts)),
         )
+
+    def _laid(self, asked: Mapping[str, Any], *, rows: int) -> Tensor | None:
+        if not self.conditions.contours:
+            return None
+        followed = [name for name in self.conditions.contours if name in asked]
+        series = {name: [np.array(asked[name], dtype=np.float64)] * rows for name in followed}
+        return contours.laid(series, self.conditions, count=self.conditions.values(self.encoder.space), rows=rows)
 
     def _warn_of_unread(self, asked: Mapping[str, Any]) -> None:
         for name in self.conditions.texts:
@@ -199,10 +213,12 @@ class Model(Generic[Item]):
             )
 
     def _warn_of_far(self, asked: Mapping[str, Any]) -> None:
-        for name, (mean, deviation) in self.conditions.scalars.items():
-            if name in asked and abs(asked[name] - mean) > _FAR * deviation:
+        for name, (mean, deviation) in (*self.conditions.scalars.items(), *self.conditions.contours.items()):
+            values = asked.get(name, mean)
+            farthest = max(values if isinstance(values, list) else [values], key=lambda value: abs(value - mean))
+            if abs(farthest - mean) > _FAR * deviation:
                 warnings.warn(
-                    f"condition {name!r} asks for {asked[name]:g}; this model learned {mean:.3g} ± {deviation:.2g}, so "
+                    f"condition {name!r} asks for {farthest:g}; this model learned {mean:.3g} ± {deviation:.2g}, so "
                     f"expect samples that are poor or miss it. Ask for {mean - _FAR * deviation:.3g} to "
                     f"{mean + _FAR * deviation:.3g}.",
                     stacklevel=3,
@@ -218,10 +234,20 @@ class Model(Generic[Item]):
                 f"have none. They have {len(self.conditions.texts[name]):,}, such as "
                 f"{', '.join(self.conditions.texts[name][:8])}."
             )
+        if name in self.conditions.contours and isinstance(value, list):
+            self._check_short(name, value)
         if name not in learned and not isinstance(offer, Prefix):
             raise ConditionError(
                 f"condition {name!r} is offered by {self.domain.name}, but this model learned "
                 f"{', '.join(learned) or 'none'}. Train one with conditions = [{name!r}]."
+            )
+
+    def _check_short(self, name: str, values: Sequence[object]) -> None:
+        most = self.conditions.values(self.encoder.space)
+        if len(values) > most:
+            raise ConditionError(
+                f"condition {name!r} takes up to {most:,} numbers of this model, whose longest sample has no more; got "
+                f"{len(values):,}. Shorten it."
             )
 
 

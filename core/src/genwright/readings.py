@@ -23,11 +23,14 @@ class Condition:
     labels:  position among each label's values, then of each text's words (`ConditionSpace.columns`); -1 where nothing
              is asked
     prefix:  tokens that the row starts with; -1 after its end
+    contours: values, each of so many places (`ConditionSpace.places`), in the units of the domain; NaN where nothing is
+              asked, infinite after the end of one; None for a model that follows none
     """
 
     scalars: Float[Tensor, "B S"]
     labels: Int64[Tensor, "B L"]
     prefix: Int64[Tensor, "B P"]
+    contours: Float[Tensor, "B C N"] | None = None
 
     @classmethod
     def none(cls, rows: int, *, scalars: int = 0, labels: int = 0) -> Condition:
@@ -43,7 +46,10 @@ class Condition:
 
     def __getitem__(self, rows: Tensor | slice) -> Condition:
         """Return the condition of some of the rows."""
-        return Condition(scalars=self.scalars[rows], labels=self.labels[rows], prefix=self.prefix[rows])
+        contours = None if self.contours is None else self.contours[rows]
+        return Condition(
+            scalars=self.scalars[rows], labels=self.labels[rows], prefix=self.prefix[rows], contours=contours
+        )
 
     def expand(self, rows: int) -> Condition:
         """Return this condition of one row for that many rows."""
@@ -51,7 +57,13 @@ class Condition:
 
     def to(self, device: torch.device | str) -> Condition:
         """Return the condition on a device."""
-        return Condition(scalars=self.scalars.to(device), labels=self.labels.to(device), prefix=self.prefix.to(device))
+        contours = None if self.contours is None else self.contours.to(device)
+        return Condition(
+            scalars=self.scalars.to(device),
+            labels=self.labels.to(device),
+            prefix=self.prefix.to(device),
+            contours=contours,
+        )
 
 
 @runtime_checkable

@@ -114,6 +114,15 @@ class Registry:
         self._check_encoder(domain, self.get("encoder", encoder), self.get("family", family))
         self._check_backbone(self.get("encoder", encoder), self.get("family", family), self.get("backbone", backbone))
 
+    def check_contours(self, backbone: str, names: Iterable[str]) -> None:
+        """Check that a backbone follows contours, if there are any. Raises MismatchError if it does not."""
+        if (contours := list(names)) and not self.get("backbone", backbone).contours:
+            fitting = [spec.name for spec in self.specs("backbone") if spec.contours]
+            raise MismatchError(
+                f"backbone {backbone!r} is told of a sample as a whole, and cannot follow {' and '.join(contours)} "
+                f"from moment to moment. Backbones that can: {_listed(fitting)}."
+            )
+
     def check_sampler(self, *, family: str, sampler: str) -> None:
         """Check that the sampler can read what the family learns. Raises MismatchError if not."""
         self._check_reads(sampler, self.get("family", family).reads, f"family {family!r}")

@@ -65,21 +65,33 @@ class ConditionSpace:
     scalars: the mean and deviation that the training data have of each
     labels:  the values of each
     texts:   the words that the training data have in each, lower-case
+    contours: the mean and deviation that the values of the training data have in each
+    places:  how many places of the space a value of a contour stands for; need not be whole
     """
 
     scalars: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    contours: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    places: float = 0.0
 
     @property
     def names(self) -> list[str]:
-        """What can be asked for: scalars, labels, texts."""
-        return [*self.scalars, *self.labels, *self.texts]
+        """What can be asked for: scalars, labels, texts, contours."""
+        return [*self.scalars, *self.labels, *self.texts, *self.contours]
 
     @property
     def columns(self) -> int:
         """How many columns a condition's labels have: one a label, then WORDS a text."""
         return len(self.labels) + WORDS * len(self.texts)
+
+    def values(self, space: SampleSpace) -> int:
+        """Return how many values a contour has along a whole sample; 0 where there is no contour.
+
+        They lie along the tokens in their order, or along the last axis of numbers.
+        """
+        length = space.size if isinstance(space, Tokens) else space.shape[-1]
+        return math.ceil(length / self.places) if self.contours else 0
 
     def words(self, name: str, text: str) -> list[int]:
         """Return the places of a text's words among the known ones, the first WORDS of them, then -1.
@@ -97,10 +109,13 @@ class ConditionSpace:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` makes an equal space, in its order, which the weights follow."""
+        contours = [[name, mean, deviation, self.places] for name, (mean, deviation) in self.contours.items()]
         return {
             "scalars": [[name, mean, deviation] for name, (mean, deviation) in self.scalars.items()],
             "labels": [[name, list(values)] for name, values in self.labels.items()],
             "texts": [[name, list(words)] for name, words in self.texts.items()],
+            # Left out where there are none, so that a model has the card, and the digest, of before there were any.
+            **({"contours": contours} if contours else {}),
         }
 
     @classmethod
@@ -108,7 +123,10 @@ class ConditionSpace:
         """Return the space that `to_json` wrote."""
         scalars = {name: (float(mean), float(deviation)) for name, mean, deviation in data["scalars"]}
         labels, texts = ({name: tuple(values) for name, values in data.get(of, ())} for of in ("labels", "texts"))
-        return cls(scalars=scalars, labels=labels, texts=texts)
+        traced = data.get("contours", ())
+        contours = {name: (float(mean), float(deviation)) for name, mean, deviation, _ in traced}
+        places = float(traced[0][3]) if traced else 0.0
+        return cls(scalars=scalars, labels=labels, texts=texts, contours=contours, places=places)
 
 
 def spelled(text: str) -> list[str]:

@@ -123,11 +123,15 @@ class EncoderSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec(Spec):
-    """A network, with the spaces it works on and the roles it can serve."""
+    """A network, with the spaces it works on and the roles it can serve.
+
+    contours: whether it follows `Condition.contours`; one that does not is refused where a model is to learn some
+    """
 
     kind = "backbone"
     spaces: tuple[Space, ...]
     roles: tuple[Role, ...]
+    contours: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

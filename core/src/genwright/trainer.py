@@ -55,8 +55,9 @@ class Examples:
     def digest(self) -> str:
         """The SHA-256 of the encoded items and their conditions."""
         sha = hashlib.sha256()
-        for tensor in (self.x, self.condition.scalars, self.condition.labels):
-            sha.update(tensor.contiguous().numpy().data)
+        for tensor in (self.x, self.condition.scalars, self.condition.labels, self.condition.contours):
+            if tensor is not None:
+                sha.update(tensor.contiguous().numpy().data)
         return sha.hexdigest()
 
 
@@ -259,8 +260,9 @@ class Trainer:
 
         So a model learns to follow any choice of its conditions, and none.
         """
-        scalars, labels = condition.scalars, condition.labels
-        count = scalars.shape[1] + labels.shape[1]
+        scalars, labels, contours = condition.scalars, condition.labels, condition.contours
+        described = scalars.shape[1] + labels.shape[1]
+        count = described + (0 if contours is None else contours.shape[1])
         if not count:
             return condition
         u = noise.uniform("drop", self.step, count + 2)
@@ -269,7 +271,8 @@ class Trainer:
         return replace(
             condition,
             scalars=scalars.masked_fill(forget[:, : scalars.shape[1]], torch.nan),
-            labels=labels.masked_fill(forget[:, scalars.shape[1] :], -1),
+            labels=labels.masked_fill(forget[:, scalars.shape[1] : described], -1),
+            contours=None if contours is None else contours.masked_fill(forget[:, described:, None], torch.nan),
         )
 
     def _report(self, losses: Sequence[Mapping[str, float]]) -> None:

@@ -19,10 +19,10 @@ from jaxtyping import Bool, Float64
 from numpy import ndarray
 from torch import Tensor
 
-from genwright import library
+from genwright import contours, library
 from genwright.checkpoint import Checkpoint, check_new
 from genwright.datasets import digest, locate, reader
-from genwright.domain import Domain, Label, Prefix, Scalar, Text
+from genwright.domain import Contour, Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import CheckpointError, DataError, RecipeError, TrainingError, UnknownName, UsageError, shown
 from genwright.family import Family
@@ -58,7 +58,7 @@ def trained(
     registry = recording.registry
     recipe = _resolved(recipe, registry)
     domain: Domain[Any] = make(registry.get("domain", recipe.domain), {})
-    _check_conditions(recipe, domain)
+    _check_conditions(recipe, domain, registry)
     recipe, start = _starting(recipe, registry)
     path = locate(recipe.data)
     recipe = _stating(recipe, path)
@@ -154,7 +154,7 @@ def prepared(
     encoder = new_encoder(recipe, registry)
     encoder.fit(sound)
     kept, x, refusal = _encoded(encoder, sound)
-    space, condition, whole = _asked(kept, recipe.conditions, domain)
+    space, condition, whole = _asked(kept, recipe.conditions, domain, encoder)
     kept, x, condition = [kept[row] for row in whole.nonzero()[:, 0].tolist()], x[whole], condition[whole]
     reason = next(filter(None, (*flaws, refusal)), "It lacks a condition.")
     if len(kept) < 2:
@@ -215,23 +215,26 @@ def _meaning(recipe: Recipe, state: Mapping[str, Any], conditions: ConditionSpac
 
 
 def _asked(
-    items: Sequence[Any], names: Sequence[str], domain: Domain[Any]
+    items: Sequence[Any], names: Sequence[str], domain: Domain[Any], encoder: Encoder[Any]
 ) -> tuple[ConditionSpace, Condition, Bool[Tensor, " B"]]:
     """Return what can be asked of a model of these items, what each of them has of it, and which have all of it."""
-    offers = [domain.conditions[name] for name in names]
-    scalars, labels, texts = (
-        [name for name, offer in zip(names, offers, strict=True) if isinstance(offer, kind)]
-        for kind in (Scalar, Label, Text)
+    scalars, labels, texts, followed = (
+        [name for name in names if isinstance(domain.conditions[name], kind)] for kind in (Scalar, Label, Text, Contour)
     )
+    places = contours.places(domain, encoder, followed)
     measured = domain.measure(items, scalars) if scalars else np.zeros((len(items), 0))
     described = {name: domain.describe(items, name) for name in (*labels, *texts)}
+    traced = {name: domain.trace(items, name) for name in followed}
     whole = ~np.isnan(measured).any(1)
-    for values in described.values():
+    told: list[Sequence[Any]] = [*described.values(), *traced.values()]
+    for values in told:
         whole &= np.array([value is not None for value in values], dtype=bool)
     space = ConditionSpace(
         scalars={name: _scale(column[whole]) for name, column in zip(scalars, measured.T, strict=True)},
         labels={name: _values(domain.conditions[name], described[name]) for name in labels},
         texts={name: _words(described[name]) for name in texts},
+        contours={name: contours.scale(traced[name], whole) for name in followed},
+        places=places,
     )
     columns = [[[space.labels[name].index(v) if v else -1] for v in described[name]] for name in labels]
     columns += [[space.words(name, text or "") for text in described[name]] for name in texts]
@@ -239,6 +242,7 @@ def _asked(
         scalars=torch.from_numpy(measured).float(),
         labels=torch.cat([torch.tensor(c) for c in columns], 1) if columns else torch.zeros(len(items), 0).long(),
         prefix=torch.empty(len(items), 0, dtype=torch.int64),
+        contours=contours.laid(traced, space, count=space.values(encoder.space), rows=len(items)),
     )
     return space, condition, torch.from_numpy(whole)
 
@@ -313,7 +317,7 @@ def _starting(recipe: Recipe, registry: Registry) -> tuple[Recipe, Checkpoint | 
     return replace(recipe, start="" if start is None else start.digest), start
 
 
-def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:
+def _check_conditions(recipe: Recipe, domain: Domain[Any], registry: Registry) -> None:
     for name in recipe.conditions:
         if name not in domain.conditions:
             raise UnknownName(f"condition of {domain.name}", name, domain.conditions)
@@ -321,6 +325,8 @@ def _check_conditions(recipe: Recipe, domain: Domain[Any]) -> None:
             raise RecipeError(
                 f"a recipe's conditions are learned from what items have; {name!r} is a start, which needs no learning."
             )
+    followed = [name for name in recipe.conditions if isinstance(domain.conditions[name], Contour)]
+    registry.check_contours(recipe.backbone.name, followed)
 
 
 class _Reports:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,3 +108,57 @@ def test_every_weight_gets_a_finite_gradient(made: WaveNet) -> None:
 def test_what_cannot_be_is_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         WaveNet(space=SPACE, conditions=CONDITIONS, **options)
+
+
+FOLLOWED = replace(CONDITIONS, contours={"height": (0.0, 1.0)}, places=4.5)
+
+
+def following(**options: Any) -> WaveNet:
+    made = WaveNet(space=SPACE, conditions=FOLLOWED, width=32, skip=32, **options)
+    return networks.shaken(made, by=0.1).eval().requires_grad_(False)
+
+
+def heights(*values: float, rows: int = 1) -> Condition:
+    return replace(networks.asked(0.5, 0, rows=rows), contours=torch.tensor(values).expand(rows, 1, -1))
+
+
+@pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS)
+def test_a_value_of_a_contour_moves_the_logits_from_two_values_before_it_on(options: dict[str, Any]) -> None:
+    """Of steps that begin in the part of a row that it belongs to, and of what can be heard of these later."""
+    made, tokens = following(**options), started(SPACE, 1)
+    # What the first layer's gates let through is not joined by that layer.
+    heard = made.reach - made.stride * (made._layers[0].kernel - 1) * made._layers[0].apart
+    assert made.values == 6
+    before = made(tokens, heights(*[0.5] * 6))
+    for place in range(6):
+        after = made(tokens, heights(*[0.5] * place, -1.0, *[0.5] * (5 - place)))
+        moved = ((after - before).abs().amax((0, 2)) > 0).tolist()
+        steps = [at // made.stride * made.stride for at in range(26)]
+        first, last = (next((s for s in steps if s >= 4.5 * v), 26) for v in (max(0, place - 2), place + 3))
+        assert moved == [first <= at and steps[at] - heard < last - made.stride for at in range(26)], place
+
+
+def test_a_contour_is_told_with_all_else_that_is_asked() -> None:
+    made, tokens = following(depth=2), started(SPACE, 2)
+    before = made(tokens, heights(*[0.5] * 6, rows=2))
+    other = replace(heights(*[0.5] * 6, rows=2), labels=torch.tensor([[1], [0]]))
+    assert (made(tokens, other)[0] - before[0]).abs().amax(-1).min() > 1e-5
+    assert torch.equal(made(tokens, other)[1], before[1])
+
+
+def test_a_condition_without_contours_asks_for_none() -> None:
+    made, tokens = following(depth=2), started(SPACE, 2)
+    nothing = replace(networks.asked(0.5, 0), contours=torch.full((2, 1, 6), torch.nan))
+    assert torch.equal(made(tokens, networks.asked(0.5, 0)), made(tokens, nothing))
+    assert not torch.equal(made(tokens, heights(*[torch.inf] * 6, rows=2)), made(tokens, nothing))
+
+
+def test_what_tells_of_contours_gets_gradients_too() -> None:
+    made = following(depth=2)
+    contours = torch.tensor([[0.5, -1.0, 0.1, torch.inf, torch.inf, torch.inf], [torch.nan] * 6])[:, None]
+    assert_every_weight_is_moved(made, started(SPACE, 2), replace(networks.asked(0.5, 0), contours=contours))
+    assert {name for name, _ in made.named_parameters() if "contouring" in name} == {
+        "contouring.value",
+        "contouring.unasked",
+        "contouring.ended",
+    }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,11 @@ from genwright.backbones.wavenet import WaveNet
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import shaken
-from tests.core.backbones.streams import asked, started, streamed
+from tests.core.backbones import streams
+from tests.core.backbones.streams import started, streamed
 
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
+FOLLOWED = replace(CONDITIONS, contours={"height": (0.0, 1.0)}, places=5.5)
 SPACE = Tokens(vocab_size=21, shape=(70,), stop=20)
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {"depth": 8, "cycle": 4},
@@ -24,11 +27,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
 ROWS = 16
 
 
-@pytest.fixture(params=SETTINGS)
+@pytest.fixture(params=[(name, contours) for name in SETTINGS for contours in (False, True)], ids=str)
 def made(request: pytest.FixtureRequest) -> WaveNet:
-    """A network all of whose weights matter."""
-    network = WaveNet(space=SPACE, conditions=CONDITIONS, width=32, skip=32, **SETTINGS[request.param])
+    """A network all of whose weights matter, that follows a contour or does not."""
+    name, contours = request.param
+    conditions = FOLLOWED if contours else CONDITIONS
+    network = WaveNet(space=SPACE, conditions=conditions, width=32, skip=32, **SETTINGS[name])
     return shaken(network, by=0.1).eval().requires_grad_(False)
+
+
+def asked(rows: int, *, seed: int = 6) -> Condition:
+    """What is asked of each row, with a contour of its own, which networks that follow none do not see."""
+    count = FOLLOWED.values(SPACE)
+    contours = torch.randn(rows, 1, count, generator=torch.Generator().manual_seed(seed))
+    contours[:, :, count // 2 :][torch.arange(rows) % 4 == 1] = torch.inf
+    contours[torch.arange(rows) % 4 == 2] = torch.nan
+    return replace(streams.asked(rows, seed=seed), contours=contours)
 
 
 @pytest.fixture
@@ -52,7 +66,8 @@ def test_a_stream_gives_the_logits_of_the_whole_row(made: WaveNet, rows: int) ->
 def test_in_double_precision_they_are_equal_to_ten_digits(made: WaveNet) -> None:
     made.double()
     condition = asked(3)
-    condition = Condition(scalars=condition.scalars.double(), labels=condition.labels, prefix=condition.prefix)
+    assert condition.contours is not None
+    condition = replace(condition, scalars=condition.scalars.double(), contours=condition.contours.double())
     assert (streamed(made, tokens(3), condition) - made(tokens(3), condition)).abs().max() < 1e-10
 
 

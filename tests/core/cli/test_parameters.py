@@ -6,8 +6,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from genwright.cli.parameters import PAIR, public_keys
-from genwright.errors import ProofError, UsageError
+from genwright.cli.parameters import PAIR, conditions, public_keys
+from genwright.errors import ConditionError, ProofError, UsageError
+from genwright.testing.toys import Rounds
 
 
 @click.command()
@@ -49,3 +50,27 @@ def test_a_file_of_keys_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys.pub").write_bytes(b"\xff\xfe")
     with pytest.raises(ProofError, match=r"keys.pub should be text; it is not. Ask for it again."):
         public_keys([str(tmp_path / "keys.pub")])
+
+
+@pytest.mark.parametrize("text", ["1,2.5,0", "1, 2.5, 0", " 1 2.5\t0 ", "1,2.5,0,", "@{file}"])
+def test_numbers_of_a_contour_stand_between_commas_or_in_a_file(text: str, tmp_path: Path) -> None:
+    (tmp_path / "heights.csv").write_text("1\n2.5,\n0\n")
+    pair = ("heights", text.format(file=tmp_path / "heights.csv"))
+    assert conditions([("letters", "3"), pair], Rounds()) == {"letters": 3.0, "heights": [1.0, 2.5, 0.0]}
+
+
+def test_what_is_no_number_is_left_to_the_model_to_refuse() -> None:
+    assert conditions([("heights", "1,high"), ("letters", "@3")], Rounds()) == {
+        "heights": [1.0, "high"],
+        "letters": "@3",
+    }
+    with pytest.raises(ConditionError, match=r"condition 'heights\[1\]' takes a number; got 'high'"):
+        Rounds.conditions["heights"].check("heights", [1.0, "high"])
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_of_numbers_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "heights.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=r"numbers are read from a text file; .*heights.csv' cannot be: .* name=1,2,3"):
+        conditions([("heights", f"@{tmp_path / 'heights.csv'}")], Rounds())

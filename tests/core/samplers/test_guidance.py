@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -222,3 +222,23 @@ def test_a_model_that_gives_the_sample_at_once_is_refused() -> None:
 
     with pytest.raises(MismatchError, match=r"this one gives the sample at once\. Use the sampler without guidance\."):
         Guided(inner=Once()).sample(Decoded(), NOISE, asked(4), rows=4)
+
+
+@dataclass
+class Spied(Asked):
+    """Keeps what it is asked."""
+
+    seen: list[Condition] = field(default_factory=list)
+
+    def open(self, condition: Condition) -> AskedStream:
+        self.seen.append(condition)
+        return super().open(condition)
+
+
+@pytest.mark.parametrize(("contour", "told"), [([1.0, torch.inf], [False, True]), ([torch.nan] * 2, [True])])
+def test_a_contour_alone_is_something_asked_and_is_taken_away_whole(contour: list[float], told: list[bool]) -> None:
+    spied, contours = Spied(), torch.tensor(contour).expand(8, 1, 2)
+    condition = replace(Condition.none(8, scalars=1, labels=1), contours=contours)
+    Guided(inner=Temperature()).sample(spied, Noise(1, torch.arange(8)), condition, rows=8)
+    seen = [asked.contours for asked in spied.seen if asked.contours is not None]
+    assert sorted(bool(contours.isnan().all()) for contours in seen) == told

@@ -86,6 +86,19 @@ def test_a_backbone_that_keeps_it_has_no_troubles() -> None:
     assert troubles(check_backbone(Broken, role="denoise", space=VECTORS)) == []
 
 
+@pytest.mark.parametrize("spec", [s for s in discover(only=[]).specs("backbone") if s.contours], ids=lambda s: s.name)
+def test_core_s_backbones_follow_contours_if_they_say_so(spec: BackboneSpec) -> None:
+    found = list(check_roles(spec.load(), roles=spec.roles, spaces=spec.spaces, contours=True))
+    assert troubles(iter(found)) == []
+    assert any(check.name.endswith(": every value of a contour matters") for check in found)
+
+
+def test_a_backbone_that_does_not_follow_a_contour_is_told() -> None:
+    target = partial(Transformer, width=32, depth=1, heads=2)
+    found = troubles(check_backbone(target, role="causal", space=TEXTS, contours=True))
+    assert found == ["every value of a contour matters: value 0 of a contour changes nothing"]
+
+
 class Ahead(Transformer):
     """Sees a token ahead, which a stream cannot."""
 

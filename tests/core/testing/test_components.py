@@ -33,6 +33,13 @@ def test_a_family_is_checked_on_pictures_of_each_kind_that_it_takes(name: str) -
     assert names == {f"family {name}, {kind}" for kind in spec.spaces}
 
 
+def test_a_backbone_is_checked_with_contours_if_it_follows_them() -> None:
+    names = [check.name for check in check_component(CORE.get("backbone", "wavenet"), CORE)]
+    assert "backbone wavenet, causal, tokens of (7,): its results have the shape of its role" in names
+    assert "backbone wavenet, contours, causal, tokens of (7,): every value of a contour matters" in names
+    assert not any("contour" in check.name for check in check_component(CORE.get("backbone", "dense"), CORE))
+
+
 def test_a_sampler_that_wraps_others_is_checked_with_the_plainest_of_each_reading() -> None:
     names = {check.name.rpartition(":")[0] for check in check_component(CORE.get("sampler", "guided"), CORE)}
     assert names == {"sampler guided, next-token", "sampler guided, denoiser", "sampler guided, unmasker"}

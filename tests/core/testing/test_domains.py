@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genwright.domain import Difference
+from genwright.domain import Contour, Difference
 from genwright.testing.domains import check_domain
 
 ITEMS = ["x..x..x.", "x.xx.xx.", "xx"]
@@ -28,12 +28,12 @@ def troubles(domain: object, items: Sequence[str] = ITEMS) -> dict[str, str]:
 def test_a_good_domain_passes(domain: Any) -> None:
     found = list(check_domain(domain, ITEMS, ending=".txt", of="domain rhythms"))
     assert [check for check in found if check.trouble] == []
-    assert len(found) == 11
+    assert len(found) == 12
     assert all(check.name.startswith("domain rhythms: ") for check in found)
 
 
 def test_without_an_ending_files_are_not_checked(domain: Any) -> None:
-    assert len(list(check_domain(domain, ITEMS))) == 10
+    assert len(list(check_domain(domain, ITEMS))) == 11
 
 
 def rendered(items: Sequence[str], path: Path, *, legends: Sequence[str] = ()) -> None:
@@ -56,7 +56,7 @@ def read(path: Path, *, strict: bool = False) -> Iterator[str]:
     ("method", "broken", "trouble"),
     [
         ("name", 3, "its name is text; got 3"),
-        ("conditions", {"mood": "sad"}, "condition 'mood' is Scalar, Label or Prefix; got 'sad'"),
+        ("conditions", {"mood": "sad"}, "condition 'mood' is Scalar, Label, Prefix, Text or Contour; got 'sad'"),
         ("check", lambda item: "Too loud.", "should be valid; check says 'Too loud.'"),
         ("check", lambda item: 1 / 0, "it raised ZeroDivisionError: division by zero"),
         ("to_bytes", lambda item: item, "to_bytes gives bytes; got str"),
@@ -82,6 +82,25 @@ def read(path: Path, *, strict: bool = False) -> Iterator[str]:
 )
 def test_a_domain_that_breaks_the_contract_is_told_how(domain: Any, method: str, broken: object, trouble: str) -> None:
     setattr(domain, method, broken)
+    assert any(trouble in found for found in troubles(domain).values()), troubles(domain)
+
+
+@pytest.mark.parametrize(
+    ("broken", "trouble"),
+    [
+        (lambda items, name: [], "trace gives 0 contours 'beats' for 3 items"),
+        (lambda items, name: [[1.0]] * len(items), "trace gives finite float64 [N] or None; of 'beats' of 'x..x..x.'"),
+        (lambda items, name: [np.zeros((1, 2))] * len(items), "of 'x..x..x.' it gives array([[0., 0.]])"),
+        (lambda items, name: [np.array([np.nan])] * len(items), "of 'x..x..x.' it gives array([nan])"),
+        (lambda items, name: [np.zeros(len(items))] * len(items), "'x..x..x.' has another 'beats' alone than in"),
+        (lambda items, name: [None if len(items) == 1 else np.zeros(1)] * len(items), "'x..x..x.' has another 'beats'"),
+    ],
+)
+def test_a_domain_whose_contours_are_none_is_told_how(domain: Any, broken: object, trouble: str) -> None:
+    domain.conditions = {"beats": Contour(summary="", low=0, high=1, rate=1, longest=9)}
+    domain.trace = lambda items, name: [np.array([letter == "x" for letter in item], dtype=float) for item in items]
+    assert troubles(domain) == {}
+    domain.trace = broken
     assert any(trouble in found for found in troubles(domain).values()), troubles(domain)
 
 

@@ -30,6 +30,12 @@ def test_what_is_no_round_is_said_to_be_none() -> None:
     assert Rounds().check("") == "'' is no round."
 
 
+def test_the_heights_of_a_round_are_those_of_its_letters() -> None:
+    found = Rounds().trace(["cDa", "b"], "heights")
+    assert [None if one is None else one.tolist() for one in found] == [[2, 3, 0], [1]]
+    assert Letters().pace == 2.0
+
+
 def test_metrics_of_rounds_are_shares() -> None:
     assert soundness(["ab", "ba", "c", "dd"], None).value == 0.5
     found = variety(["ab", "ab"], ["ab", "bc"])

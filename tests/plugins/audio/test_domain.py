@@ -28,6 +28,18 @@ def test_seconds_are_measured(tones: Tones) -> None:
         DOMAIN.measure(clips, ["logP"])
 
 
+def test_loudness_is_traced(tones: Tones) -> None:
+    clips = [*tones(2), Clip(wave=np.ones(9, np.float32), rate=9)]
+    found = DOMAIN.trace(clips, "loudness")
+    assert found[2] is None
+    for clip, one in zip(clips[:2], found[:2], strict=True):
+        assert one is not None
+        assert len(one) == np.ceil(clip.seconds * 50)
+        assert one == pytest.approx(-9, abs=1.5)
+    with pytest.raises(ConditionError, match=r"of sounds only loudness is traced; got pitch. Ask for loudness."):
+        DOMAIN.trace(clips, "pitch")
+
+
 def test_clips_say_what_was_asked_for(tones: Tones) -> None:
     (clip,) = tones(1)
     said = DOMAIN.labelled(clip, {"digit": "3", "speaker": "theo", "seconds": 0.5})

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from genwright.backbones.conditioning import Conditioning
+from genwright.backbones.conditioning import Conditioning, Contouring
 from genwright.backbones.wavestream import WaveStream
 from genwright.errors import OptionError
 from genwright.readings import Condition
@@ -25,7 +25,7 @@ class WaveNet(nn.Module):
     """A WaveNet: gated causal convolutions that reach ever further back, over the samples of a sound.
 
     Each layer adds to the residual path and gives to the skip path, from which the logits come. What is asked for
-    shifts the gates of every layer.
+    shifts the gates of every layer: the contours by what they ask for at the moment, all else alike throughout.
 
     width:  channels of the residual path, a multiple of 32
     skip:   channels of the skip path and of the hidden layers after it, a multiple of 32
@@ -58,6 +58,8 @@ class WaveNet(nn.Module):
         rows = space.vocab_size + 1
         self.frame = nn.Parameter(torch.randn(stride, rows, width) * stride**-0.5)
         self.conditioning = Conditioning(conditions, width=width) if conditions.names else None
+        self.contouring = Contouring(conditions, width=width) if conditions.contours else None
+        self.places, self.values = conditions.places, conditions.values(space)
         self.layers = nn.ModuleList(
             Layer(
                 width,
@@ -79,8 +81,11 @@ class WaveNet(nn.Module):
         """Return the logits that follow each token; the first token of a row is `start`."""
         steps = -(-tokens.shape[1] // self.stride)
         x, given = self.embedded(self._framed(tokens, steps)), []
-        for layer, asked in zip(self.layers, self.asked(condition), strict=True):
-            x, gated = layer(x, asked)
+        told = self.told(condition)
+        at = self.value_at(torch.arange(0, steps * self.stride, self.stride, device=tokens.device))
+        for layer in self._layers:
+            asked = layer.shift(told)
+            x, gated = layer(x, asked if self.contouring is None else asked.index_select(1, at))
             given.append(gated)
         places = self.foreseen(torch.cat(given, -1)) + self._nearby(tokens, steps)
         return self.logits(places.flatten(1, 2)[:, : tokens.shape[1]])
@@ -108,12 +113,27 @@ class WaveNet(nn.Module):
         """Return the logits of tokens."""
         return cast(Tensor, self.outward(F.relu(self.hidden(F.relu(places)))))
 
-    def asked(self, condition: Condition) -> list[Tensor]:
-        """Return what is added to the gates of each layer, a row for each of the condition's."""
+    def told(self, condition: Condition) -> Float[Tensor, "B N D"]:
+        """Return what the layers are told of what is asked for at each value of the contours; once where none is."""
         if self.conditioning is None:
-            return [layer.bias.expand(len(condition), -1) for layer in self._layers]
-        asked = F.silu(self.conditioning(condition))
-        return [layer.bias + cast(nn.Linear, layer.asked)(asked) for layer in self._layers]
+            return self.skip.weight.new_empty(len(condition), 1, 0)
+        told = self.conditioning(condition)[:, None]
+        if self.contouring is not None:
+            told = told + self.contouring(self._contours(condition))
+        return F.silu(told)
+
+    def _contours(self, condition: Condition) -> Float[Tensor, "B C N"]:
+        """Return the contours of a condition; those that ask for nothing where it has none."""
+        if condition.contours is not None:
+            return condition.contours
+        count = len(cast(Contouring, self.contouring).mean)
+        return self.skip.weight.new_full((len(condition), count, self.values), torch.nan)
+
+    def value_at(self, places: Int64[Tensor, " P"]) -> Int64[Tensor, " P"]:
+        """Return which value of the contours each place of a row belongs to; the first, where there is none."""
+        if self.contouring is None:
+            return torch.zeros_like(places)
+        return (places.double() / self.places).long().clamp(max=self.values - 1)
 
     def open(self, condition: Condition) -> WaveStream:
         """Return a stream of as many rows as the condition has."""
@@ -154,14 +174,23 @@ class Layer(nn.Module):
         if self.outward is not None:
             self.outward.weight.data.mul_(residual)
 
+    def shift(self, told: Float[Tensor, "*rows A"]) -> Float[Tensor, "*rows E"]:
+        """Return what is added to the gates, given what `WaveNet.told` tells."""
+        if self.asked is None:
+            return self.bias.expand(*told.shape[:-1], -1)
+        return self.bias + cast(Tensor, self.asked(told))
+
     def forward(
-        self, x: Float[Tensor, "B S D"], asked: Float[Tensor, "B E"]
+        self, x: Float[Tensor, "B S D"], asked: Float[Tensor, "B P E"]
     ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B S D"]]:
-        """Return the residual path after this layer, and what goes to the skip path."""
+        """Return the residual path after this layer, and what goes to the skip path.
+
+        asked: what is added to the gates at each place, or at all
+        """
         now, *before = self.inward(x).chunk(self.kernel, -1)
         for back, part in enumerate(before, start=1):
             now = now + F.pad(part, (0, 0, back * self.apart, 0))[:, : x.shape[1]]
-        gated = F.glu(now + asked[:, None], -1)
+        gated = F.glu(now + asked, -1)
         return x if self.outward is None else x + self.outward(gated), gated
 
 

@@ -43,7 +43,9 @@ class WaveStream:
         self._here = torch.split(self._places[:count], self._width, 1)
         self._ahead = [self._places[:count, at * self._width :] for at in range(self._stride)]
         self._ends, self._layers = _Ends(network), _layers(network, rows=rows, tile=min(count, TILE))
-        self._clock, self._asked = 0, self._ask(condition)
+        self._clock, told = 0, self._tell(condition)
+        self._asked = self._ask(told)
+        self._contours = None if network.contouring is None else _Contours(network, told)
         self._offsets = torch.zeros(count, dtype=torch.int64, device=weight.device)
         self._groups = self._grouped()
 
@@ -69,13 +71,21 @@ class WaveStream:
         self._frames[numbers] = self._network.start
         for layer in self._layers:
             layer.forget(numbers)
-        self._asked = torch.where(rows[:, None, None], self._ask(condition), self._asked)
+        told = self._tell(condition)
+        self._asked = torch.where(rows[:, None, None], self._ask(told), self._asked)
+        if self._contours is not None:
+            self._contours.restart(rows, told, self._clock)
         self._offsets[numbers] = self._clock % self._stride
         self._groups = self._grouped()
 
     @torch.inference_mode()
-    def _ask(self, condition: Condition) -> Float[Tensor, "B N E"]:
-        return torch.stack(self._network.asked(condition.to(self._frames.device)), 1)
+    def _tell(self, condition: Condition) -> Float[Tensor, "B N D"]:
+        return self._network.told(condition.to(self._frames.device))
+
+    @torch.inference_mode()
+    def _ask(self, told: Float[Tensor, "B N D"]) -> Float[Tensor, "B K E"]:
+        """Return what is asked of each layer where a row begins."""
+        return torch.stack([cast("Layer", layer).shift(told[:, 0]) for layer in self._network.layers], 1)
 
     def _grouped(self) -> dict[int, _Group]:
         """Return the rows that begin their steps together, by when they do."""
@@ -109,6 +119,8 @@ class WaveStream:
         """Have the layers take a step of some rows."""
         step = self._clock // self._stride
         for tile in group.tiles:
+            if self._contours is not None and tile.until <= self._clock:
+                self._contours.follow(tile, self._clock)
             x = self._layers[0].input(step, tile.rows)
             x.copy_(self._ends.embedded(self._frames[tile.rows]))
             for layer, following, asked in zip(self._layers, self._layers[1:], tile.asked, strict=False):
@@ -128,7 +140,7 @@ class _Group:
     tiles: list[_Tile]
 
     @classmethod
-    def of(cls, numbers: list[int], asked: Float[Tensor, "B N E"]) -> _Group:
+    def of(cls, numbers: list[int], asked: Float[Tensor, "B K E"]) -> _Group:
         whole = len(numbers) == len(asked)
         rows = slice(0, len(asked)) if whole else torch.tensor(numbers, device=asked.device)
         tiles = [_Tile.of(numbers[at : at + TILE], asked) for at in range(0, len(numbers), TILE)]
@@ -136,15 +148,19 @@ class _Group:
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Tile:
-    """Rows for which the layers are computed at once, with what is asked of each layer."""
+    """Rows for which the layers are computed at once, with what is asked of each layer.
+
+    until: the tick of the clock up to which that is so, if there are contours to follow
+    """
 
     rows: _Rows
     asked: list[Tensor]
+    until: int = 0
 
     @classmethod
-    def of(cls, numbers: list[int], asked: Float[Tensor, "B N E"]) -> _Tile:
+    def of(cls, numbers: list[int], asked: Float[Tensor, "B K E"]) -> _Tile:
         first, count = numbers[0], min(len(asked), TILE)
         if numbers == list(range(first, first + count)):
             rows: _Rows = slice(first, first + count)
@@ -153,6 +169,38 @@ class _Tile:
             rows = torch.tensor(numbers + [len(asked)] * (count - len(numbers)), device=asked.device)
             each = asked[rows.clamp(max=len(asked) - 1)]
         return cls(rows=rows, asked=[one.contiguous() for one in each.unbind(1)])
+
+
+@final
+class _Contours:
+    """What is asked of rows at each moment, of which a tile is told when one of its rows comes to another value.
+
+    told: what the layers are told of each row at each value
+    """
+
+    def __init__(self, network: WaveNet, told: Float[Tensor, "B N D"]) -> None:
+        self._told, self._begun = told, torch.zeros(len(told), dtype=torch.int64, device=told.device)
+        self._every = torch.arange(len(told), device=told.device)
+        layers = [cast("Layer", layer) for layer in network.layers]
+        self._bias = torch.cat([layer.bias for layer in layers])
+        self._weight = torch.cat([cast(nn.Linear, layer.asked).weight for layer in layers]).T.contiguous()
+        # Of each place, its value and the place where the next value begins.
+        self._value = network.value_at(torch.arange(network.space.size, device=told.device))
+        self._next = torch.searchsorted(self._value, self._value, right=True)
+
+    def restart(self, rows: Bool[Tensor, " B"], told: Float[Tensor, "B N D"], clock: int) -> None:
+        """Have these rows begin anew, and follow what they are told now."""
+        self._told = torch.where(rows[:, None, None], told, self._told)
+        self._begun = torch.where(rows, clock, self._begun)
+
+    def follow(self, tile: _Tile, clock: int) -> None:
+        """Tell a tile what is asked of its rows now, and until when that is so."""
+        rows = self._every[tile.rows] if isinstance(tile.rows, slice) else tile.rows.clamp(max=len(self._told) - 1)
+        places = (clock - self._begun[rows]).clamp(max=len(self._value) - 1)
+        asked = torch.addmm(self._bias, self._told[rows, self._value[places]], self._weight)
+        count = len(tile.asked)
+        tile.asked = list(asked.view(len(rows), count, -1).transpose(0, 1).contiguous().unbind())
+        tile.until = clock + int((self._next[places] - places).min())
 
 
 def _layers(network: WaveNet, *, rows: int, tile: int) -> list[_Layer]:

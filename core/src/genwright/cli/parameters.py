@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from genwright.cli.store import store_option
-from genwright.domain import Domain, Scalar
+from genwright.domain import Contour, Domain, Offer, Scalar
 from genwright.errors import ProofError, UsageError, shown
 from genwright.registry import registry
 
@@ -106,12 +107,33 @@ def bounds_of(name: str, text: str, *, is_word: bool = False) -> Any:
     raise UsageError(f"{name} is asked for as a number or LOW..HIGH; got {shown(text)}. Example: {name}=0.5..1.")
 
 
-def conditions(pairs: Sequence[tuple[str, str]], domain: Domain[Any]) -> dict[str, float | str]:
-    """Return what is asked for, written as text; what is no number is left to the model to refuse."""
-    offers = domain.conditions
-    return {
-        name: _number(text) if isinstance(offers.get(name), Scalar) else text for name, text in values(pairs).items()
-    }
+def conditions(pairs: Sequence[tuple[str, str]], domain: Domain[Any]) -> dict[str, Any]:
+    """Return what is asked for, written as text; what is no number is left to the model to refuse.
+
+    Numbers of a contour stand between commas, or in a file that is named behind an @.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    return {name: _asked(domain.conditions.get(name), text) for name, text in values(pairs).items()}
+
+
+def _asked(offer: Offer | None, text: str) -> float | str | list[float | str]:
+    if isinstance(offer, Contour):
+        return [_number(one) for one in re.split(r"[\s,]+", _said(text).strip(" ,\n"))]
+    return _number(text) if isinstance(offer, Scalar) else text
+
+
+def _said(text: str) -> str:
+    """Return a text, or that of the file that it names behind an @."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"numbers are read from a text file; {shown(text[1:])} cannot be: {error}. Name another, or write them: "
+            "name=1,2,3."
+        ) from error
 
 
 def _number(text: str) -> float | str:

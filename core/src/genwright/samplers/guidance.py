@@ -161,7 +161,8 @@ def _moved(asked: Tensor, unasked: Tensor, scale: float) -> Tensor:
 
 def _asks(condition: Condition) -> bool:
     """Return whether any row asks for more than a start."""
-    return not bool(condition.scalars.isnan().all() and (condition.labels < 0).all())
+    follows = condition.contours is not None and not bool(condition.contours.isnan().all())
+    return follows or not bool(condition.scalars.isnan().all() and (condition.labels < 0).all())
 
 
 def _nothing(condition: Condition) -> Condition:
@@ -169,4 +170,5 @@ def _nothing(condition: Condition) -> Condition:
         condition,
         scalars=torch.full_like(condition.scalars, torch.nan),
         labels=torch.full_like(condition.labels, -1),
+        contours=None if condition.contours is None else torch.full_like(condition.contours, torch.nan),
     )

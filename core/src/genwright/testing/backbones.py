@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast, final
@@ -37,6 +37,8 @@ _LATENT = (6,)
 _CONDITIONS = ConditionSpace(
     scalars={"size": (0.0, 1.0)}, labels={"kind": ("a", "b", "c")}, texts={"caption": ("red", "green", "blue")}
 )
+# Of the spaces below, some have a last value that is cut short.
+_CONTOURS = replace(_CONDITIONS, contours={"height": (0.0, 1.0)}, places=2.5)
 _KINDS: Mapping[Role, Space] = {"causal": "tokens", "unmask": "tokens", "denoise": "continuous"}
 
 SPACES: tuple[SampleSpace, ...] = (
@@ -50,33 +52,47 @@ SPACES: tuple[SampleSpace, ...] = (
 
 
 def check_backbone(
-    target: Callable[..., nn.Module], *, role: Role, space: SampleSpace, of: str = ""
+    target: Callable[..., nn.Module], *, role: Role, space: SampleSpace, contours: bool = False, of: str = ""
 ) -> Iterator[Check]:
     """Check that a backbone keeps its contract in a role.
 
-    target: makes it, as `Role` says
-    of:     what to call the backbone in the names of the checks
+    target:   makes it, as `Role` says
+    contours: whether it is to follow a contour
+    of:       what to call the backbone in the names of the checks
     """
-    facts = {**_FACTS, **_FACTS_OF.get(role, {})}
-    return checks(facts, _Served(target=target, role=role, space=space), of=of)
+    facts = {**_FACTS, **_FACTS_OF.get(role, {}), **(_FACTS_OF_CONTOURS if contours else {})}
+    return checks(facts, _Served(target=target, role=role, space=space, contours=contours), of=of)
 
 
 def check_roles(
-    target: Callable[..., nn.Module], *, roles: tuple[Role, ...], spaces: tuple[Space, ...], of: str = ""
+    target: Callable[..., nn.Module],
+    *,
+    roles: tuple[Role, ...],
+    spaces: tuple[Space, ...],
+    contours: bool = False,
+    of: str = "",
 ) -> Iterator[Check]:
     """Check a backbone in all its roles, on those of `SPACES` that it takes: of each kind, at least one."""
     for role in roles:
         for kind in spaces:
             if _KINDS.get(role, kind) == kind:
-                yield from _check_kind(target, role, kind, of=f"{of}, {role}" if of else role)
+                served = [
+                    _Served(target=target, role=role, space=s, contours=contours) for s in SPACES if s.kind == kind
+                ]
+                yield from _check_kind(served, kind, of=f"{of}, {role}" if of else role)
 
 
-def _check_kind(target: Callable[..., nn.Module], role: Role, kind: Space, *, of: str) -> Iterator[Check]:
-    served = [_Served(target=target, role=role, space=space) for space in SPACES if space.kind == kind]
+def _check_kind(served: Sequence[_Served], kind: Space, *, of: str) -> Iterator[Check]:
     refusals = [one.refusal for one in served]
     for one, refusal in zip(served, refusals, strict=True):
         if refusal is None:
-            yield from check_backbone(target, role=role, space=one.space, of=f"{of}, {kind} of {one.space.shape}")
+            yield from check_backbone(
+                one.target,
+                role=one.role,
+                space=one.space,
+                contours=one.contours,
+                of=f"{of}, {kind} of {one.space.shape}",
+            )
     if None not in refusals:
         yield Check(name=f"{of}: it takes some space of {kind}", trouble=refusals[-1])
 
@@ -102,6 +118,12 @@ class _Served:
     target: Callable[..., nn.Module]
     role: Role
     space: SampleSpace
+    contours: bool = False
+
+    @property
+    def conditions(self) -> ConditionSpace:
+        """What can be asked for."""
+        return _CONTOURS if self.contours else _CONDITIONS
 
     def made(self) -> nn.Module:
         """Return the network as a family is given it."""
@@ -110,7 +132,7 @@ class _Served:
         if self.role in ("generator", "posterior"):
             given["latent"] = _LATENT
         with seeded_torch(0):
-            return self.target(space=self.space, conditions=_CONDITIONS, **given)
+            return self.target(space=self.space, conditions=self.conditions, **given)
 
     @property
     def refusal(self) -> str | None:
@@ -150,8 +172,15 @@ class _Served:
                 scalars=noise.normal("size", 0, 1),
                 labels=torch.cat(labels, 1),
                 prefix=torch.empty(rows, 0, dtype=torch.int64),
+                contours=self._heights(noise) if self.contours else None,
             ),
         )
+
+    def _heights(self, noise: Noise) -> Tensor:
+        """Return a contour for each row; one value in four asks for nothing, and one in four is after the end."""
+        count = self.conditions.values(self.space)
+        heights, kinds = noise.normal("height", 0, count)[:, None], noise.bits("asked", 0, count)[:, None] % 4
+        return heights.masked_fill(kinds == 0, torch.nan).masked_fill(kinds == 1, torch.inf)
 
     def _x(self, noise: Noise) -> Tensor:
         shape = _LATENT if self.role == "generator" else self.space.shape
@@ -228,6 +257,18 @@ def _asked(served: _Served) -> None:
     require(not torch.equal(served.result(given), served.result(unasked)), "it gives the same whatever is asked for")
 
 
+def _followed(served: _Served) -> None:
+    given = served.given(1)
+    assert given.condition.contours is not None
+    for place in range(given.condition.contours.shape[2]):
+        contours = given.condition.contours.clone()
+        contours[:, :, place] = torch.where(contours[:, :, place].isnan(), 1.0, torch.nan)
+        other = replace(given, condition=replace(given.condition, contours=contours))
+        require(
+            not torch.equal(served.result(given), served.result(other)), f"value {place} of a contour changes nothing"
+        )
+
+
 def _levelled(served: _Served) -> None:
     given = served.given(1)
     other = replace(given, level=tuple(level + 1 for level in given.level))
@@ -280,6 +321,7 @@ _FACTS: Mapping[str, Callable[..., None]] = {
     "a row is the same in a smaller batch, but for rounding": _sized,
     "what is asked for matters": _asked,
 }
+_FACTS_OF_CONTOURS: Mapping[str, Callable[..., None]] = {"every value of a contour matters": _followed}
 _FACTS_OF: Mapping[Role, Mapping[str, Callable[..., None]]] = {
     "denoise": {"the level of noise matters": _levelled},
     "causal": {

@@ -75,6 +75,10 @@ def check_component(spec: Spec, registry: Registry) -> Iterator[Check]:
         yield _skipped(spec, f"it needs {' and '.join(options)}, which only its author can choose")
     elif isinstance(spec, BackboneSpec):
         yield from check_roles(spec.load(), roles=spec.roles, spaces=spec.spaces, of=of)
+        if spec.contours:
+            yield from check_roles(
+                spec.load(), roles=spec.roles, spaces=spec.spaces, contours=True, of=f"{of}, contours"
+            )
     elif isinstance(spec, FamilySpec):
         yield from _check_family(spec, of=of)
     elif isinstance(spec, SamplerSpec):

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from genwright.domain import Domain, Offer, Scalar
+from genwright.domain import Contour, Domain, Offer, Scalar
 from genwright.errors import DataError
 from genwright.testing.check import Check, checks, require
 
@@ -34,7 +34,10 @@ def check_domain(domain: Domain[Item], items: Sequence[Item], *, ending: str = "
 def _names(domain: Domain[Item], items: Sequence[Item]) -> None:
     require(isinstance(domain.name, str), f"its name is text; got {domain.name!r}")
     for name, offer in domain.conditions.items():
-        require(isinstance(offer, get_args(Offer)), f"condition {name!r} is Scalar, Label or Prefix; got {offer!r}")
+        require(
+            isinstance(offer, get_args(Offer)),
+            f"condition {name!r} is Scalar, Label, Prefix, Text or Contour; got {offer!r}",
+        )
 
 
 def _valid(domain: Domain[Item], items: Sequence[Item]) -> None:
@@ -81,6 +84,23 @@ def _measured(domain: Domain[Item], items: Sequence[Item]) -> None:
     require(np.array_equal(alone, values[:1], equal_nan=True), f"{items[0]!r} measures otherwise alone than in a batch")
     reverse = domain.measure(items, names[::-1])
     require(np.array_equal(reverse, values[:, ::-1], equal_nan=True), "columns are not in the order of the names")
+
+
+def _traced(domain: Domain[Item], items: Sequence[Item]) -> None:
+    for name in (name for name, offer in domain.conditions.items() if isinstance(offer, Contour)):
+        found = domain.trace(items, name)
+        require(len(found) == len(items), f"trace gives {len(found)} contours {name!r} for {len(items)} items")
+        for item, one in zip(items, found, strict=True):
+            told = f"trace gives finite float64 [N] or None; of {name!r} of {item!r} it gives {one!r}"
+            require(one is None or _is_series(one), told)
+        (alone,), first = domain.trace(items[:1], name), found[0]
+        is_same = alone is first if alone is None or first is None else np.array_equal(alone, first)
+        require(is_same, f"{items[0]!r} has another {name!r} alone than in a batch")
+
+
+def _is_series(one: Any) -> bool:
+    is_row = isinstance(one, np.ndarray) and one.dtype == np.float64 and one.ndim == 1
+    return is_row and bool(np.isfinite(one).all())
 
 
 def _differing(domain: Domain[Item], items: Sequence[Item]) -> None:
@@ -145,6 +165,7 @@ _FACTS: Mapping[str, Callable[..., None]] = {
     "an item has one canonical spelling": _canonical,
     "equal items have one identity": _identity,
     "measures are a row an item and a column a name": _measured,
+    "contours are traced one an item": _traced,
     "an item does not differ from itself": _differing,
     "fingerprints are one an item, of one length": _fingerprints,
     "items are drawn to .svg or .png": _rendered,

@@ -17,7 +17,7 @@ import pluggy
 import torch
 from torch import Tensor
 
-from genwright.domain import Domain, Label, Offer, Prefix, Scalar
+from genwright.domain import Contour, Domain, Label, Offer, Prefix, Scalar
 from genwright.encoder import Encoder
 from genwright.errors import ConditionError, DataError, OptionError
 from genwright.metrics import Value
@@ -48,6 +48,7 @@ class Rounds(Domain[str]):
         "letters": Scalar(summary="how many letters it has", low=1, high=_LONGEST),
         "first": Label(summary="its first letter", values=tuple(_LETTERS)),
         "start": Prefix(summary="the letters it starts with"),
+        "heights": Contour(summary="how far up each letter is", low=0, high=3, rate=2, longest=_LONGEST),
     }
     pictures = (".svg",)
 
@@ -90,6 +91,10 @@ class Rounds(Domain[str]):
         """Return the first letter of each."""
         return [item[0].lower() for item in items]
 
+    def trace(self, items: Sequence[str], name: str) -> list[np.ndarray | None]:
+        """Return how far each letter is from "a"."""
+        return [np.array([float(_LETTERS.index(letter)) for letter in item.lower()]) for item in items]
+
     def gather(self, items: Sequence[str]) -> list[str]:
         """Return the items."""
         return list(items)
@@ -130,6 +135,11 @@ class Letters(Encoder[str]):
     def space(self) -> Tokens:
         """Rows of `length` tokens."""
         return Tokens(vocab_size=1 + len(self._alphabet), shape=(self.length,), stop=0)
+
+    @property
+    def pace(self) -> float:
+        """Two letters a second."""
+        return 2.0
 
     @property
     def augments(self) -> bool:

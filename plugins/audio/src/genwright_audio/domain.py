@@ -9,22 +9,32 @@ from typing import Any, BinaryIO, final
 
 import numpy as np
 
-from genwright.domain import Difference, Domain, Label, Offer, Scalar, Text
+from genwright.domain import Contour, Difference, Domain, Label, Offer, Scalar, Text
 from genwright.errors import ConditionError
 from genwright_audio import clip, files, pouring, readers, writers
 from genwright_audio.clip import Clip
+from genwright_audio.loudness import QUIETEST, RATE, loudness
 from genwright_audio.provenance import signed
 
 __all__ = ["Audio"]
 
-_SECONDS = "seconds"
+_SECONDS, _LOUDNESS = "seconds", "loudness"
+_LONGEST = 30.0
 _CONDITIONS: Mapping[str, Offer] = MappingProxyType(
     {
         "digit": Label(summary="Which digit is spoken.", values=tuple("0123456789")),
         "speaker": Label(summary="Who speaks; the speakers are those of the training data."),
         "kind": Label(summary="What kind of sound it is; the kinds are those of the training data."),
         "text": Text(summary="What is said, in words."),
-        _SECONDS: Scalar(summary="How long it is.", low=0.05, high=30.0, unit="s"),
+        _SECONDS: Scalar(summary="How long it is.", low=0.05, high=_LONGEST, unit="s"),
+        _LOUDNESS: Contour(
+            summary="How loud each fiftieth of a second is; it ends where the numbers end.",
+            low=QUIETEST,
+            high=0.0,
+            unit="dB",
+            rate=RATE,
+            longest=round(_LONGEST * RATE),
+        ),
     }
 )
 
@@ -82,6 +92,12 @@ class Audio(Domain[Clip]):
     def describe(self, items: Sequence[Clip], name: str) -> list[str | None]:
         """Return what clips say of themselves: their digit, speaker, kind or text."""
         return [clip.facts(item.facts).get(name) for item in items]
+
+    def trace(self, items: Sequence[Clip], name: str) -> list[np.ndarray | None]:
+        """Return the loudness of clips; see `loudness.loudness`. Raises ConditionError for another name."""
+        if name != _LOUDNESS:
+            raise ConditionError(f"of sounds only loudness is traced; got {name}. Ask for loudness.")
+        return [loudness(item) for item in items]
 
     def labelled(self, item: Clip, where: Mapping[str, float | str]) -> Clip:
         """Return the clip with what was asked for among its facts."""

@@ -74,6 +74,11 @@ class Sampled(Encoder[Clip]):
         self.grid = grid
 
     @property
+    def pace(self) -> float:
+        """The rate: a place is a sample."""
+        return float(self.grid.rate)
+
+    @property
     def augments(self) -> bool:
         """False: a clip is encoded in one way."""
         return False
