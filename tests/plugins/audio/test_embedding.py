@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,18 @@ def test_another_kind_of_file_is_refused(
     with pytest.raises(DataError, match=r"odd\.pt2 should hold a network that torch\.export\.save wrote; .* Write it"):
         Embedding.load(tmp_path / "odd.pt2")
     assert (caplog.text, *capfd.readouterr()) == ("", "", "")
+
+
+def test_a_network_with_damaged_parts_is_refused(tmp_path: Path) -> None:
+    """Of these torch raises what its parts do, an AttributeError or a TypeError among others."""
+    with zipfile.ZipFile(saved(Loud(), tmp_path / "n.pt2", rate="8000")) as archive:
+        parts = {info.filename: archive.read(info) for info in archive.infolist()}
+    for damaged in [name for name in parts if name.endswith(".json")]:
+        with zipfile.ZipFile(tmp_path / "damaged.pt2", "w") as archive:
+            for name, data in parts.items():
+                archive.writestr(name, b"{}" if name == damaged else data)
+        with pytest.raises(DataError, match=r"should hold a network that torch\.export\.save wrote; it cannot be read"):
+            Embedding.load(tmp_path / "damaged.pt2")
 
 
 def test_a_network_that_was_cut_short_is_refused(tmp_path: Path) -> None:

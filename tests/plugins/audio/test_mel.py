@@ -11,6 +11,7 @@ from genwright.backbones.unet import UNet
 from genwright.errors import CheckpointError, ConditionError, DataError, OptionError, UnknownName
 from genwright.known import part
 from genwright.readings import Condition
+from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Continuous
 from genwright.testing.encoders import check_encoder
 from genwright_audio.clip import Clip
@@ -100,11 +101,13 @@ def test_a_tone_fills_few_bands_and_is_not_cut(rate: int, pitch: float, peak: fl
     assert again.seconds == pytest.approx(0.6, abs=3 * encoder.frames.hop / rate)
 
 
-def test_a_pause_does_not_end_a_clip() -> None:
-    encoder = fitted(seconds=1.0)
-    parts = [tone(0.3).wave, np.zeros(1600, np.float32), tone(0.3).wave]
+@pytest.mark.parametrize("before", [0.0, 0.3])
+@pytest.mark.parametrize("pause", [0.2, 4.0])
+def test_a_pause_does_not_end_a_clip(before: float, pause: float) -> None:
+    encoder, silence = fitted(seconds=5.0), np.zeros(round(8000 * pause), np.float32)
+    parts = [tone(before).wave if before else silence[:0], silence, tone(0.1, peak=0.1).wave]
     (again,) = encoder.decode(encoder.encode([Clip(wave=np.concatenate(parts), rate=8000)]))
-    assert again.seconds == pytest.approx(0.8, abs=3 * encoder.frames.hop / 8000)
+    assert again.seconds == pytest.approx(before + pause + 0.1, abs=3 * encoder.frames.hop / 8000)
 
 
 def test_what_is_decoded_has_steps_of_16_bits() -> None:
@@ -230,8 +233,10 @@ def test_more_bands_than_have_a_frequency_are_refused_before_clips_are_read() ->
         Mel(rate=8000, bands=200)
 
 
-def test_of_no_clips_there_are_no_bands() -> None:
-    assert fitted(seconds=0.5).encode([]).shape == (0, 64, 64)
+@pytest.mark.parametrize("vary", [0.0, 0.2])
+def test_of_no_clips_there_are_no_bands(vary: float) -> None:
+    noise = Noise(0, torch.arange(0))
+    assert fitted(seconds=0.5, vary=vary).encode([], noise=noise).shape == (0, 64, 64)
 
 
 def test_frames_are_those_of_the_vocoder() -> None:

@@ -15,7 +15,7 @@ from numpy import ndarray
 from genwright.domain import Difference
 from genwright.errors import ShapeError
 
-__all__ = ["FACTS", "LONGEST", "Clip", "difference", "digest", "facts", "flaw", "levels", "stepped"]
+__all__ = ["FACTS", "LONGEST", "ROOM", "Clip", "difference", "digest", "facts", "flaw", "levels", "stepped"]
 
 FACTS = ("digit", "speaker", "kind", "text", "sample", "digest", "run", "ends")
 """What a clip says of itself, and its file in a tag: four conditions, and where it came from.
@@ -25,6 +25,9 @@ run, ends: of samples one after another in one clip, the run that drew them, and
 
 LONGEST = 600.0
 """The longest clip that is read, in seconds."""
+
+ROOM = 30.0
+"""The longest clip that an encoder has room for, in seconds: what models learn is shorter by far."""
 
 _STEPS = 32_768
 

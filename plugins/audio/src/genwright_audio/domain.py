@@ -5,35 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, final
+from typing import TYPE_CHECKING, BinaryIO, final
 
 import numpy as np
 
 from genwright.domain import Contour, Difference, Domain, Label, Offer, Scalar, Text
 from genwright.errors import ConditionError
 from genwright_audio import clip, files, pouring, readers, writers
-from genwright_audio.clip import Clip
+from genwright_audio.clip import ROOM, Clip
 from genwright_audio.loudness import QUIETEST, RATE, loudness
 from genwright_audio.provenance import signed
+
+if TYPE_CHECKING:
+    from genwright_audio.gathered import Gathered
+    from genwright_audio.reference import Reference
 
 __all__ = ["Audio"]
 
 _SECONDS, _LOUDNESS = "seconds", "loudness"
-_LONGEST = 30.0
 _CONDITIONS: Mapping[str, Offer] = MappingProxyType(
     {
         "digit": Label(summary="Which digit is spoken.", values=tuple("0123456789")),
         "speaker": Label(summary="Who speaks; the speakers are those of the training data."),
         "kind": Label(summary="What kind of sound it is; the kinds are those of the training data."),
         "text": Text(summary="What is said, in words."),
-        _SECONDS: Scalar(summary="How long it is.", low=0.05, high=_LONGEST, unit="s"),
+        _SECONDS: Scalar(summary="How long it is.", low=0.05, high=ROOM, unit="s"),
         _LOUDNESS: Contour(
             summary="How loud each fiftieth of a second is; it ends where the numbers end.",
             low=QUIETEST,
             high=0.0,
             unit="dB",
             rate=RATE,
-            longest=round(_LONGEST * RATE),
+            longest=round(ROOM * RATE),
         ),
     }
 )
@@ -107,13 +110,13 @@ class Audio(Domain[Clip]):
         """Return the clip with the id of its sample among its facts."""
         return item.saying(sample=sample)
 
-    def gather(self, items: Sequence[Clip]) -> Any:
+    def gather(self, items: Sequence[Clip]) -> Gathered:
         """Return a `gathered.Gathered` of the items."""
         from genwright_audio.gathered import Gathered
 
         return Gathered(items)
 
-    def reference(self, items: Sequence[Clip]) -> Any:
+    def reference(self, items: Sequence[Clip]) -> Reference:
         """Return a `reference.Reference` of the items, whose parts are kept in the user's cache."""
         from genwright_audio.reference import Reference
 

@@ -14,12 +14,9 @@ from numpy import ndarray
 
 from genwright.encoder import Encoder
 from genwright.errors import ConditionError, DataError, OptionError
-from genwright_audio.clip import Clip
+from genwright_audio.clip import ROOM, Clip
 
-__all__ = ["LONGEST", "Grid", "Sampled", "check_room", "check_seconds", "resampled", "unfit", "usual_rate"]
-
-LONGEST = 30.0
-"""The most seconds that an encoder takes, whatever the data: what models learn is shorter by far."""
+__all__ = ["Grid", "Sampled", "check_room", "check_seconds", "resampled", "unfit", "usual_rate"]
 
 
 @final
@@ -43,7 +40,7 @@ class Grid:
         if not items:
             raise DataError(f"encoder {self._encoder!r} learns from training clips; got none. Give it some.")
         self.rate = usual_rate(items) if self._rate is None else self._rate
-        seconds = min(LONGEST, max(item.seconds for item in items)) if self._seconds is None else self._seconds
+        seconds = min(ROOM, max(item.seconds for item in items)) if self._seconds is None else self._seconds
         self.length = max(1, round(seconds * self.rate))
 
     def state(self) -> Mapping[str, Any]:
@@ -112,9 +109,9 @@ def check_room(asked: Mapping[str, float | str], longest: float) -> None:
 
 def check_seconds(encoder: str, seconds: float | None) -> None:
     """Raise OptionError for a length that no encoder takes; None is to be learned."""
-    if seconds is not None and not 0 < seconds <= LONGEST:
+    if seconds is not None and not 0 < seconds <= ROOM:
         raise OptionError(
-            f"encoder {encoder!r} takes clips of up to {LONGEST:g} seconds; got seconds={seconds:g}. Try seconds=1."
+            f"encoder {encoder!r} takes clips of up to {ROOM:g} seconds; got seconds={seconds:g}. Try seconds=1."
         )
 
 

@@ -17,8 +17,8 @@ from genwright.errors import ConditionError, DataError, OptionError
 from genwright.generation import threads
 from genwright.seeds import Noise
 from genwright.space import Continuous
-from genwright_audio.clip import Clip, stepped
-from genwright_audio.grid import LONGEST, check_room, check_seconds, resampled, unfit, usual_rate
+from genwright_audio.clip import ROOM, Clip, stepped
+from genwright_audio.grid import check_room, check_seconds, resampled, unfit, usual_rate
 from genwright_audio.spectrum import FLOOR, Frames, log_mel, mel_filters
 from genwright_audio.variations import Variations, check_share
 from genwright_audio.vocoders import UNTRAINED, Vocoder, chosen, kept, shipped, trained
@@ -31,6 +31,7 @@ _USUAL = 0.045
 # In nats above silence, of what all bands have together, since a tone fills few of them. So the ends of 98 digits in
 # 100 were found within 11 ms; of some hundreds, one had a pause so silent and long that it seemed to end there.
 _SILENT = 1.0
+_PAUSE = 0.25
 
 # As many clips say well enough how loud the loudest is, and how long most are.
 _ENOUGH = 4096
@@ -110,7 +111,7 @@ class Mel(Encoder[Clip]):
             raise DataError("encoder 'mel' learns how loud clips are from training clips; got none. Give it some.")
         if self._frames is None:
             self._take(usual_rate(items))
-        usual = min(LONGEST, float(np.quantile([item.seconds for item in items], 0.99)))
+        usual = min(ROOM, float(np.quantile([item.seconds for item in items], 0.99)))
         seconds = usual if self._seconds is None else self._seconds
         self._count = self.frames.holding(math.ceil(seconds * self.frames.rate))
         fitting = [item for item in items if self._trouble(item) is None]
@@ -144,8 +145,10 @@ class Mel(Encoder[Clip]):
         for item in items:
             if trouble := self._trouble(item):
                 raise DataError(trouble)
+        if not items:
+            return torch.zeros(0, *self.space.shape)
         if noise is None or self._variations is None:
-            mels = torch.cat([torch.zeros(0, *self.space.shape), *(self._bands(item) for item in items)])
+            mels = torch.cat([self._bands(item) for item in items])
         else:
             mels = self._variations(items, noise)
         return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
@@ -153,9 +156,9 @@ class Mel(Encoder[Clip]):
     def decode(self, tensors: Float[Tensor, "B M T"]) -> list[Clip]:
         """Return the clips that the vocoder makes of bands, in steps of 16 bits, up to where they fall silent.
 
-        A clip ends where what follows is on the whole nearer to silence than to e times its magnitudes, so pauses and
-        traces of noise after the end are told apart; it has at least one frame. What is no number is silence. A clip
-        has the same bits whichever others are decoded with it.
+        A clip ends where what follows is on the whole nearer to silence than to e times its magnitudes; of a pause a
+        quarter of a second is counted, so traces of noise after the end are told from a sound after a pause. It has at
+        least one frame. What is no number is silence. A clip has the same bits whichever others are decoded with it.
         """
         x = tensors.float().nan_to_num(-1.0, 1.0, -1.0).clamp(-1, 1)
         mels = (x + 1) * (self._loudest - _QUIET) / 2 + _QUIET
@@ -218,8 +221,12 @@ class Mel(Encoder[Clip]):
 
 def _sounding(mel: Float[Tensor, "M T"], frames: Frames) -> int:
     """Return how many samples there are to the end of the sound."""
-    levels = mel.exp().mean(0).log() - _QUIET
-    last = int((levels - _SILENT).cumsum(0).argmax())
+    weights = mel.exp().mean(0).log() - _QUIET - _SILENT
+    places = torch.arange(len(weights))
+    pause = places - torch.where(weights >= 0, places, -1).cummax(0).values
+    # Of a pause no more counts than this, or a long one would outweigh what comes after it.
+    weights = weights.masked_fill(pause * frames.hop > _PAUSE * frames.rate, 0.0)
+    last = int(weights.cumsum(0).argmax())
     # The last frame that is heard reaches beyond the end by a quarter of itself.
     return max(frames.size, frames.hop * last - frames.size // 4)
 

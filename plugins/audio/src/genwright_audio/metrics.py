@@ -91,8 +91,8 @@ def frechet_floor(samples: Gathered, reference: Reference | None) -> Value | Non
 def frechet_audio(samples: Gathered, reference: Reference | None) -> Value | None:
     """Return the squared Fréchet distance of what a network hears, whose file the user names; see `embedding`.
 
-    Each window of a clip counts; all clips of the reference are compared, none is held out. It falls with the number of
-    samples: compare at equal numbers only, and values of one network.
+    Each window of a clip counts; of the reference, 10,000 clips at most are compared, those held out too. It falls with
+    the number of samples: compare at equal numbers only, and values of one network.
     Source: Kilgour et al. (2019), arXiv:1812.08466.
     """
     if reference is None:

@@ -92,5 +92,5 @@ def at_speed(wave: Float32[ndarray, " L"], speed: int) -> Float32[ndarray, " _"]
 
 def check_share(share: float) -> None:
     """Raise OptionError for a share by which no clip is varied."""
-    if not 0 <= share <= MOST:
-        raise OptionError(f"clips are varied by a share from 0 to {MOST}; got {share}. Try vary=0.1.")
+    if share and not 1 / _STEPS <= share <= MOST:
+        raise OptionError(f"clips are varied by 0, or a share from {1 / _STEPS} to {MOST}; got {share}. Try vary=0.1.")
