@@ -80,7 +80,8 @@ def _speeds(encoder: Encoder[Clip], clips: Sequence[Clip], setting: Setting) -> 
 
 def _likeness(clips: Sequence[Clip]) -> Iterator[Row]:
     try:
-        beside = _heard(Mel(rate=TELEPHONE.rate), clips)
+        # Of its own it has room for 99 in 100.
+        beside = _heard(Mel(rate=TELEPHONE.rate, seconds=max(clip.seconds for clip in clips)), clips)
         found = {count: _heard(Codec(codec=_CODEC, codebooks=count), clips) for count in _COUNTS}
     except ModuleNotFoundError as error:
         yield Row(section=_SECTION, name=_CODEC, value=None, note=f"{error.name} is not installed.")

@@ -11,16 +11,17 @@ from benchmarks.setting import Setting
 from genwright_audio.clip import Clip
 
 
-def spoken(pitch: float) -> Clip:
-    times = np.arange(2000) / 8000
+def spoken(pitch: float, length: int = 2000) -> Clip:
+    times = np.arange(length) / 8000
     buzz = sum(np.sin(2 * np.pi * pitch * n * times) / n for n in range(1, 25))
     return Clip(wave=(0.1 * buzz * np.sin(4 * np.pi * times) ** 2).astype(np.float32), rate=8000)
 
 
 @pytest.fixture
 def recordings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the data set hold twenty buzzes of a quarter of a second."""
-    monkeypatch.setattr(shipped, "items", lambda data: [spoken(100 + place) for place in range(20)])
+    """Have the data set hold twenty buzzes of a quarter of a second, but for one that is longer than 99 in 100."""
+    lengths = [2000] * 19 + [6000]
+    monkeypatch.setattr(shipped, "items", lambda data: [spoken(100 + n, lengths[n]) for n in range(20)])
 
 
 def test_speed_and_likeness_are_told_by_codebooks_beside_mel_bands(
