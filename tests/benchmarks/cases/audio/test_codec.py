@@ -20,7 +20,7 @@ def spoken(pitch: float, length: int = 2000) -> Clip:
 @pytest.fixture
 def recordings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the data set hold twenty buzzes of a quarter of a second, but for one that is longer than 99 in 100."""
-    lengths = [2000] * 19 + [6000]
+    lengths = [2000] * 19 + [12_000]
     monkeypatch.setattr(shipped, "items", lambda data: [spoken(100 + n, lengths[n]) for n in range(20)])
 
 
