@@ -133,7 +133,7 @@ def test_a_text_whose_beginning_changes_is_poured_anew() -> None:
 
 
 def test_an_item_without_room_for_its_sample_stays_as_it_is() -> None:
-    assert Rounds().traced("abca", sample="5f1c/0") == "abca"
+    assert Rounds().attributed("abca", sample="5f1c/0") == "abca"
 
 
 def test_of_nothing_nothing_is_poured() -> None:

@@ -263,7 +263,7 @@ class Domain(ABC, Generic[Item]):
         """
         return item
 
-    def traced(self, item: Item, *, sample: str) -> Item:
+    def attributed(self, item: Item, *, sample: str) -> Item:
         """Return an item as one that names the sample that it is or will be, where such items have room for it.
 
         `pour` finds it there. The item is new, and may be changed.

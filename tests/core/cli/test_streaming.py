@@ -52,7 +52,7 @@ def test_text_is_there_before_its_sample_is_whole(generate: Generate, monkeypatc
 def test_items_name_their_sample_where_it_is_recorded(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, str]] = []
     monkeypatch.setattr(f"{DOMAIN}.pour", lambda domain, stages, file, ending: seen.extend(stages), raising=False)
-    monkeypatch.setattr(f"{DOMAIN}.traced", lambda domain, item, sample: sample, raising=False)
+    monkeypatch.setattr(f"{DOMAIN}.attributed", lambda domain, item, sample: sample, raising=False)
     assert generate("-n", 3) == 0
     with closing(gw.open_store()) as store:
         run = next(iter(store.runs())).id

@@ -59,7 +59,7 @@ def test_an_export_says_where_each_clip_comes_from(tones: Tones, tmp_path: Path)
 
 def test_a_clip_names_its_sample(tones: Tones) -> None:
     (clip,) = tones(1, digit="3")
-    assert DOMAIN.traced(clip, sample="run/0").facts == {"digit": "3", "sample": "run/0"}
+    assert DOMAIN.attributed(clip, sample="run/0").facts == {"digit": "3", "sample": "run/0"}
 
 
 def test_spelling_and_key_are_of_the_samples_alone(tones: Tones) -> None:

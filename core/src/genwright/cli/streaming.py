@@ -59,7 +59,7 @@ def _counted(stages: Iterator[Stage[Any]], tally: Tally, domain: Domain[Any]) ->
         if stage.sample is None:
             is_recorded = tally.store is not None
             sample = f"{stage.run.id}/{stage.index}"
-            yield stage.index, domain.traced(stage.item, sample=sample) if is_recorded else stage.item
+            yield stage.index, domain.attributed(stage.item, sample=sample) if is_recorded else stage.item
         else:
             batch = Samples([stage.sample], run=stage.run, domain=domain)
             tally.add(batch, batch.valid)

@@ -106,7 +106,7 @@ class Audio(Domain[Clip]):
         """Return the clip with what was asked for among its facts."""
         return item.saying(**{name: str(where[name]) for name in clip.FACTS if name in where})
 
-    def traced(self, item: Clip, *, sample: str) -> Clip:
+    def attributed(self, item: Clip, *, sample: str) -> Clip:
         """Return the clip with the id of its sample among its facts."""
         return item.saying(sample=sample)
 
