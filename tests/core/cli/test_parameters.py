@@ -59,6 +59,12 @@ def test_numbers_of_a_contour_stand_between_commas_or_in_a_file(text: str, tmp_p
     assert conditions([("letters", "3"), pair], Rounds()) == {"letters": 3.0, "heights": [1.0, 2.5, 0.0]}
 
 
+@pytest.mark.parametrize("content", ["\ufeff-20\n-15\n", "-20\n-15\n\t", "\r\n-20,\r\n-15,\r\n \r\n"])
+def test_what_spreadsheets_write_around_numbers_is_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "heights.csv").write_bytes(content.encode())
+    assert conditions([("heights", f"@{tmp_path / 'heights.csv'}")], Rounds()) == {"heights": [-20.0, -15.0]}
+
+
 def test_what_is_no_number_is_left_to_the_model_to_refuse() -> None:
     assert conditions([("heights", "1,high"), ("letters", "@3")], Rounds()) == {
         "heights": [1.0, "high"],

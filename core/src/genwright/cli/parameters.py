@@ -119,7 +119,7 @@ def conditions(pairs: Sequence[tuple[str, str]], domain: Domain[Any]) -> dict[st
 
 def _asked(offer: Offer | None, text: str) -> float | str | list[float | str]:
     if isinstance(offer, Contour):
-        return [_number(one) for one in re.split(r"[\s,]+", _said(text).strip(" ,\n"))]
+        return [_number(one) for one in re.split(r"[\s,]+", _said(text)) if one]
     return _number(text) if isinstance(offer, Scalar) else text
 
 
@@ -128,7 +128,8 @@ def _said(text: str) -> str:
     if not text.startswith("@"):
         return text
     try:
-        return Path(text[1:]).read_text(encoding="utf-8")
+        # Spreadsheets write a mark of the encoding before the first number.
+        return Path(text[1:]).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError(
             f"numbers are read from a text file; {shown(text[1:])} cannot be: {error}. Name another, or write them: "
