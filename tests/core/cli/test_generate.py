@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import genwright as gw
 from genwright.cli import main
 from genwright.cli.generate import Tally
 from genwright.errors import StorageFull
+from genwright.registry import Registry, registry
 
 Capture = pytest.CaptureFixture[str]
 Generate = Callable[..., int]
@@ -105,15 +107,44 @@ def test_conditions_and_options_are_read_as_the_model_and_sampler_take_them(gene
     assert config["sampler"] == {"name": "guided", "scale": 2.0, "inner": {"name": "top-k", "k": 3}}
 
 
+@pytest.mark.parametrize(
+    ("options", "scale", "inner"),
+    [
+        (["scale=3"], 3.0, {"name": "top-k", "k": 3}),
+        (["inner.k=2"], 2.0, {"name": "top-k", "k": 2}),
+        (["inner.temperature=0.8"], 2.0, {"name": "top-k", "k": 3, "temperature": 0.8}),
+        (["inner=top-k", "inner.temperature=0.8"], 2.0, {"name": "top-k", "k": 3, "temperature": 0.8}),
+        (["inner=top-p", "inner.p=0.5"], 2.0, {"name": "top-p", "p": 0.5}),
+    ],
+)
+@pytest.mark.parametrize("usual", [{"name": "top-k", "k": 3}, gw.use("top-k", k=3)])
 def test_options_alone_change_those_of_the_sampler_that_the_recipe_names(
-    generate: Generate, home: Path, monkeypatch: pytest.MonkeyPatch
+    usual: Any,
+    options: list[str],
+    scale: float,
+    inner: dict[str, Any],
+    generate: Generate,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    usual = gw.use("guided", scale=2.0, inner={"name": "top-k", "k": 3})
-    monkeypatch.setattr("genwright.generation.suited", lambda model, registry: usual)
-    assert generate("-n", 1, "-o", "scale=3") == 0
+    """What was said of the sampler inside once put the plainest in the place of the recipe's."""
+    monkeypatch.setattr("genwright.generation.suited", lambda model, registry: gw.use("guided", scale=2.0, inner=usual))
+    assert generate("-n", 1, *(part for option in options for part in ("-o", option))) == 0
     with closing(gw.open_store()) as store:
         config = next(iter(store.runs())).config
-    assert config["sampler"] == {"name": "guided", "scale": 3.0, "inner": {"name": "top-k", "k": 3}}
+    assert config["sampler"] == {"name": "guided", "scale": scale, "inner": inner}
+
+
+def test_options_of_a_sampler_inside_are_those_of_the_family_where_none_is_named(
+    generate: Generate, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(registry().get("family", "autoregressive"), sampler="top-k")
+    get = Registry.get
+    monkeypatch.setattr(Registry, "get", lambda self, *what: spec if what[0] == "family" else get(self, *what))
+    assert generate("-n", 1, "--sampler", "guided", "-o", "inner.k=3") == 0
+    with closing(gw.open_store()) as store:
+        config = next(iter(store.runs())).config
+    assert config["sampler"] == {"name": "guided", "inner": {"name": "top-k", "k": 3}}
 
 
 @pytest.mark.parametrize(

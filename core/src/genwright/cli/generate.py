@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,13 +158,7 @@ def generate(
     return 0 if tally.valid else 1
 
 
-def _stream(
-    model: Model[Any],
-    n: int,
-    tally: Tally,
-    output: Path | None,
-    given: Mapping[str, Any],
-) -> None:
+def _stream(model: Model[Any], n: int, tally: Tally, output: Path | None, given: Mapping[str, Any]) -> None:
     """Write samples while they are drawn."""
     source = click.get_current_context().get_parameter_source
     others = {option: source(name) is not ParameterSource.DEFAULT for name, option in _TOGETHER.items()}
@@ -198,23 +192,26 @@ def _check_files(output: Path | None, grid: Path | None, domain: Domain[Any]) ->
 def _chosen(model: Model[Any], name: str | None, texts: Mapping[str, str]) -> Component:
     from genwright.generation import PLAINEST, suited
 
-    reads, usual = registry().get("family", model.recipe.family.name).reads, suited(model, registry())
-    asked = _component(usual.name if name is None else name, texts, PLAINEST[reads])
-    return replace(usual, options={**usual.options, **asked.options}) if name is None else asked
+    family = registry().get("family", model.recipe.family.name)
+    usual = suited(model, registry()) if name is None else Component(name)
+    return _component(usual.name, texts, usual, family.sampler or PLAINEST[family.reads])
 
 
-def _component(name: str, texts: Mapping[str, str], plainest: str) -> Component:
+def _component(name: str, texts: Mapping[str, str], usual: Component, plainest: str) -> Component:
     """Return a sampler with options written as text; those of a sampler inside it begin with "inner.".
 
-    plainest: the sampler inside it whose options are given without its name
+    usual:    whose options stay where the text says nothing, if the sampler is the same
+    plainest: the sampler inside one that names none
     """
     target = registry().get("sampler", name).load()
     nests = "inner" in inspect.signature(target).parameters
     own = {key: text for key, text in texts.items() if not (nests and key.partition(".")[0] == "inner")}
-    options = parse(f"sampler {name!r}", target, own, given=given_to("sampler"))
+    kept = usual.options if usual.name == name else {}
+    options = {**kept, **parse(f"sampler {name!r}", target, own, given=given_to("sampler"))}
     if nests and len(own) < len(texts):
+        within = Component.read(kept.get("inner") or plainest)
         inner = {key.removeprefix("inner."): text for key, text in texts.items() if key.startswith("inner.")}
-        options["inner"] = _component(texts.get("inner", plainest), inner, plainest).to_json()
+        options["inner"] = _component(texts.get("inner", within.name), inner, within, plainest).to_json()
     return Component(name, options)
 
 
