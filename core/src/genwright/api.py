@@ -138,7 +138,8 @@ def stream(
     model:     a model, the name of one ("molecules/druglike"), of a domain (its default model), a folder or a digest
     seed:      None for a fresh one, which the run records
     where:     conditions, such as {"logP": 2.5}
-    sampler:   the name of one, or use("top-p", p=0.9); None for the one that suits the model's encoder
+    sampler:   the name of one, or use("top-p", p=0.9), whose other options are its defaults, not those of the model's
+               recipe; None for the recipe's own, or the one that suits the model's encoder
     known:     an item and a mask, true where it is free: the rest of it is kept, and samples are drawn around it
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
