@@ -117,6 +117,41 @@ def test_a_recipe_whose_sampler_cannot_draw_from_its_family_is_refused_before_da
     assert list(store.runs()) == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"sampler": use("guided", scal=2)}, OptionError, "has no option 'scal'. Did you mean 'scale'"),
+        ({"sampler": use("guided", scale=-1.0)}, OptionError, r"guidance takes a scale from 0 to 100; got -1\.0"),
+        ({"sampler": use("guided", inner={"name": "nope"})}, UnknownName, "there is no sampler named 'nope'"),
+        ({"sampler": use("top-k", k="x")}, OptionError, "option 'k' of sampler 'top-k' takes a whole number; got 'x'"),
+        ({"sampler": use("guided"), "conditions": ()}, MismatchError, "this model was trained without conditions"),
+        ({"sampler": use("guided"), "drop": 0.0}, MismatchError, "this one was trained with drop=0"),
+        ({"sampler": use("guided", interval=(0.2, 5.0))}, MismatchError, "Leave out the interval"),
+    ],
+)
+def test_a_recipe_whose_sampler_would_not_draw_is_refused_before_the_first_step(
+    changes: dict[str, Any], error: type[GenwrightError], message: str, tmp_path: Path, rounds_file: Path
+) -> None:
+    """A long training once ended in a model that its own recipe could not draw from."""
+    steps: list[int] = []
+    recipe = quick(rounds_file, **changes)
+    with pytest.raises(error, match=message):
+        gw.train(
+            recipe,
+            folder=tmp_path / "m",
+            store=False,
+            device="cpu",
+            log_every=1,
+            on_report=lambda progress: steps.append(progress.step),
+        )
+    assert steps == []
+
+
+def test_a_model_of_which_all_must_be_asked_is_trained_with_a_sampler(tmp_path: Path, rounds_file: Path) -> None:
+    recipe = quick(rounds_file, drop=0.0, sampler=use("top-k", k=3))
+    assert gw.train(recipe, folder=tmp_path / "m", store=False, device="cpu").recipe.sampler == use("top-k", k=3)
+
+
 def quick(data: Path, **changes: Any) -> gw.Recipe:
     return toy_recipe(data, **{"steps": 4, "batch_size": 8, **changes})
 

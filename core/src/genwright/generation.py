@@ -19,7 +19,7 @@ from genwright.errors import MismatchError, OptionError, shown
 from genwright.model import Model
 from genwright.options import make
 from genwright.readings import Condition, NextToken, Reading
-from genwright.recipe import Component
+from genwright.recipe import Component, Recipe
 from genwright.registry import Registry
 from genwright.rows import TILE
 from genwright.sampler import Gradual, Sampler
@@ -27,7 +27,18 @@ from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import FamilySpec, Reads, SamplerSpec
 
-__all__ = ["PLAINEST", "ROWS", "Generation", "Precision", "make_sampler", "reviewed", "suited", "threads", "usual_rows"]
+__all__ = [
+    "PLAINEST",
+    "ROWS",
+    "Generation",
+    "Precision",
+    "check_usual",
+    "make_sampler",
+    "reviewed",
+    "suited",
+    "threads",
+    "usual_rows",
+]
 
 Item = TypeVar("Item")
 
@@ -81,24 +92,7 @@ class Generation(Generic[Item]):
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
-        for sampler in self.samplers:
-            sampler.check(self._reading)
-            if sampler.unasked:
-                self._check_unasked()
-
-    def _check_unasked(self) -> None:
-        """Raise MismatchError unless the model has learned to draw both with something asked and with nothing."""
-        recipe, plain = self.model.recipe, self._plainest
-        if not recipe.conditions:
-            raise MismatchError(
-                "guidance follows more closely what is asked; this model was trained without conditions, so nothing "
-                f"can be. Train it with conditions, or choose sampler {plain!r}."
-            )
-        if not recipe.drop:
-            raise MismatchError(
-                "guidance needs a model that also learned to draw with nothing asked; this one was trained with "
-                f"drop=0. Train it with drop=0.1, or choose sampler {plain!r}."
-            )
+        _check_drawing(self._sampler, self._reading, self.model.recipe, self._plainest)
 
     @property
     def device(self) -> str:
@@ -325,6 +319,41 @@ def suited(model: Model[Any], registry: Registry) -> Component:
     encoder = registry.get("encoder", model.recipe.encoder.name)
     family = registry.get("family", model.recipe.family.name)
     return Component(encoder.sampler or _plainest(family))
+
+
+def check_usual(model: Model[Any], registry: Registry) -> None:
+    """Raise what is wrong with the sampler that a model's recipe names, before it is trained."""
+    recipe = model.recipe
+    if recipe.sampler is not None:
+        family = registry.get("family", recipe.family.name)
+        plain = _plainest(family)
+        made = make_sampler(recipe.sampler, registry, encoder=model.encoder, reads=family.reads, plainest=plain)
+        _check_drawing(made, model.reading(), recipe, plain)
+
+
+def _check_drawing(sampler: Sampler[Any], reading: Reading, recipe: Recipe, plain: str) -> None:
+    """Raise MismatchError where a sampler, or one inside it, cannot draw from what the recipe trains.
+
+    plain: the sampler that one draws with which names no other
+    """
+    for one in _nested(sampler):
+        one.check(reading)
+        if one.unasked:
+            _check_unasked(recipe, plain)
+
+
+def _check_unasked(recipe: Recipe, plain: str) -> None:
+    """Raise MismatchError unless a model learns to draw both with something asked and with nothing."""
+    if not recipe.conditions:
+        raise MismatchError(
+            "guidance follows more closely what is asked; this model was trained without conditions, so nothing "
+            f"can be. Train it with conditions, or choose sampler {plain!r}."
+        )
+    if not recipe.drop:
+        raise MismatchError(
+            "guidance needs a model that also learned to draw with nothing asked; this one was trained with "
+            f"drop=0. Train it with drop=0.1, or choose sampler {plain!r}."
+        )
 
 
 def usual_rows(model: Model[Any]) -> int:

@@ -26,6 +26,7 @@ from genwright.domain import Contour, Domain, Label, Prefix, Scalar, Text
 from genwright.encoder import Encoder
 from genwright.errors import CheckpointError, DataError, RecipeError, TrainingError, UnknownName, UsageError, shown
 from genwright.family import Family
+from genwright.generation import check_usual
 from genwright.items import taken
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
@@ -70,25 +71,33 @@ def trained(
     ):
         items = list(reader(recipe.data, domain)(path, strict=strict))
         model, examples = prepared(recipe, domain, items, registry, start=start)
+        check_usual(model, registry)
         trainer = Trainer(
-            recipe,
-            model.family,
-            examples,
-            state=state,
-            accelerator=device,
-            log_every=log_every,
-            on_report=reports,
+            recipe, model.family, examples, state=state, accelerator=device, log_every=log_every, on_report=reports
         )
         trainer.run()
-        facts = {**_finished(trainer, reports), "run": run.id}
-        checkpoint = model.save(folder, name=name, training=facts)
-        if recording.store is not None:
-            recording.put_model(replace(model, checkpoint=checkpoint))
-            if start is not None:
-                recording.store.put_checkpoint(stored(start))
-            recording.store.put_scores(run.id, _scores(facts, checkpoint))
+        checkpoint = _kept(model, _finished(trainer, reports), recording, run=run, folder=folder, start=start)
         state.unlink()
     return Model.load(checkpoint, registry)
+
+
+def _kept(
+    model: Model[Any],
+    facts: Mapping[str, Any],
+    recording: Recording,
+    *,
+    run: Run,
+    folder: Path,
+    start: Checkpoint | None,
+) -> Checkpoint:
+    """Save a trained model, whose card says these facts and the run, and record it."""
+    checkpoint = model.save(folder, name=run.model, training={**facts, "run": run.id})
+    if recording.store is not None:
+        recording.put_model(replace(model, checkpoint=checkpoint))
+        if start is not None:
+            recording.store.put_checkpoint(stored(start))
+        recording.store.put_scores(run.id, _scores(facts, checkpoint))
+    return checkpoint
 
 
 def _new_run(recipe: Recipe, name: str, registry: Registry, *, device: str) -> Run:
