@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, Protocol, TypeVar, final
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from genwright.errors import CheckpointError, GenwrightError
+from genwright.errors import CheckpointError, GenwrightError, OptionError, UnknownName
+from genwright.files import replaced
 
-__all__ = ["CARD", "Bundle", "named", "read", "write"]
+__all__ = ["CARD", "Bundle", "kept", "located", "named", "read", "write"]
 
 _WEIGHTS = "weights.safetensors"
 CARD = "card.json"
 """The file of what a network was trained on, how well it does, and how it is made; only the last decides anything."""
 
 N = TypeVar("N", bound=nn.Module)
+D = TypeVar("D", bound="_Digested")
+
+
+class _Digested(Protocol):
+    @property
+    def digest(self) -> str: ...
 
 
 @final
@@ -61,18 +68,21 @@ def read(folder: Path, make: Callable[[Mapping[str, Any]], N], *, kind: str, aga
 
 
 def write(folder: Path, network: nn.Module, made: Mapping[str, Any], *, card: Mapping[str, Any]) -> None:
-    """Write a network with its weights in half precision.
+    """Write a network to a new folder, with its weights in half precision, whole or not at all.
 
     made: what `read` is to make it of
+
+    Raises DataError for a folder that exists or cannot be made.
     """
     state = network.state_dict().items()
     weights = save(
         {name: (value.half() if value.is_floating_point() else value).cpu().contiguous() for name, value in state}
     )
     text = json.dumps({"network": made, "digest": _digest(made, weights), **card}, indent=2, sort_keys=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _WEIGHTS).write_bytes(weights)
-    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+    with replaced(folder, force=False) as unfinished:
+        unfinished.mkdir()
+        (unfinished / _WEIGHTS).write_bytes(weights)
+        (unfinished / CARD).write_text(text + "\n", encoding="utf-8")
 
 
 def named(folder: Path) -> dict[str, Mapping[str, Any]]:
@@ -80,6 +90,45 @@ def named(folder: Path) -> dict[str, Mapping[str, Any]]:
     if not folder.is_dir():
         return {}
     return {each.name: _made(each / CARD) for each in sorted(folder.iterdir()) if (each / CARD).is_file()}
+
+
+def located(name: str, shipped: Path, *, kind: str, others: Sequence[str] = ()) -> Path:
+    """Return the folder of a network: one in `shipped` by its name, or another by its whole path.
+
+    others: further names that a user could have meant
+
+    Raises UnknownName if there is none, OptionError for a path that is right from one working directory alone.
+    """
+    if name in named(shipped):
+        return shipped / name
+    if not (Path(name) / CARD).is_file():
+        raise UnknownName(kind, name, [*named(shipped), *others], advice="Or name the folder of one.")
+    if not Path(name).is_absolute():
+        raise OptionError(
+            f"the folder of a {kind} is named by its whole path, for a model to find it from every folder; got "
+            f"{name!r}. Name it {str(Path(name).resolve())!r}."
+        )
+    return Path(name)
+
+
+def kept(find: Callable[[str], D], name: str, digest: str, *, why: str) -> D:
+    """Return what is found by a name, which is still that of this digest.
+
+    why: what to say of a model that needs it
+
+    Raises CheckpointError if it is not on this machine, or another by now.
+    """
+    try:
+        found = find(name)
+    except (UnknownName, OptionError, CheckpointError) as error:
+        raise CheckpointError(f"{why}: {error}") from error
+    if found.digest != digest:
+        raise CheckpointError(
+            f"{why}, which is {name!r} of the digest {digest[:12] or 'none'}; installed under this name is "
+            f"{found.digest[:12] or 'none'}. "
+            "Install the version of genwright-audio that the model was made with, or train it again."
+        )
+    return found
 
 
 @lru_cache(maxsize=32)

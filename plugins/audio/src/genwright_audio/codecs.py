@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
 
-from genwright.errors import CheckpointError, UnknownName
+from genwright_audio import bundle
 from genwright_audio.autoencoder import Autoencoder
-from genwright_audio.bundle import CARD, named, read, write
 from genwright_audio.spectrum import Frames
 
 __all__ = ["Trained", "kept", "shipped", "trained"]
@@ -24,7 +23,7 @@ _AGAIN = "Copy it again, or train one: python -m genwright_audio.coding --help."
 class Trained:
     """A network in a folder with weights.safetensors and card.json.
 
-    name:   that of one that comes with the plugin, else its folder
+    name:   that of one that comes with the plugin, else the whole path of its folder
     digest: SHA-256 of all that decides what it makes
     card:   what it was trained on and how well it does; it decides nothing
     """
@@ -37,13 +36,15 @@ class Trained:
     @classmethod
     def open(cls, folder: Path | str, *, name: str | None = None) -> Trained:
         """Return the codec in a folder. Raises CheckpointError for one that is missing or damaged."""
-        found = read(Path(folder), _network, kind="a codec", again=_AGAIN)
-        return cls(name=name or str(folder), digest=found.digest, network=found.network, card=found.card)
+        found = bundle.read(Path(folder), _network, kind="a codec", again=_AGAIN)
+        return cls(
+            name=name or str(Path(folder).resolve()), digest=found.digest, network=found.network, card=found.card
+        )
 
     @staticmethod
     def save(folder: Path, network: Autoencoder, *, card: Mapping[str, Any]) -> Trained:
-        """Write a codec with its weights in half precision, and return what comes of reading it."""
-        write(folder, network, network.to_json(), card=card)
+        """Write a codec with its weights in half precision to a new folder, and return what is read from it."""
+        bundle.write(folder, network, network.to_json(), card=card)
         return Trained.open(folder)
 
 
@@ -54,19 +55,16 @@ def _network(made: Mapping[str, Any]) -> Autoencoder:
 
 def shipped() -> list[str]:
     """Return the names of the codecs that come with the plugin."""
-    return list(named(_SHIPPED))
+    return list(bundle.named(_SHIPPED))
 
 
 def trained(name: str) -> Trained:
-    """Return the codec of this name or in this folder.
+    """Return the codec of this name or in the folder of this whole path.
 
-    Raises UnknownName if there is none, CheckpointError if it is damaged.
+    Raises UnknownName if there is none, OptionError for another path, CheckpointError if it is damaged.
     """
-    if name in shipped():
-        return _opened(_SHIPPED / name, name)
-    if (Path(name) / CARD).is_file():
-        return Trained.open(name)
-    raise UnknownName("codec", name, shipped(), advice="Or name the folder of one.")
+    folder = bundle.located(name, _SHIPPED, kind="codec")
+    return _opened(folder, name) if folder.parent == _SHIPPED else Trained.open(folder)
 
 
 def kept(name: str, digest: str) -> Trained:
@@ -74,17 +72,8 @@ def kept(name: str, digest: str) -> Trained:
 
     Raises CheckpointError if it is not on this machine, or another by now.
     """
-    try:
-        found = trained(name)
-    except (UnknownName, CheckpointError) as error:
-        raise CheckpointError(f"tokens become sound by the codec that they were made with alone: {error}") from error
-    if found.digest != digest:
-        raise CheckpointError(
-            f"tokens become sound by the codec that they were made with alone, which is {name!r} of the digest "
-            f"{digest[:12]}; installed under this name is {found.digest[:12]}. "
-            "Install the version of genwright-audio that the model was made with, or train it again."
-        )
-    return found
+    why = "tokens become sound by the codec that they were made with alone"
+    return bundle.kept(trained, name, digest, why=why)
 
 
 @lru_cache(maxsize=8)

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.errors import CheckpointError, OptionError, UnknownName
-from genwright_audio.bundle import CARD, named, read, write
+from genwright.errors import OptionError
+from genwright_audio import bundle
 from genwright_audio.griffinlim import GriffinLim, Scattered
 from genwright_audio.spectrum import Frames
 from genwright_audio.vocoder import Network
@@ -52,7 +52,7 @@ class Vocoder(Protocol):
 class Trained:
     """A network in a folder with weights.safetensors and card.json.
 
-    name:   that of one that comes with the plugin, else its folder
+    name:   that of one that comes with the plugin, else the whole path of its folder
     card:   what it was trained on and how well it does; it decides nothing
     """
 
@@ -64,13 +64,15 @@ class Trained:
     @classmethod
     def open(cls, folder: Path | str, *, name: str | None = None) -> Trained:
         """Return the vocoder in a folder. Raises CheckpointError for one that is missing or damaged."""
-        found = read(Path(folder), _network, kind="a vocoder", again=_AGAIN)
-        return cls(name=name or str(folder), digest=found.digest, network=found.network, card=found.card)
+        found = bundle.read(Path(folder), _network, kind="a vocoder", again=_AGAIN)
+        return cls(
+            name=name or str(Path(folder).resolve()), digest=found.digest, network=found.network, card=found.card
+        )
 
     @staticmethod
     def save(folder: Path, network: Network, *, card: Mapping[str, Any]) -> Trained:
-        """Write a vocoder with its weights in half precision, and return what comes of reading it."""
-        write(folder, network, network.to_json(), card=card)
+        """Write a vocoder with its weights in half precision to a new folder, and return what is read from it."""
+        bundle.write(folder, network, network.to_json(), card=card)
         return Trained.open(folder)
 
     @property
@@ -91,7 +93,7 @@ def _network(made: Mapping[str, Any]) -> Network:
 
 def shipped() -> dict[str, Frames]:
     """Return the names of the trained vocoders that come with the plugin, and the frames of each."""
-    return {name: Frames.from_json(made["frames"]) for name, made in named(_SHIPPED).items()}
+    return {name: Frames.from_json(made["frames"]) for name, made in bundle.named(_SHIPPED).items()}
 
 
 def chosen(name: str | None, frames: Frames) -> Vocoder:
@@ -118,31 +120,17 @@ def kept(name: str, digest: str, frames: Frames) -> Vocoder:
 
     Raises CheckpointError if it is not on this machine, or another by now.
     """
-    try:
-        found = UNTRAINED[name](frames=frames) if name in UNTRAINED else trained(name)
-    except (UnknownName, CheckpointError) as error:
-        raise CheckpointError(
-            f"what a model draws becomes sound by the vocoder it was made with alone: {error}"
-        ) from error
-    if (found.digest, found.frames) != (digest, frames):
-        raise CheckpointError(
-            f"what a model draws becomes sound by the vocoder it was made with alone, which is {name!r} of the digest "
-            f"{digest[:12] or 'none'}; installed under this name is {found.digest[:12] or 'none'}. "
-            "Install the version of genwright-audio that the model was made with, or train it again."
-        )
-    return found
+    why = "what a model draws becomes sound by the vocoder it was made with alone"
+    return bundle.kept(lambda each: chosen(each, frames), name, digest, why=why)
 
 
 def trained(name: str) -> Trained:
-    """Return the trained vocoder of this name or in this folder.
+    """Return the vocoder of this name or in the folder of this whole path.
 
-    Raises UnknownName if there is none, CheckpointError if it is damaged.
+    Raises UnknownName if there is none, OptionError for another path, CheckpointError if it is damaged.
     """
-    if name in shipped():
-        return _opened(_SHIPPED / name, name)
-    if (Path(name) / CARD).is_file():
-        return Trained.open(name)
-    raise UnknownName("vocoder", name, [*shipped(), *UNTRAINED], advice="Or name the folder of one.")
+    folder = bundle.located(name, _SHIPPED, kind="vocoder", others=[*UNTRAINED])
+    return _opened(folder, name) if folder.parent == _SHIPPED else Trained.open(folder)
 
 
 @lru_cache(maxsize=8)
