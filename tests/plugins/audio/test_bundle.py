@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from genwright.errors import CheckpointError
-from genwright_audio.bundle import Bundle, named, read, write
+from genwright.errors import CheckpointError, DataError, OptionError, UnknownName
+from genwright_audio.bundle import Bundle, kept, located, named, read, write
 
 
 def made(card: Mapping[str, Any]) -> nn.BatchNorm1d:
@@ -72,3 +72,54 @@ def test_a_folder_without_weights_is_refused(folder: Path) -> None:
     assert json.loads((folder / "card.json").read_text())["network"] == {"width": 4}
     with pytest.raises(CheckpointError, match="cannot be read as one"):
         opened(folder)
+
+
+def test_a_network_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any, **more: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "one", nn.BatchNorm1d(4), {"width": 4}, card={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_not_written_to(folder: Path) -> None:
+    before = (folder / "weights.safetensors").read_bytes()
+    with pytest.raises(DataError, match="is a folder, and folders are not replaced"):
+        write(folder, nn.BatchNorm1d(5), {"width": 5}, card={})
+    assert (folder / "weights.safetensors").read_bytes() == before
+
+
+def test_a_network_is_found_by_its_name_or_its_whole_path(folder: Path) -> None:
+    assert located("one", folder.parent, kind="thing") == folder
+    assert located(str(folder), folder / "none", kind="thing") == folder
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(folder: Path) -> None:
+    with pytest.raises(UnknownName, match=r"no thing named 'ons'. Did you mean 'one'\? Or name the folder of one."):
+        located("ons", folder.parent, kind="thing", others=["two"])
+    with pytest.raises(UnknownName, match="Did you mean 'two'"):
+        located("twq", folder.parent, kind="thing", others=["two"])
+
+
+def test_a_path_that_depends_on_the_working_directory_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(OptionError, match=rf"by its whole path, .*; got 'one'. Name it '{folder.resolve()}'."):
+        located("one", folder / "none", kind="thing")
+
+
+def test_what_a_model_needs_is_kept_as_it_was(folder: Path) -> None:
+    found = opened(folder)
+    assert kept(lambda name: found, "one", found.digest, why="a model needs it") is found
+    with pytest.raises(CheckpointError, match="a model needs it, which is 'one' of the digest none; installed under "):
+        kept(lambda name: found, "one", "", why="a model needs it")
+
+
+@pytest.mark.parametrize("error", [UnknownName("thing", "one", []), OptionError("of others"), CheckpointError("torn")])
+def test_what_a_model_needs_and_is_not_there_is_refused(error: Exception) -> None:
+    def find(name: str) -> Bundle[nn.BatchNorm1d]:
+        raise error
+
+    with pytest.raises(CheckpointError, match=r"a model needs it: (there is no|of others|torn)"):
+        kept(find, "one", "", why="a model needs it")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from genwright.errors import CheckpointError, UnknownName
+from genwright.errors import CheckpointError, OptionError, UnknownName
 from genwright.seeds import Noise, seeded_torch
 from genwright_audio.autoencoder import Autoencoder
 from genwright_audio.codecs import Trained, kept, shipped, trained
@@ -89,3 +89,11 @@ def test_a_folder_without_weights_is_refused(folder: Path) -> None:
         trained(str(folder))
     with pytest.raises(CheckpointError, match="that they were made with alone: a codec is a folder"):
         kept(str(folder), "0" * 64)
+
+
+def test_a_codec_is_named_so_that_it_is_found_from_every_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert trained(Trained.open("mine").name).digest == Trained.open(folder).digest
+    assert Trained.open("mine").name == str(folder.resolve())
+    with pytest.raises(OptionError, match=r"the folder of a codec is named by its whole path, .*; got 'mine'"):
+        trained("mine")

@@ -143,3 +143,13 @@ def test_a_card_of_something_else_is_refused(folder: Path, text: str) -> None:
     (folder / "card.json").write_text(text)
     with pytest.raises(CheckpointError, match="cannot be read as one"):
         Trained.open(folder)
+
+
+def test_a_vocoder_is_named_so_that_it_is_found_from_every_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert trained(Trained.open("mine").name).digest == Trained.open(folder).digest
+    assert Trained.open("mine").name == str(folder.resolve())
+    with pytest.raises(OptionError, match=r"the folder of a vocoder is named by its whole path, .*; got 'mine'"):
+        trained("mine")
