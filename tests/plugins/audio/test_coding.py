@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -12,6 +13,8 @@ from genwright_audio.coding import Plan, Training, main, unlike
 from genwright_audio.spectrum import Frames, log_mel
 
 FRAMES = Frames(rate=8000, bands=24, size=128, hop=32)
+SIZES = "--bands=24 --size=128 --hop=32 --width=16 --before=1 --after=1 --batch=2"
+SMALL = [*SIZES.split(), "--codebooks=4", "--free=1", "--steps=3", "--seconds=600"]
 
 
 def plan(**options: int) -> Plan:
@@ -79,19 +82,7 @@ def test_bands_are_unlike_by_their_logarithms_and_by_how_loud_they_are() -> None
 
 def test_a_codec_is_trained_from_the_command_line(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recording.parent / "mine"
-    options = {
-        "bands": 24,
-        "size": 128,
-        "hop": 32,
-        "width": 16,
-        "before": 1,
-        "after": 1,
-        "codebooks": 4,
-        "batch": 2,
-        "free": 1,
-    }
-    given = [f"--{name}={value}" for name, value in {**options, "steps": 3, "seconds": 600}.items()]
-    assert main([str(folder), str(recording), *given]) == 0
+    assert main([str(folder), str(recording), *SMALL]) == 0
     codec = Trained.open(folder)
     assert codec.network.frames == FRAMES
     assert (codec.card["training"]["files"], codec.card["training"]["steps"]) == (1, 3)
@@ -100,11 +91,70 @@ def test_a_codec_is_trained_from_the_command_line(recording: Path, capsys: pytes
     assert codec.network.decoded(codec.network.codes(mels)).shape == mels.shape
 
 
-def test_a_folder_that_is_not_empty_is_refused(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(recording.parent), str(recording)]) == 1
-    assert "is written to a new folder" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "told"), [(".", "is a folder, and folders are not replaced"), ("sweep.wav/mine", "Not a directory.")]
+)
+def test_a_place_where_no_new_folder_can_be_is_refused_before_anything_is_read(
+    recording: Path, name: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recording.parent / name), "missing.wav"]) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--speeds=0", "heard at 1 to 5 speeds; got 0. Choose so many."),
+        ("--batch=0", "batch is a whole number from 1; got 0. Choose another batch."),
+        ("--steps=0", "steps is a whole number from 1; got 0."),
+        ("--free=-1", "free is a whole number from 0; got -1."),
+        (
+            "--free=3",
+            "after the steps that are free; got 3 steps, of which 3 are. Take more steps, or fewer free ones.",
+        ),
+        ("--seconds=0", "takes more than 0 seconds; got 0. Give it some, or none for all steps."),
+        ("--seconds=nan", "takes more than 0 seconds; got nan."),
+        (
+            "--seconds=1e-9",
+            "after the first 1 steps; got 0 steps in 1e-09 seconds. Take more time, or fewer free steps.",
+        ),
+        ("--device=tpu-of-mine", "takes a device that this machine has, or auto; got 'tpu-of-mine'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_nothing_left(
+    recording: Path, option: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recording.parent / "mine"), str(recording), *SMALL, option]) == 1
+    assert told in capsys.readouterr().err
+    assert [each.name for each in recording.parent.iterdir()] == ["sweep.wav"]
+
+
+def test_where_the_losses_cannot_be_kept_nothing_is(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = Path.write_text
+
+    def full(path: Path, *given: Any, **more: Any) -> int:
+        if path.name == "training.log":
+            raise OSError(28, "No space left on device")
+        return write(path, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main([str(recording.parent / "mine"), str(recording), *SMALL]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert [each.name for each in recording.parent.iterdir()] == ["sweep.wav"]
 
 
 def test_too_little_is_refused() -> None:
     with pytest.raises(DataError, match=r"learned from more than 0.512 s of recordings; got 0.2 s"):
         Training(sweep(0.2), plan())
+
+
+@pytest.mark.parametrize("codebooks", [1, 2, 3, 5])
+def test_a_codec_has_as_many_tables_as_are_asked_for(recording: Path, codebooks: int) -> None:
+    folder = recording.parent / "mine"
+    assert main([str(folder), str(recording), *SMALL, f"--codebooks={codebooks}"]) == 0
+    found = Trained.open(folder).network
+    assert len(found.tables) == codebooks
+    assert found.latent == min(32, 8 * codebooks)
+    assert all(float(each.entries.square().mean()) > 0 for each in found.tables)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from genwright.errors import DataError
+from genwright.errors import DataError, OptionError
 from genwright.seeds import Noise
 from genwright_audio.recordings import check_length, origin, parts, track
 
@@ -32,6 +32,25 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
         track([tmp_path / "text.wav"], 8000)
 
 
+def test_a_recording_with_what_is_no_number_is_refused(tmp_path: Path) -> None:
+    wave = np.sin(np.arange(8000) / 9)
+    wave[4000] = np.nan
+    soundfile.write(tmp_path / "nan.wav", wave, 8000, "FLOAT")
+    with pytest.raises(DataError, match=r"nan.wav is none: It has samples that are no numbers. Leave it out."):
+        track([tmp_path / "nan.wav"], 8000)
+
+
+def test_a_recording_that_is_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone.wav is none: .*No such file or directory.* Leave it out."):
+        track([tmp_path / "gone.wav"], 8000)
+
+
+@pytest.mark.parametrize("speeds", [0, 6])
+def test_speeds_that_there_are_not_are_refused(recording: Path, speeds: int) -> None:
+    with pytest.raises(OptionError, match=f"heard at 1 to 5 speeds; got {speeds}. Choose so many."):
+        track([recording], 8000, speeds=speeds)
+
+
 def test_too_little_is_refused() -> None:
     with pytest.raises(DataError, match=r"from more than 0.25 s of recordings; got 0.2 s. Give more files."):
         check_length(torch.zeros(1600), 2000, 8000)
@@ -52,7 +71,7 @@ def test_parts_are_of_all_places_and_quieter_or_louder() -> None:
 
 def test_the_digest_of_recordings_is_that_of_the_files_in_their_order(recording: Path) -> None:
     other = recording.with_name("other.wav")
-    soundfile.write(other, np.zeros(80), 8000)
+    soundfile.write(other, np.full(80, 0.1), 8000)
     wave = track([recording, other], 8000)
     told = origin([recording, other], 1, wave, 8000)
     assert (told["files"], told["speeds"], told["seconds"]) == (2, 1, 2.2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from genwright_audio.vocoders import Trained
 from genwright_audio.vocoding import Plan, Training, main
 
 FRAMES = Frames(rate=8000, bands=24, size=128, hop=32)
+SIZES = "--bands=24 --size=128 --hop=32 --width=16 --blocks=1 --before=1 --batch=2"
+SMALL = [*SIZES.split(), "--steps=3", "--alone=2"]
 
 
 def plan(**options: int) -> Plan:
@@ -69,9 +72,7 @@ def test_the_rate_of_learning_grows_and_falls() -> None:
 
 def test_a_vocoder_is_trained_from_the_command_line(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recording.parent / "mine"
-    options = {"bands": 24, "size": 128, "hop": 32, "width": 16, "blocks": 1, "before": 1, "batch": 2, "steps": 3}
-    given = [f"--{name}={value}" for name, value in {**options, "alone": 2}.items()]
-    assert main([str(folder), str(recording), *given]) == 0
+    assert main([str(folder), str(recording), *SMALL]) == 0
     vocoder = Trained.open(folder)
     assert vocoder.frames == FRAMES
     assert vocoder.card["training"]["files"] == 1
@@ -80,9 +81,47 @@ def test_a_vocoder_is_trained_from_the_command_line(recording: Path, capsys: pyt
     assert vocoder.waves(mels).shape == (1, 32 * 63)
 
 
-def test_a_folder_that_is_not_empty_is_refused(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(recording.parent), str(recording)]) == 1
-    assert "is written to a new folder" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "told"), [(".", "is a folder, and folders are not replaced"), ("sweep.wav/mine", "Not a directory.")]
+)
+def test_a_place_where_no_new_folder_can_be_is_refused_before_anything_is_read(
+    recording: Path, name: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recording.parent / name), "missing.wav"]) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--speeds=0", "heard at 1 to 5 speeds; got 0. Choose so many."),
+        ("--batch=0", "batch is a whole number from 1; got 0. Choose another batch."),
+        ("--steps=0", "steps is a whole number from 1; got 0."),
+        ("--alone=-1", "alone is a whole number from 0; got -1."),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_nothing_left(
+    recording: Path, option: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recording.parent / "mine"), str(recording), *SMALL, option]) == 1
+    assert told in capsys.readouterr().err
+    assert [each.name for each in recording.parent.iterdir()] == ["sweep.wav"]
+
+
+def test_where_the_losses_cannot_be_kept_nothing_is(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = Path.write_text
+
+    def full(path: Path, *given: Any, **more: Any) -> int:
+        if path.name == "training.log":
+            raise OSError(28, "No space left on device")
+        return write(path, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main([str(recording.parent / "mine"), str(recording), *SMALL]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert [each.name for each in recording.parent.iterdir()] == ["sweep.wav"]
 
 
 def test_too_little_is_refused() -> None:

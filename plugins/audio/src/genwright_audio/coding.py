@@ -15,13 +15,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from genwright.checkpoint import check_new
-from genwright.errors import GenwrightError
+from genwright.errors import GenwrightError, OptionError, TrainingError
+from genwright.files import replaced
 from genwright.seeds import Noise, seeded_torch
+from genwright.trainer import chosen_device
 from genwright_audio.autoencoder import Autoencoder
 from genwright_audio.codecs import Trained
 from genwright_audio.optimiser import Average, move, optimiser, quick, share
-from genwright_audio.pace import Pace
+from genwright_audio.pace import Pace, check_least
 from genwright_audio.recordings import check_length, origin, parts, track
 from genwright_audio.spectrum import FLOOR, Frames, mel_filters, stft
 
@@ -40,9 +41,12 @@ class Plan:
     """How a codec is trained.
 
     together, width, blocks, codebooks, latent: see Autoencoder
-    free:  steps before tables replace vectors; the entries begin with the vectors that there are then
+    steps: of the optimiser, at most
+    free:  of these, those before tables replace vectors; the entries begin with the vectors that there are then
     batch: parts of the recordings a step, each of `count` vectors, 1/8 to 1.4 times as loud as recorded
     rate:  the highest rate of learning
+
+    Raises OptionError for a plan by which nothing, or no table, would be trained.
     """
 
     frames: Frames
@@ -51,11 +55,20 @@ class Plan:
     blocks: tuple[int, int] = (4, 6)
     codebooks: int = 8
     latent: int = 32
+    steps: int = 10_000
     free: int = 200
     batch: int = 128
     count: int = 64
     rate: float = 2e-3
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        check_least(self, steps=1, free=0, batch=1, count=1)
+        if self.free >= self.steps:
+            raise OptionError(
+                f"tables are used after the steps that are free; got {self.steps} steps, of which {self.free} are. "
+                "Take more steps, or fewer free ones."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return what the card of a codec says of its training."""
@@ -137,23 +150,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train a codec and write it to a folder, with the losses on the way; return 1 if that cannot be."""
     asked = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    if asked.device != "cpu":
-        torch.set_float32_matmul_precision("high")
     try:
-        check_new(asked.folder)
-        frames = Frames(rate=asked.rate, bands=asked.bands, size=asked.size, hop=asked.hop)
-        recordings = track(asked.files, frames.rate, speeds=asked.speeds)
-        names = ("together", "width", "codebooks", "free", "batch")
-        plan = Plan(frames=frames, blocks=(asked.before, asked.after), **{name: getattr(asked, name) for name in names})
-        training, pace = Training(recordings.to(asked.device), plan), Pace(steps=asked.steps, seconds=asked.seconds)
-        pace.run(training.step)
-        told = {**plan.to_json(), "steps": pace.taken, **origin(asked.files, asked.speeds, recordings, frames.rate)}
-        Trained.save(asked.folder, training.kept, card={"training": told})
-    except GenwrightError as error:
+        with replaced(asked.folder, force=False) as folder:
+            _train(asked, folder)
+    except (GenwrightError, OSError) as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
-    (asked.folder / "training.log").write_text("".join(pace.lines), encoding="utf-8")
     return 0
+
+
+def _train(asked: argparse.Namespace, folder: Path) -> None:
+    plan, pace, device = _plan(asked), Pace(steps=asked.steps, seconds=asked.seconds), chosen_device(asked.device)
+    if device != "cpu":
+        torch.set_float32_matmul_precision("high")
+    recordings = track(asked.files, asked.rate, speeds=asked.speeds)
+    training = Training(recordings.to(device), plan)
+    pace.run(training.step)
+    if pace.taken <= plan.free:
+        raise TrainingError(
+            f"tables are used after the first {plan.free} steps; got {pace.taken} steps in {asked.seconds:g} seconds. "
+            "Take more time, or fewer free steps."
+        )
+    told = {**plan.to_json(), "steps": pace.taken, **origin(asked.files, asked.speeds, recordings, asked.rate)}
+    Trained.save(folder, training.kept, card={"training": told})
+    (folder / "training.log").write_text("".join(pace.lines), encoding="utf-8")
+
+
+def _plan(asked: argparse.Namespace) -> Plan:
+    names = ("together", "width", "codebooks", "steps", "free", "batch")
+    return Plan(
+        frames=Frames(rate=asked.rate, bands=asked.bands, size=asked.size, hop=asked.hop),
+        blocks=(asked.before, asked.after),
+        # A table is for eight numbers, and those of fewer than four leave no room for the usual 32.
+        latent=min(32, 8 * asked.codebooks),
+        **{name: getattr(asked, name) for name in names},
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.errors import DataError
+from genwright.errors import DataError, OptionError
 from genwright.seeds import Noise
+from genwright_audio.clip import Clip, flaw
+from genwright_audio.files import decoded
 from genwright_audio.grid import resampled
 
 __all__ = ["check_length", "origin", "parts", "track"]
@@ -28,17 +29,27 @@ def track(files: Sequence[Path], rate: int, *, speeds: int = 1) -> Float[Tensor,
 
     speeds: how many times each is there, the second and later at other speeds, and so pitches
 
-    Raises DataError for a file that is no recording.
+    Raises DataError for a file that is no recording, OptionError for other than 1 to 5 speeds.
     """
+    if not 1 <= speeds <= len(_SPEEDS):
+        raise OptionError(f"recordings are heard at 1 to {len(_SPEEDS)} speeds; got {speeds}. Choose so many.")
     gap, found = np.zeros(round(_GAP * rate), np.float32), []
-    for file in files:
-        try:
-            wave, theirs = soundfile.read(file, dtype="float32", always_2d=True)
-        except (OSError, RuntimeError) as error:
-            raise DataError(f"sounds are learned from recordings; {file} is none: {error}. Leave it out.") from error
+    for clip in map(_recording, files):
         for speed in _SPEEDS[:speeds]:
-            found += [resampled(wave.mean(1), round(speed * theirs), rate), gap]
+            found += [resampled(clip.wave, round(speed * clip.rate), rate), gap]
     return torch.from_numpy(np.concatenate(found))
+
+
+def _recording(file: Path) -> Clip:
+    try:
+        with file.open("rb") as stream:
+            clip = decoded(stream, file.name)
+        if trouble := flaw(clip):
+            raise DataError(trouble)
+    except (OSError, DataError) as error:
+        reason = str(error).rstrip(".")
+        raise DataError(f"sounds are learned from recordings; {file} is none: {reason}. Leave it out.") from error
+    return clip
 
 
 def origin(files: Sequence[Path], speeds: int, recordings: Float[Tensor, " L"], rate: int) -> dict[str, Any]:

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.checkpoint import check_new
 from genwright.errors import GenwrightError, OptionError
+from genwright.files import replaced
 from genwright.seeds import Noise, seeded_torch
 from genwright_audio.discriminator import Discriminator
 from genwright_audio.optimiser import Average, move, optimiser, quick, share
-from genwright_audio.pace import Pace
+from genwright_audio.pace import Pace, check_least
 from genwright_audio.recordings import check_length, origin, parts, track
 from genwright_audio.spectrum import Frames, istft, log_mel, stft
 from genwright_audio.vocoder import Network
@@ -43,6 +43,8 @@ class Plan:
     steps: of the optimiser, of which the first `alone` are taken without a discriminator
     batch: parts of the recordings a step, each of `count` frames, 1/8 to 1.4 times as loud as recorded
     rate:  the highest rate of learning
+
+    Raises OptionError for a plan by which nothing would be trained.
     """
 
     frames: Frames
@@ -55,6 +57,9 @@ class Plan:
     count: int = 64
     rate: float = 8e-4
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        check_least(self, steps=1, alone=0, batch=1, count=2)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the card of a vocoder says of its training."""
@@ -169,21 +174,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        check_new(asked.folder)
-        frames = Frames(rate=asked.rate, bands=asked.bands, size=asked.size, hop=asked.hop, high=asked.high)
-        recordings = track(asked.files, frames.rate, speeds=asked.speeds)
-        names = ("width", "blocks", "steps", "alone", "batch")
-        plan = Plan(frames=frames, rounds=(asked.before, asked.after), **{name: getattr(asked, name) for name in names})
-        training = Training(recordings, plan, start=asked.start and Trained.open(asked.start).network)
-        pace = Pace(steps=plan.steps)
-        pace.run(lambda number, done: training.step(number))
-        card = {"training": {**plan.to_json(), **origin(asked.files, asked.speeds, recordings, frames.rate)}}
-        Trained.save(asked.folder, training.kept, card=card)
-    except GenwrightError as error:
+        with replaced(asked.folder, force=False) as folder:
+            _train(asked, folder)
+    except (GenwrightError, OSError) as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
-    (asked.folder / "training.log").write_text("".join(pace.lines), encoding="utf-8")
     return 0
+
+
+def _train(asked: argparse.Namespace, folder: Path) -> None:
+    plan = _plan(asked)
+    recordings = track(asked.files, asked.rate, speeds=asked.speeds)
+    training = Training(recordings, plan, start=asked.start and Trained.open(asked.start).network)
+    pace = Pace(steps=plan.steps)
+    pace.run(lambda number, done: training.step(number))
+    told = {**plan.to_json(), **origin(asked.files, asked.speeds, recordings, asked.rate)}
+    Trained.save(folder, training.kept, card={"training": told})
+    (folder / "training.log").write_text("".join(pace.lines), encoding="utf-8")
+
+
+def _plan(asked: argparse.Namespace) -> Plan:
+    frames = Frames(rate=asked.rate, bands=asked.bands, size=asked.size, hop=asked.hop, high=asked.high)
+    names = ("width", "blocks", "steps", "alone", "batch")
+    return Plan(frames=frames, rounds=(asked.before, asked.after), **{name: getattr(asked, name) for name in names})
 
 
 def _parser() -> argparse.ArgumentParser:
