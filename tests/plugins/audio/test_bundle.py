@@ -97,7 +97,9 @@ def test_a_network_is_found_by_its_name_or_its_whole_path(folder: Path) -> None:
 
 
 def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(folder: Path) -> None:
-    with pytest.raises(UnknownName, match=r"no thing named 'ons'. Did you mean 'one'\? Or name the folder of one."):
+    with pytest.raises(
+        UnknownName, match=r"no thing named 'ons'. Did you mean 'one'\? Or give the whole path of the folder of one."
+    ):
         located("ons", folder.parent, kind="thing", others=["two"])
     with pytest.raises(UnknownName, match="Did you mean 'two'"):
         located("twq", folder.parent, kind="thing", others=["two"])

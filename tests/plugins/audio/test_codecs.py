@@ -69,7 +69,9 @@ def test_a_codec_is_taken_from_its_folder(folder: Path) -> None:
 
 
 def test_a_name_that_no_codec_has_is_refused() -> None:
-    with pytest.raises(UnknownName, match=r"no codec named 'speech-8'. Did you mean 'speech-8k'\? Or name the folder"):
+    with pytest.raises(
+        UnknownName, match=r"no codec named 'speech-8'. Did you mean 'speech-8k'\? Or give the whole path"
+    ):
         trained("speech-8")
 
 

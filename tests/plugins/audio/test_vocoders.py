@@ -103,7 +103,7 @@ def test_a_vocoder_for_other_frames_is_refused_and_those_that_fit_named() -> Non
 
 def test_a_name_that_no_vocoder_has_is_refused() -> None:
     with pytest.raises(
-        UnknownName, match=r"no vocoder named 'speech-8'. Did you mean 'speech-8k'\? Or name the folder"
+        UnknownName, match=r"no vocoder named 'speech-8'. Did you mean 'speech-8k'\? Or give the whole path"
     ):
         chosen("speech-8", TELEPHONE)
 

@@ -102,7 +102,7 @@ def located(name: str, shipped: Path, *, kind: str, others: Sequence[str] = ()) 
     if name in named(shipped):
         return shipped / name
     if not (Path(name) / CARD).is_file():
-        raise UnknownName(kind, name, [*named(shipped), *others], advice="Or name the folder of one.")
+        raise UnknownName(kind, name, [*named(shipped), *others], advice="Or give the whole path of the folder of one.")
     if not Path(name).is_absolute():
         raise OptionError(
             f"the folder of a {kind} is named by its whole path, for a model to find it from every folder; got "

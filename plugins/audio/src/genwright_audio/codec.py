@@ -36,7 +36,7 @@ class Codec(Encoder[Clip]):
     its samples are others than those of the clip. Codec and vocoder are part of what the encoder learns, and no others
     decode what a model has drawn.
 
-    codec:     the name of one that comes with the plugin, or the folder of one
+    codec:     the name of one that comes with the plugin, or the whole path of the folder of one
     codebooks: how many of its tables are used, the first ones; none for all. Fewer make shorter and coarser sequences
     seconds:   how long a clip may be; none for the longest training clip, but 30 at most
     vocoder:   as of encoder "mel"
