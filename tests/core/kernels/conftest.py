@@ -1,11 +1,13 @@
-"""A toy operation, which halves numbers, with implementations that each serve some calls."""
+"""A toy operation, which halves numbers, with implementations that each serve some calls; and outputs full of NaN."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ from genwright.kernels.table import Table, table
 # Before anything imports Triton: where there is no GPU its kernels are interpreted.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# As many numbers around an output are watched: 512 bytes of float32, so that it stays aligned.
+GUARD = 128
 
 Halve = Operation[[Tensor], Tensor]
 
@@ -68,3 +73,27 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return table(name, tmp_path)
 
     monkeypatch.setattr("genwright.kernels.operation.table", read)
+
+
+@pytest.fixture
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fill what `torch.empty` and `torch.empty_like` give with NaN, and see that nothing around it is written to."""
+    given: list[Tensor] = []
+    full, like = torch.full, torch.empty_like
+
+    def empty(*size: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
+        count = math.prod(size)
+        given.append(whole := full((count + 2 * GUARD,), torch.nan, dtype=dtype, device=device))
+        return whole[GUARD : GUARD + count].view(size)
+
+    def empty_like(x: Tensor, *, dtype: torch.dtype | None = None) -> Tensor:
+        strides = like(x).stride()
+        return empty(x.numel(), dtype=dtype or x.dtype, device=x.device).as_strided(x.shape, strides, GUARD)
+
+    monkeypatch.setattr(torch, "empty", empty)
+    monkeypatch.setattr(torch, "empty_like", empty_like)
+    yield
+    assert given
+    for whole in given:
+        assert whole[:GUARD].isnan().all()
+        assert whole[len(whole) - GUARD :].isnan().all()
