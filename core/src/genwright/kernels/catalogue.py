@@ -14,6 +14,7 @@ from genwright.kernels.policy import AUTOMATIC, POLICY, Policy
 __all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
 
 OPERATIONS: dict[str, str] = {
+    "attention": "genwright.kernels.attention.spec:attention",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
 }
 """Where each operation is declared, by its name: "genwright.kernels.attention.spec:attention"."""
