@@ -14,7 +14,9 @@ from genwright.kernels.policy import AUTOMATIC, POLICY, Policy
 __all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
 
 OPERATIONS: dict[str, str] = {
+    "geglu": "genwright.kernels.geglu.spec:geglu",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
+    "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
 """Where each operation is declared, by its name: "genwright.kernels.attention.spec:attention"."""
 
