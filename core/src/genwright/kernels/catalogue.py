@@ -14,6 +14,7 @@ from genwright.kernels.policy import AUTOMATIC, POLICY, Policy
 __all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
 
 OPERATIONS: dict[str, str] = {
+    "adaptive_norm": "genwright.kernels.adaptive_norm.spec:adaptive_norm",
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
