@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import types
 from collections.abc import Iterator
@@ -16,10 +15,6 @@ from torch import Tensor
 
 from genwright.kernels import Implementation, Operation, catalogue
 from genwright.kernels.table import Table, table
-
-# Before anything imports Triton: where there is no GPU its kernels are interpreted.
-if not torch.cuda.is_available():
-    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # As many numbers around an output are watched: 512 bytes of float32, so that it stays aligned.
 GUARD = 128

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,7 +43,9 @@ def compiled(target: str, types: Mapping[str, str], constants: Mapping[str, Any]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, "-W", "error", __file__, asked]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        environment["TRITON_CACHE_DIR"] = folder
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert run.returncode == 0, run.stderr
     return Compiled(**json.loads(run.stdout))
 
@@ -64,13 +67,10 @@ def main(asked: str) -> None:
 
 
 def _usage(triton: Path, cubin: bytes) -> dict[str, str]:
-    file = Path(os.environ.get("TMPDIR", "/tmp")) / f"kernel-{os.getpid()}.cubin"
+    file = Path(os.environ["TRITON_CACHE_DIR"]) / "kernel.cubin"
     file.write_bytes(cubin)
     command = [triton / "backends/nvidia/bin/cuobjdump", "-res-usage", file]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    finally:
-        file.unlink()
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return dict(re.findall(r"(REG|STACK):(\d+)", told))
 
 

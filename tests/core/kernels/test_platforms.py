@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genwright.kernels import platforms
-from genwright.kernels.platforms import interpreted, off_triton, without_triton
+from genwright.kernels.platforms import differentiated, interpreted, off_triton, without_triton
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +40,11 @@ def test_tensors_are_on_a_gpu_or_interpreted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert off_triton(torch.ones(1), None) is None
     assert off_triton(torch.ones(1), torch.ones(1, device="meta")) == "tensors are on several devices: cpu, meta"
+
+
+def test_what_has_no_gradients_serves_where_none_are_asked_for() -> None:
+    asked = torch.ones(1, requires_grad=True)
+    assert differentiated(torch.ones(1), None, asked) == "it has no gradients, and some tensor asks for them"
+    assert differentiated(torch.ones(1), None) is None
+    with torch.no_grad():
+        assert differentiated(asked) is None

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-__all__ = ["interpreted", "off_triton", "without_triton"]
+__all__ = ["differentiated", "interpreted", "off_triton", "without_triton"]
 
 INTERPRET = "TRITON_INTERPRET"
 
@@ -37,3 +37,10 @@ def off_triton(*tensors: Tensor | None) -> str | None:
     if interpreted() or all(tensor.device.type == "cuda" for tensor in there):
         return None
     return f"tensors are on {there[0].device}, and Triton runs on GPUs"
+
+
+def differentiated(*tensors: Tensor | None) -> str | None:
+    """Return the reason why an implementation without gradients cannot take some tensors, or None if it can."""
+    if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors):
+        return "it has no gradients, and some tensor asks for them"
+    return None

@@ -19,7 +19,9 @@ SAMPLES = torch.arange(5, device=DEVICE)
 KERNEL = "genwright.kernels.philox_normal.kernel:philox_normal_kernel"
 TYPES = {
     **dict.fromkeys(("count", "tiles", "sample_stride", "step_stride", "key_low", "key_high"), "i32"),
-    "result": "*fp32", "samples": "*i64", "step": "*i64",
+    "result": "*fp32",
+    "samples": "*i64",
+    "step": "*i64",
 }
 
 
@@ -37,8 +39,8 @@ def test_bits_are_those_of_the_reference(call: Call) -> None:
 
 def test_bits_are_those_of_the_reference_on_many_numbers() -> None:
     with use(philox_normal="triton"):
-        found = philox_normal(11, "start", SAMPLES, 4, 50_001)
-    assert torch.equal(bits(found), bits(Noise(11, SAMPLES).normal("start", 4, 50_001)))
+        found = philox_normal(11, "start", SAMPLES, 4, 12_001)
+    assert torch.equal(bits(found), bits(Noise(11, SAMPLES).normal("start", 4, 12_001)))
 
 
 def test_a_row_is_the_same_alone_and_among_others() -> None:
