@@ -7,7 +7,9 @@ import math
 import sys
 import types
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -92,3 +94,22 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for whole in given:
         assert whole[:GUARD].isnan().all()
         assert whole[len(whole) - GUARD :].isnan().all()
+
+
+@pytest.fixture(autouse=True)
+def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let loops of kernels run to numbers that are known when they run, in Triton 3.6's interpreter.
+
+    It keeps them as arrays of one element, and int() of those raises TypeError since NumPy 2.4.
+    """
+    if find_spec("triton") is None:
+        return
+    from triton.runtime import interpreter as module
+
+    patch = module._patch_lang_tensor
+
+    def patched(tensor: Any, scope: Any) -> None:
+        patch(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))
+
+    monkeypatch.setattr(module, "_patch_lang_tensor", patched)

@@ -16,6 +16,7 @@ __all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
 OPERATIONS: dict[str, str] = {
     "attention": "genwright.kernels.attention.spec:attention",
     "adaptive_norm": "genwright.kernels.adaptive_norm.spec:adaptive_norm",
+    "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
