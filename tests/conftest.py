@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import jaxtyping
 import pytest
+import torch
 
 if TYPE_CHECKING:
     from tests.storage.server import Server
@@ -33,6 +34,10 @@ def shaped() -> list[str]:
 # The keys of the stores that tests make, and of the processes that they start, are apart from the user's.
 os.environ["GENWRIGHT_KEYS"] = tempfile.mkdtemp(prefix="genwright-keys-")
 atexit.register(shutil.rmtree, os.environ["GENWRIGHT_KEYS"], ignore_errors=True)
+
+# Where there is no GPU, kernels are interpreted. Triton has to know it when anything imports it first.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # Shapes and types in signatures are checked wherever tensors go; before anything of it is imported.
 jaxtyping.install_import_hook(shaped(), "beartype.beartype")

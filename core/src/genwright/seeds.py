@@ -75,6 +75,11 @@ class Noise:
         """Return the same draws, made on a device."""
         return Noise(self.seed, self.samples.to(device))
 
+    def key(self, purpose: str) -> tuple[int, int]:
+        """Return the key of Philox for a purpose: two 32-bit words, the lower one first."""
+        key = self.seed ^ _purpose_key(purpose)
+        return key & _MASK, key >> 32 & _MASK
+
     def bits(self, purpose: str, step: int | Int64[Tensor, " B"], count: int) -> Int64[Tensor, "B count"]:
         """Return 32-bit words, from 0 to 2^32 - 1. `step` is one for all rows, or one a row."""
         blocks = torch.arange(-(-count // 4), device=self.samples.device)
@@ -82,8 +87,7 @@ class Noise:
         low, high = self.samples[:, None] & _MASK, self.samples[:, None] >> 32 & _MASK
         # Blocks differ along rows and the others along columns: the first rounds are over a row or a column alone.
         counter = (blocks, steps, low, high)
-        key = self.seed ^ _purpose_key(purpose)
-        words = philox(counter, (key & _MASK, key >> 32 & _MASK))
+        words = philox(counter, self.key(purpose))
         return torch.stack(words, -1).flatten(1)[:, :count]
 
     def uniform(self, purpose: str, step: int | Int64[Tensor, " B"], count: int) -> Float[Tensor, "B count"]:

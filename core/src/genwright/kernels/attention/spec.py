@@ -1,0 +1,171 @@
+"""The operation `attention`: what a query gathers does not depend on the rows beside it, in Triton.
+
+Results differ from the reference's by the rounding of weights to the inputs' dtype before they multiply values. A value
+that is not finite may spoil the results of more queries of its sequence than those that see it, never of another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genwright.kernels.attention import reference
+from genwright.kernels.operation import Implementation, Operation
+from genwright.kernels.platforms import off_triton, without_triton
+from genwright.kernels.spec import Call, Spec
+
+__all__ = ["SPEC", "attention"]
+
+_DTYPES = torch.float32, torch.float16, torch.bfloat16
+
+
+def _unfit(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    longest: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> str | None:
+    width = q.shape[-1]
+    if not 32 <= width <= 128 or width % 8:
+        return f"it takes heads of a width of 32 to 128, in steps of 8; got {width}"
+    if q.dtype not in _DTYPES or {k.dtype, v.dtype} != {q.dtype}:
+        came = ", ".join(str(x.dtype) for x in (q, k, v))
+        return f"it takes queries, keys and values of one dtype of 16 bits, or float32; got {came}"
+    return off_triton(q, k, v, bias, starts)
+
+
+def _case(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    longest: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> str:
+    """Return the dtype, the kind of mask, and the width and length, rounded up to those that are measured."""
+    kinds = {"causal": causal, "window": window is not None, "bias": bias is not None, "packed": starts is not None}
+    width = next((size for size in (64, 128) if q.shape[-1] <= size), "wider")
+    length = next((size for size in (256, 1024) if k.shape[2] <= size), "longer")
+    said = [name for name, is_so in kinds.items() if is_so] or ["dense"]
+    return f"{str(q.dtype).removeprefix('torch.')} {' '.join(said)} D{width} S{length}"
+
+
+def _inputs(
+    heads: int, kept: int, queries: int, keys: int, width: int, dtype: torch.dtype, device: torch.device, rows: int = 1
+) -> tuple[Tensor, Tensor, Tensor]:
+    noise = torch.Generator().manual_seed(heads * queries + width)
+    shapes = (rows, heads, queries, width), *[(rows, kept, keys, width)] * 2
+    q, k, v = (torch.randn(shape, generator=noise).to(device, dtype) for shape in shapes)
+    return q, k, v
+
+
+def _awkward(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
+    def call(name: str, heads: int, kept: int, queries: int, keys: int, width: int, **keywords: Any) -> Call:
+        return Call(name=name, args=_inputs(heads, kept, queries, keys, width, dtype, device), keywords=keywords)
+
+    def bias(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))).to(device, dtype)
+
+    starts = torch.tensor([0, 3, 3, 70, 80], dtype=torch.int32, device=device)
+    yield call("one query, one key", 1, 1, 1, 1, 32)
+    yield call("odd lengths", 2, 2, 70, 99, 64)
+    yield call("a whole tile", 1, 1, 128, 128, 32, scale=0.3)
+    yield call("causal, a width that is no power of two, shared heads", 4, 2, 75, 75, 40, causal=True)
+    yield call("causal, fewer queries than keys", 1, 1, 5, 70, 32, causal=True)
+    yield call("causal, more queries than keys: some see none", 1, 1, 70, 5, 32, causal=True)
+    yield call("a window", 1, 1, 140, 140, 32, window=20)
+    yield call("a causal window of two", 1, 1, 70, 70, 32, window=2, causal=True)
+    yield call("a bias of all heads", 2, 1, 40, 70, 32, bias=bias(1, 1, 40, 70))
+    yield call("a bias of keys, causal, in a window", 2, 1, 70, 70, 32, bias=bias(1, 2, 1, 70), causal=True, window=40)
+    yield call("packed, one of them empty", 2, 1, 80, 80, 32, starts=starts, causal=True)
+    yield call("packed, with a bias", 1, 1, 80, 80, 32, starts=starts, bias=bias(1, 1, 80, 80))
+    yield call("wide heads", 1, 1, 33, 70, 128)
+    strided = (x.mT.contiguous().mT for x in _inputs(2, 2, 40, 40, 32, dtype, device, rows=2))
+    yield Call(name="heads not in one piece", args=tuple(strided))
+    yield call("no query", 2, 1, 0, 5, 32)
+    yield call("no key", 2, 1, 5, 0, 32)
+
+
+def _usual(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
+    for width, causal in ((64, False), (64, True), (128, False), (128, True)):
+        for length in (256, 2048, 4096):
+            args = _inputs(2048 // width, 2048 // width, length, length, width, dtype, device, rows=16384 // length)
+            kind = "causal" if causal else "dense"
+            yield Call(name=f"{kind}, heads of {width}, {length:,} positions", args=args, keywords={"causal": causal})
+    args = _inputs(16, 16, 1024, 1024, 64, dtype, device, rows=4)
+    bias = torch.zeros(1, 16, 1024, 1024, dtype=dtype, device=device)
+    yield Call(name="a bias, heads of 64, 1,024 positions", args=args, keywords={"bias": bias})
+
+
+def _traffic(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    longest: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> int:
+    return 2 * q.nbytes + k.nbytes + v.nbytes + sum(x.nbytes for x in (bias, starts) if x is not None)
+
+
+def _work(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    longest: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> int:
+    """Return the operations of both products over the keys that are seen."""
+    pairs = reference.seen(q.shape[2], k.shape[2], starts=starts, causal=causal, window=window, device=q.device).sum()
+    return 4 * q.shape[0] * q.shape[1] * q.shape[3] * int(pairs)
+
+
+attention = Operation(
+    name="attention",
+    reference=reference.attention,
+    # Matrix products of PyTorch sum in another order when there are fewer rows.
+    invariant=False,
+    others=(
+        Implementation(
+            name="triton",
+            target="genwright.kernels.attention.kernel:attention",
+            invariant=True,
+            platform=without_triton,
+            arguments=_unfit,
+        ),
+    ),
+    case=_case,
+)
+"""What each query gathers from the values of the keys that it sees, as `attention.reference.attention` says."""
+
+SPEC = Spec(
+    operation=attention,
+    contract="close",
+    tolerances={torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3},
+    awkward=_awkward,
+    usual=_usual,
+    traffic=_traffic,
+    work=_work,
+)

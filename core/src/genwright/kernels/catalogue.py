@@ -1,0 +1,78 @@
+"""The operations there are, and what can be asked of them by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from genwright.errors import UnknownName
+from genwright.kernels.operation import Explanation, Operation
+from genwright.kernels.policy import AUTOMATIC, POLICY, Policy
+
+__all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
+
+OPERATIONS: dict[str, str] = {
+    "attention": "genwright.kernels.attention.spec:attention",
+    "adaptive_norm": "genwright.kernels.adaptive_norm.spec:adaptive_norm",
+    "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
+    "geglu": "genwright.kernels.geglu.spec:geglu",
+    "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
+    "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
+}
+"""Where each operation is declared, by its name: "genwright.kernels.attention.spec:attention"."""
+
+
+def operations() -> list[str]:
+    """Return the names of all operations."""
+    return sorted(OPERATIONS)
+
+
+def operation(name: str) -> Operation[..., Any]:
+    """Return an operation by its name.
+
+    Raises UnknownName if there is none.
+    """
+    if name not in OPERATIONS:
+        raise UnknownName("operation", name, OPERATIONS)
+    module, _, attribute = OPERATIONS[name].partition(":")
+    found: Operation[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def explain(op: str | Operation[..., Any], *args: Any, **keywords: Any) -> Explanation:
+    """Return which implementation a call of an operation takes now, and why it takes no other.
+
+    Raises UnknownName if there is no such operation.
+    """
+    return (operation(op) if isinstance(op, str) else op).explain(*args, **keywords)
+
+
+@contextmanager
+def use(implementation: str | None = None, *, invariant: bool | None = None, **each: str) -> Iterator[None]:
+    """Choose implementations for a while: use("reference"), use(attention="triton"), use(invariant=True).
+
+    implementation: of all operations that are not named; "automatic" chooses by the tables and falls back
+    invariant:      whether only those serve that give a row the same bits whatever rows are beside it
+    each:           the implementation of an operation; "automatic" goes back to the tables
+
+    What is not said stays as it was around. A choice other than "automatic" that cannot serve raises MismatchError when
+    the operation is called. Raises UnknownName if an operation or its implementation has no such name.
+    """
+    for name, chosen in each.items():
+        if chosen not in (names := (AUTOMATIC, *operation(name).names)):
+            raise UnknownName(f"implementation of {name}", chosen, names)
+    token = POLICY.set(_changed(POLICY.get(), implementation, invariant, each))
+    try:
+        yield
+    finally:
+        POLICY.reset(token)
+
+
+def _changed(policy: Policy, everywhere: str | None, invariant: bool | None, each: dict[str, str]) -> Policy:
+    return Policy(
+        everywhere=policy.everywhere if everywhere is None else everywhere,
+        each=each if everywhere is not None else {**policy.each, **each},
+        invariant=policy.invariant if invariant is None else invariant,
+    )

@@ -1,0 +1,1 @@
+"""Unit normals that are the same numbers on every device."""

@@ -1,0 +1,46 @@
+"""Where kernels run: whether Triton is there, and whether a tensor is where its kernels reach it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+__all__ = ["differentiated", "interpreted", "off_triton", "without_triton"]
+
+INTERPRET = "TRITON_INTERPRET"
+
+
+def interpreted() -> bool:
+    """Return whether Triton's interpreter runs kernels, on a CPU: slowly, to test them."""
+    return os.environ.get(INTERPRET) == "1"
+
+
+@cache
+def without_triton() -> str | None:
+    """Return the reason why this machine runs no Triton kernels, or None if it does."""
+    if find_spec("triton") is None:
+        return "Triton is not installed; pip install 'genwright-core[kernels]' adds it where it runs"
+    if not interpreted() and not torch.cuda.is_available():
+        return f"there is no GPU that PyTorch can use, and {INTERPRET}=1 is not set"
+    return None
+
+
+def off_triton(*tensors: Tensor | None) -> str | None:
+    """Return the reason why Triton kernels do not reach some tensors, or None if they do."""
+    there = [tensor for tensor in tensors if tensor is not None]
+    if len({tensor.device for tensor in there}) > 1:
+        return f"tensors are on several devices: {', '.join(sorted({str(tensor.device) for tensor in there}))}"
+    if interpreted() or all(tensor.device.type == "cuda" for tensor in there):
+        return None
+    return f"tensors are on {there[0].device}, and Triton runs on GPUs"
+
+
+def differentiated(*tensors: Tensor | None) -> str | None:
+    """Return the reason why an implementation without gradients cannot take some tensors, or None if it can."""
+    if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors):
+        return "it has no gradients, and some tensor asks for them"
+    return None

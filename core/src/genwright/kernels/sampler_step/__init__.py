@@ -1,0 +1,1 @@
+"""A step of a sampler that removes noise, in one pass over the samples."""

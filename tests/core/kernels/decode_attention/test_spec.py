@@ -1,0 +1,48 @@
+"""What the operation takes, and what it counts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from genwright.errors import MismatchError
+from genwright.kernels import recorded, use
+from genwright.kernels.decode_attention.spec import SPEC, decode_attention
+
+Q, K = torch.zeros(2, 4, 32), torch.zeros(2, 2, 10, 32)
+
+
+@pytest.mark.parametrize(
+    ("q", "k", "message"),
+    [
+        (Q.clone().requires_grad_(), K, "gives no gradients"),
+        (Q[..., :24], K[..., :24], "in steps of 8; got 24"),
+        (Q, K.half(), "one dtype of 16 bits, or float32; got torch.float32, torch.float16, torch.float16"),
+    ],
+)
+def test_what_the_kernel_cannot_take_is_refused_if_asked_for(q: torch.Tensor, k: torch.Tensor, message: str) -> None:
+    pytest.importorskip("triton", reason="its kernels need Triton")
+    with use(decode_attention="triton"), pytest.raises(MismatchError, match=message):
+        decode_attention(q, k, k)
+
+
+def test_the_reference_serves_unless_batch_invariance_is_asked_for() -> None:
+    pytest.importorskip("triton", reason="its kernels need Triton")
+    with recorded() as chosen:
+        decode_attention(Q, K, K)
+        with use(invariant=True):
+            assert torch.equal(decode_attention(Q, K, K), Q)
+    assert chosen == {"decode_attention": ["reference", "triton"]}
+
+
+def test_keys_that_are_not_seen_are_neither_traffic_nor_work() -> None:
+    lengths = torch.tensor([3, 0], dtype=torch.int32)
+    assert SPEC.traffic(Q, K, K) == 2 * Q.nbytes + 2 * K.nbytes
+    assert SPEC.traffic(Q, K, K, lengths=lengths) == 2 * Q.nbytes + 2 * 3 * 2 * 32 * 4 + 8
+    assert SPEC.work(Q, K, K, lengths=lengths) == 4 * 3 * 4 * 32
+
+
+def test_usual_calls_are_of_the_dtype_that_is_asked_for() -> None:
+    call = next(iter(SPEC.usual(torch.bfloat16, torch.device("cpu"))))
+    assert {x.dtype for x in call.args} == {torch.bfloat16}
+    assert SPEC.traffic(*call.args) == 2 * (16 * 64 + 1024 * 16 * 64) * 2

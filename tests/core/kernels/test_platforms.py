@@ -1,0 +1,50 @@
+"""Where kernels run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from genwright.kernels import platforms
+from genwright.kernels.platforms import differentiated, interpreted, off_triton, without_triton
+
+
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    without_triton.cache_clear()
+    yield
+    without_triton.cache_clear()
+
+
+def test_a_machine_without_triton_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platforms, "find_spec", lambda name: None)
+    assert "genwright-core[kernels]" in str(without_triton())
+
+
+def test_without_a_gpu_kernels_run_if_they_are_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platforms, "find_spec", lambda name: object())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert interpreted()
+    assert without_triton() is None
+    without_triton.cache_clear()
+    monkeypatch.delenv("TRITON_INTERPRET")
+    assert "there is no GPU" in str(without_triton())
+
+
+def test_tensors_are_on_a_gpu_or_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    assert off_triton(torch.ones(1), None) == "tensors are on cpu, and Triton runs on GPUs"
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert off_triton(torch.ones(1), None) is None
+    assert off_triton(torch.ones(1), torch.ones(1, device="meta")) == "tensors are on several devices: cpu, meta"
+
+
+def test_what_has_no_gradients_serves_where_none_are_asked_for() -> None:
+    asked = torch.ones(1, requires_grad=True)
+    assert differentiated(torch.ones(1), None, asked) == "it has no gradients, and some tensor asks for them"
+    assert differentiated(torch.ones(1), None) is None
+    with torch.no_grad():
+        assert differentiated(asked) is None
