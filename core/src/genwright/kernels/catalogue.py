@@ -16,6 +16,7 @@ __all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
 OPERATIONS: dict[str, str] = {
     "adaptive_norm": "genwright.kernels.adaptive_norm.spec:adaptive_norm",
     "geglu": "genwright.kernels.geglu.spec:geglu",
+    "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
