@@ -119,3 +119,11 @@ def test_a_compiler_gets_the_reference_of_what_it_fuses(halve: Halve, monkeypatc
         with recorded() as chosen:
             assert (fusible(NARROW) == 0.5).all()
     assert chosen == {}
+
+
+def test_a_compiler_traces_through_the_choice_as_one_graph() -> None:
+    negate: Halve = Operation(name="negate", reference=torch.neg, invariant=True, fusible=True)
+    traced = torch.compile(lambda x: negate(2 * x), backend="eager", fullgraph=True)
+    with recorded() as chosen:
+        assert torch.equal(traced(WIDE), -2 * WIDE)
+    assert chosen == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -48,3 +49,12 @@ def test_what_has_no_gradients_serves_where_none_are_asked_for() -> None:
     assert differentiated(torch.ones(1), None) is None
     with torch.no_grad():
         assert differentiated(asked) is None
+
+
+def test_tensors_are_on_the_current_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    there = SimpleNamespace(device=torch.device("cuda:1"))
+    assert off_triton(there) == "tensors are on cuda:1, and the current GPU is cuda:0"  # type: ignore[arg-type]
+    there.device = torch.device("cuda:0")
+    assert off_triton(there) is None  # type: ignore[arg-type]

@@ -34,9 +34,14 @@ def off_triton(*tensors: Tensor | None) -> str | None:
     there = [tensor for tensor in tensors if tensor is not None]
     if len({tensor.device for tensor in there}) > 1:
         return f"tensors are on several devices: {', '.join(sorted({str(tensor.device) for tensor in there}))}"
-    if interpreted() or all(tensor.device.type == "cuda" for tensor in there):
+    if interpreted():
         return None
-    return f"tensors are on {there[0].device}, and Triton runs on GPUs"
+    if there[0].device.type != "cuda":
+        return f"tensors are on {there[0].device}, and Triton runs on GPUs"
+    current = torch.cuda.current_device()
+    if there[0].device.index != current:
+        return f"tensors are on {there[0].device}, and the current GPU is cuda:{current}"
+    return None
 
 
 def differentiated(*tensors: Tensor | None) -> str | None:

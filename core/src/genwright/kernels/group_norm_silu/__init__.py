@@ -1,0 +1,1 @@
+"""A group norm, perhaps modulated, and SiLU."""
