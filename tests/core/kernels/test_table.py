@@ -50,6 +50,6 @@ def test_tables_that_ship_name_operations_and_implementations_that_exist() -> No
 
 
 def test_devices_go_by_their_type_and_gpus_by_their_capability(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genwright.kernels.table._capability", {1: (9, 0)}.__getitem__)
+    monkeypatch.setattr("genwright.kernels.table._capability", {1: 90}.__getitem__)
     assert architecture(torch.device("cpu")) == "cpu"
     assert architecture(torch.device("cuda:1")) == ("cuda" if torch.version.hip else "sm90")

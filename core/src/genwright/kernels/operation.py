@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genwright.errors import MismatchError, UnknownName
+from genwright.kernels.platforms import without_triton
 from genwright.kernels.policy import AUTOMATIC, POLICY, REFERENCE, Policy
 from genwright.kernels.record import note
 from genwright.kernels.table import architecture, table
@@ -47,6 +48,17 @@ class Implementation(Generic[P]):
     invariant: bool
     platform: Callable[[], str | None] = _anywhere
     arguments: Callable[P, str | None] = _anything
+
+    @classmethod
+    def in_triton(cls, operation: str, arguments: Callable[P, str | None]) -> Implementation[P]:
+        """Return what an operation's kernel.py has: a row's bits do not depend on those beside it."""
+        return cls(
+            name="triton",
+            target=f"genwright.kernels.{operation}.kernel:{operation}",
+            invariant=True,
+            platform=without_triton,
+            arguments=arguments,
+        )
 
     @cached_property
     def missing(self) -> str | None:

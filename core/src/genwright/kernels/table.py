@@ -13,7 +13,7 @@ import torch
 
 from genwright.errors import DataError
 
-__all__ = ["TUNED", "Table", "architecture", "table"]
+__all__ = ["TUNED", "Table", "architecture", "capability", "table"]
 
 TUNED = Path(__file__).parent / "tuned"
 """Where the tables are: tuned/sm90.json. An architecture without one was not measured."""
@@ -39,15 +39,21 @@ class Table:
 
 def architecture(device: torch.device) -> str:
     """Return the name that tables go by: "sm90" for a GPU of compute capability 9.0, and the type of other devices."""
+    number = capability(device)
+    return f"sm{number}" if number else device.type
+
+
+def capability(device: torch.device) -> int:
+    """Return the compute capability of a GPU as compilers name it, such as 90; 0 for other devices."""
     if device.type != "cuda" or torch.version.hip:
-        return device.type
-    major, minor = _capability(device.index or 0)
-    return f"sm{major}{minor}"
+        return 0
+    return _capability(device.index or 0)
 
 
 @cache
-def _capability(index: int) -> tuple[int, int]:
-    return torch.cuda.get_device_capability(index)
+def _capability(index: int) -> int:
+    major, minor = torch.cuda.get_device_capability(index)
+    return 10 * major + minor
 
 
 @cache

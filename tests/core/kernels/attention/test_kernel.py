@@ -70,7 +70,7 @@ def test_so_they_are_in_half_precision(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in HALF if "bias of keys" not in name and "width" not in name])
 def test_tiles_fetched_by_descriptors_give_the_same_results(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "_architecture", lambda x: 90)
+    monkeypatch.setattr(kernel, "capability", lambda device: 90)
     assert_close(HALF[name])
 
 
@@ -79,7 +79,7 @@ def test_tiles_fetched_by_descriptors_give_the_same_results(name: str, monkeypat
 def test_a_row_has_the_same_bits_alone_and_among_others(
     masked: dict[str, Any], architecture: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "_architecture", lambda x: architecture)
+    monkeypatch.setattr(kernel, "capability", lambda device: architecture)
     noise = torch.Generator().manual_seed(3)
     q, k, v = (torch.randn(4, 2, 37, 32, generator=noise).to(DEVICE, torch.float16) for _ in range(3))
     whole = results(kernel.attention, Call(name="four", args=(q, k, v), keywords=masked))

@@ -15,7 +15,7 @@ Q, K = torch.zeros(2, 4, 32), torch.zeros(2, 2, 10, 32)
 @pytest.mark.parametrize(
     ("q", "k", "message"),
     [
-        (Q.clone().requires_grad_(), K, "gives no gradients"),
+        (Q.clone().requires_grad_(), K, "it has no gradients, and some tensor asks for them"),
         (Q[..., :24], K[..., :24], "in steps of 8; got 24"),
         (Q, K.half(), "one dtype of 16 bits, or float32; got torch.float32, torch.float16, torch.float16"),
     ],

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genwright.kernels.adaptive_norm import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton, without_triton
+from genwright.kernels.platforms import differentiated, off_triton
 from genwright.kernels.spec import Call, Spec
 from genwright.seeds import Noise
 
@@ -93,15 +93,7 @@ adaptive_norm = Operation(
     reference=reference.adaptive_norm,
     invariant=True,
     fusible=True,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.adaptive_norm.kernel:adaptive_norm",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("adaptive_norm", _unfit),),
 )
 """Gate, residual, norm and modulation, as `genwright.kernels.adaptive_norm.reference` says."""
 

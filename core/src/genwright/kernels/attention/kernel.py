@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from genwright.kernels.attention.reference import check, longest_of
+from genwright.kernels.table import capability
 
 __all__ = ["Tiles", "attention", "forward_tiles", "key_tiles", "query_tiles"]
 
@@ -105,6 +106,22 @@ def _sees(row, column, shift, rows, columns, window, CAUSAL: tl.constexpr, WINDO
     if WINDOWED:
         mask = mask & (ahead < window) & (ahead > -window)
     return mask
+
+
+@triton.jit
+def _keys_seen(
+    first, shift, columns, window,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, CAUSAL: tl.constexpr, WINDOWED: tl.constexpr,
+):  # fmt: skip
+    """Return where the keys begin and end that some query of a tile sees, the beginning at a tile of keys."""
+    begin = 0
+    end = columns
+    if CAUSAL:
+        end = tl.minimum(end, first + ROWS + shift)
+    if WINDOWED:
+        begin = tl.maximum(first + shift - window + 1, 0) // COLUMNS * COLUMNS
+        end = tl.minimum(end, first + ROWS - 1 + shift + window)
+    return begin, end
 
 
 @triton.jit
@@ -193,13 +210,7 @@ def _forward(
     top = tl.full([ROWS], -float("inf"), tl.float32)
     mass = tl.zeros([ROWS], tl.float32)
 
-    begin = 0
-    end = columns
-    if CAUSAL:
-        end = tl.minimum(end, first + ROWS + shift)
-    if WINDOWED:
-        begin = tl.maximum(first + shift - window + 1, 0) // COLUMNS * COLUMNS
-        end = tl.minimum(end, first + ROWS - 1 + shift + window)
+    begin, end = _keys_seen(first, shift, columns, window, ROWS, COLUMNS, CAUSAL, WINDOWED)
     if PACKED:
         # Shorter sequences than the longest have tiles without queries.
         end = tl.where(first < rows, end, begin)
@@ -305,13 +316,7 @@ def _backward_queries(
         log = tl.load(logs + line + row, mask=row < rows, other=float("inf"))
         total = tl.zeros([ROWS, WIDTH], tl.float32)
 
-        begin = 0
-        end = columns
-        if CAUSAL:
-            end = tl.minimum(end, first + ROWS + shift)
-        if WINDOWED:
-            begin = tl.maximum(first + shift - window + 1, 0) // COLUMNS * COLUMNS
-            end = tl.minimum(end, first + ROWS - 1 + shift + window)
+        begin, end = _keys_seen(first, shift, columns, window, ROWS, COLUMNS, CAUSAL, WINDOWED)
         for start in tl.range(begin, end, COLUMNS):
             start = tl.multiple_of(start, COLUMNS)
             column = start + tl.arange(0, COLUMNS)
@@ -486,7 +491,7 @@ class _Attention(torch.autograd.Function):
     def forward(
         ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, starts: Tensor | None, call: _Call
     ) -> Tensor:
-        tiles = forward_tiles(q.shape[3], q.dtype, _architecture(q), biased=bias is not None)
+        tiles = forward_tiles(q.shape[3], q.dtype, capability(q.device), biased=bias is not None)
         q, k, v = (_fetchable(x, described=tiles.described) for x in (q, k, v))
         out = _laid_out(q)
         logs = torch.empty(*q.shape[:3], dtype=torch.float32, device=q.device)
@@ -521,7 +526,7 @@ class _Attention(torch.autograd.Function):
         if out.numel() == 0 or k.numel() == 0:
             return d_q.zero_(), d_k.zero_(), d_v.zero_(), d_bias, None, None
         call, inputs, lines = ctx.call, _inputs(q, k, v, bias, starts), _lines(q, starts)
-        how = q.shape[3], q.dtype, _architecture(q)
+        how = q.shape[3], q.dtype, capability(q.device)
         d_out, delta = d_out.transpose(1, 2).contiguous(), torch.empty_like(logs)
         with _on(q):
             parts = triton.cdiv(call.length(q), (tiles := query_tiles(*how, biased=bias is not None)).rows)
@@ -581,14 +586,6 @@ def _fetchable(x: Tensor, *, described: bool) -> Tensor:
     if x.stride(3) == 1 and not (described and any(step % 16 for step in steps)):
         return x
     return x.clone(memory_format=torch.contiguous_format)
-
-
-def _architecture(x: Tensor) -> int:
-    """Return what the compiler calls the GPU of a tensor: 90 is Hopper; 0 is the interpreter."""
-    if not x.is_cuda:
-        return 0
-    major, minor = torch.cuda.get_device_capability(x.device)
-    return 10 * major + minor
 
 
 def _on(x: Tensor) -> AbstractContextManager[Any]:

@@ -14,12 +14,24 @@ from torch import Tensor
 
 from genwright.kernels.attention import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import off_triton, without_triton
+from genwright.kernels.platforms import off_triton
 from genwright.kernels.spec import Call, Spec
 
-__all__ = ["SPEC", "attention"]
+__all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
 
-_DTYPES = torch.float32, torch.float16, torch.bfloat16
+TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
+"""How far kernels of attention may be from their references, by the dtypes that they take."""
+
+
+def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
+    """Return the reason why kernels of attention cannot take the heads of some tensors, or None if they can."""
+    width = q.shape[-1]
+    if not 32 <= width <= 128 or width % 8:
+        return f"it takes heads of a width of 32 to 128, in steps of 8; got {width}"
+    if q.dtype not in TOLERANCES or {k.dtype, v.dtype} != {q.dtype}:
+        came = ", ".join(str(x.dtype) for x in (q, k, v))
+        return f"it takes queries, keys and values of one dtype of 16 bits, or float32; got {came}"
+    return None
 
 
 def _unfit(
@@ -29,18 +41,9 @@ def _unfit(
     *,
     bias: Tensor | None = None,
     starts: Tensor | None = None,
-    longest: int | None = None,
-    causal: bool = False,
-    window: int | None = None,
-    scale: float | None = None,
+    **others: Any,
 ) -> str | None:
-    width = q.shape[-1]
-    if not 32 <= width <= 128 or width % 8:
-        return f"it takes heads of a width of 32 to 128, in steps of 8; got {width}"
-    if q.dtype not in _DTYPES or {k.dtype, v.dtype} != {q.dtype}:
-        came = ", ".join(str(x.dtype) for x in (q, k, v))
-        return f"it takes queries, keys and values of one dtype of 16 bits, or float32; got {came}"
-    return off_triton(q, k, v, bias, starts)
+    return off_heads(q, k, v) or off_triton(q, k, v, bias, starts)
 
 
 def _case(
@@ -50,10 +53,9 @@ def _case(
     *,
     bias: Tensor | None = None,
     starts: Tensor | None = None,
-    longest: int | None = None,
     causal: bool = False,
     window: int | None = None,
-    scale: float | None = None,
+    **others: Any,
 ) -> str:
     """Return the dtype, the kind of mask, and the width and length, rounded up to those that are measured."""
     kinds = {"causal": causal, "window": window is not None, "bias": bias is not None, "packed": starts is not None}
@@ -117,10 +119,7 @@ def _traffic(
     *,
     bias: Tensor | None = None,
     starts: Tensor | None = None,
-    longest: int | None = None,
-    causal: bool = False,
-    window: int | None = None,
-    scale: float | None = None,
+    **others: Any,
 ) -> int:
     return 2 * q.nbytes + k.nbytes + v.nbytes + sum(x.nbytes for x in (bias, starts) if x is not None)
 
@@ -130,12 +129,10 @@ def _work(
     k: Tensor,
     v: Tensor,
     *,
-    bias: Tensor | None = None,
     starts: Tensor | None = None,
-    longest: int | None = None,
     causal: bool = False,
     window: int | None = None,
-    scale: float | None = None,
+    **others: Any,
 ) -> int:
     """Return the operations of both products over the keys that are seen."""
     pairs = reference.seen(q.shape[2], k.shape[2], starts=starts, causal=causal, window=window, device=q.device).sum()
@@ -147,15 +144,7 @@ attention = Operation(
     reference=reference.attention,
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.attention.kernel:attention",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("attention", _unfit),),
     case=_case,
 )
 """What each query gathers from the values of the keys that it sees, as `attention.reference.attention` says."""
@@ -163,7 +152,7 @@ attention = Operation(
 SPEC = Spec(
     operation=attention,
     contract="close",
-    tolerances={torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3},
+    tolerances=TOLERANCES,
     awkward=_awkward,
     usual=_usual,
     traffic=_traffic,

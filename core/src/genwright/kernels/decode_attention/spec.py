@@ -7,26 +7,17 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from genwright.kernels.attention.spec import TOLERANCES, off_heads
 from genwright.kernels.decode_attention import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import off_triton, without_triton
+from genwright.kernels.platforms import differentiated, off_triton
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "decode_attention"]
 
-_DTYPES = torch.float32, torch.float16, torch.bfloat16
-
 
 def _unfit(q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None) -> str | None:
-    width = q.shape[-1]
-    if torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v)):
-        return "it gives no gradients, and they are asked for"
-    if not 32 <= width <= 128 or width % 8:
-        return f"it takes heads of a width of 32 to 128, in steps of 8; got {width}"
-    if q.dtype not in _DTYPES or {k.dtype, v.dtype} != {q.dtype}:
-        came = ", ".join(str(x.dtype) for x in (q, k, v))
-        return f"it takes queries, keys and values of one dtype of 16 bits, or float32; got {came}"
-    return off_triton(q, k, v, lengths)
+    return differentiated(q, k, v) or off_heads(q, k, v) or off_triton(q, k, v, lengths)
 
 
 def _call(
@@ -76,22 +67,14 @@ decode_attention = Operation(
     reference=reference.decode_attention,
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.decode_attention.kernel:decode_attention",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("decode_attention", _unfit),),
 )
 """What the query of each row gathers, as `decode_attention.reference.decode_attention` says."""
 
 SPEC = Spec(
     operation=decode_attention,
     contract="close",
-    tolerances={torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3},
+    tolerances=TOLERANCES,
     awkward=_awkward,
     usual=_usual,
     traffic=_traffic,

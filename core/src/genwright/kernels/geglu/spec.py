@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genwright.kernels.geglu import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton, without_triton
+from genwright.kernels.platforms import differentiated, off_triton
 from genwright.kernels.spec import Call, Spec
 from genwright.seeds import Noise
 
@@ -66,15 +66,7 @@ geglu = Operation(
     # PyTorch's differ in last bits by where a row lies, and GELU by whether it lies alone (on a CPU, torch 2.13).
     invariant=False,
     fusible=True,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.geglu.kernel:geglu",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("geglu", _unfit),),
 )
 """Gated products, as `genwright.kernels.geglu.reference` says."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genwright.kernels.group_norm_silu import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton, without_triton
+from genwright.kernels.platforms import differentiated, off_triton
 from genwright.kernels.spec import Call, Spec
 from genwright.seeds import Noise
 
@@ -99,15 +99,7 @@ group_norm_silu = Operation(
     # PyTorch's differ in last bits by where a sample lies, if it has odd sizes (on a CPU, torch 2.13).
     invariant=False,
     fusible=True,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.group_norm_silu.kernel:group_norm_silu",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("group_norm_silu", _unfit),),
 )
 """A group norm and SiLU, as `genwright.kernels.group_norm_silu.reference` says."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genwright.kernels.operation import Implementation, Operation
 from genwright.kernels.philox_normal import reference
-from genwright.kernels.platforms import off_triton, without_triton
+from genwright.kernels.platforms import off_triton
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "philox_normal"]
@@ -54,15 +54,7 @@ philox_normal = Operation(
     name="philox_normal",
     reference=reference.philox_normal,
     invariant=True,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.philox_normal.kernel:philox_normal",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("philox_normal", _unfit),),
 )
 """Unit normals of samples, as `genwright.kernels.philox_normal.reference` says."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton, without_triton
+from genwright.kernels.platforms import differentiated, off_triton
 from genwright.kernels.sampler_step import reference
 from genwright.kernels.sampler_step.coefficients import COLUMNS, ancestral, dpm_solver, euler, heun
 from genwright.kernels.spec import Call, Spec
@@ -117,15 +117,7 @@ sampler_step = Operation(
     reference=reference.sampler_step,
     invariant=True,
     fusible=True,
-    others=(
-        Implementation(
-            name="triton",
-            target="genwright.kernels.sampler_step.kernel:sampler_step",
-            invariant=True,
-            platform=without_triton,
-            arguments=_unfit,
-        ),
-    ),
+    others=(Implementation.in_triton("sampler_step", _unfit),),
 )
 """A step of a sampler, as `genwright.kernels.sampler_step.reference` says."""
 
