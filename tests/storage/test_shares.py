@@ -337,6 +337,8 @@ def test_payloads_that_only_this_process_may_reach_make_one_share(url: str) -> N
 def test_an_interruption_is_told_once(url: str, pause: float) -> None:
     program = (
         "import os, signal, sys, threading, time; from genwright_storage import shares\n"
+        # What a shell runs in the background ignores it, and so would this.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from genwright_storage.store import SQLStore\n"
         f"shares.LEAST, shares._processors = {BATCH}, lambda: 2\n"
         f"store = SQLStore('{url}?mode=ro')\n"
