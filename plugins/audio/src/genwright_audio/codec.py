@@ -19,11 +19,9 @@ from genwright.space import Tokens
 from genwright_audio import codecs, vocoders
 from genwright_audio.clip import Clip, stepped
 from genwright_audio.grid import Grid, check_room
-from genwright_audio.spectrum import FLOOR, Frames, log_mel
+from genwright_audio.spectrum import QUIET, Frames, log_mel
 
 __all__ = ["Codec"]
-
-_QUIET = math.log(FLOOR)
 
 
 @final
@@ -157,9 +155,9 @@ class Codec(Encoder[Clip]):
     def _clip(self, row: Int64[Tensor, " L"]) -> Clip:
         ends = ((row < 0) | (row >= self._stop)).nonzero()[:, 0].tolist()
         count = min([len(row), *ends]) // self.codebooks
-        mels = torch.full((1, self.frames.bands, self._count * self._together), _QUIET)
+        mels = torch.full((1, self.frames.bands, self._count * self._together), QUIET)
         if count:
             codes = row[: count * self.codebooks].view(1, count, self.codebooks) % self._codec.network.size
-            mels[..., : count * self._together] = self._codec.network.decoded(codes).clamp(min=_QUIET)
+            mels[..., : count * self._together] = self._codec.network.decoded(codes).clamp(min=QUIET)
         wave = self._vocoder.waves(mels)[0, : self._samples(max(1, count))]
         return Clip(wave=stepped(wave.numpy()), rate=self.frames.rate)

@@ -21,7 +21,17 @@ from genwright_audio.clip import LONGEST, Clip, facts, levels
 from genwright_audio.containers import breaks_off
 from genwright_audio.mpeg import counted
 
-__all__ = ["ENDINGS", "FORMATS", "ROOM", "check_header", "comment", "decoded", "encoded", "from_bytes", "to_bytes"]
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "LONGEST_COMMENT",
+    "check_header",
+    "comment",
+    "decoded",
+    "encoded",
+    "from_bytes",
+    "to_bytes",
+]
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -34,7 +44,7 @@ FORMATS = {
 ENDINGS = (*FORMATS, ".aif", ".aiff", ".oga", ".opus")
 """The endings of files that are read."""
 
-ROOM = 2_000
+LONGEST_COMMENT = 2_000
 """The longest comment of a WAV, in bytes: libsndfile reads 2,047, or nothing."""
 
 # What a comment can do without, the least important first; where a clip came from it cannot.
@@ -185,7 +195,7 @@ def _written(clip: Clip, kind: str, subtype: str) -> bytes:
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", clip.rate, 1, subtype, format=kind) as file:
         if said := facts(clip.facts):
-            file.comment = comment(said, room=ROOM if kind == "WAV" else sys.maxsize)
+            file.comment = comment(said, room=LONGEST_COMMENT if kind == "WAV" else sys.maxsize)
         file.write(_integers(clip.wave, subtype))
     return stream.getvalue()
 

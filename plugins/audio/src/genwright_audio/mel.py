@@ -19,13 +19,12 @@ from genwright.seeds import Noise
 from genwright.space import Continuous
 from genwright_audio.clip import ROOM, Clip, stepped
 from genwright_audio.grid import check_room, check_seconds, resampled, unfit, usual_rate
-from genwright_audio.spectrum import FLOOR, Frames, log_mel, mel_filters
+from genwright_audio.spectrum import QUIET, Frames, log_mel, mel_filters
 from genwright_audio.variations import Variations, check_share
 from genwright_audio.vocoders import UNTRAINED, Vocoder, chosen, kept, shipped, trained
 
 __all__ = ["Mel"]
 
-_QUIET = math.log(FLOOR)
 _USUAL = 0.045
 
 # In nats above silence, of what all bands have together, since a tone fills few of them. So the ends of 98 digits in
@@ -116,7 +115,7 @@ class Mel(Encoder[Clip]):
         self._count = self.frames.holding(math.ceil(seconds * self.frames.rate))
         fitting = [item for item in items if self._trouble(item) is None]
         loudest = [float(self._bands(item).max()) for item in fitting[:: max(1, len(fitting) // _ENOUGH)]]
-        self._loudest = max([_QUIET + 1, *loudest])
+        self._loudest = max([QUIET + 1, *loudest])
         self._variations = self._varying()
 
     def state(self) -> Mapping[str, Any]:
@@ -151,7 +150,7 @@ class Mel(Encoder[Clip]):
             mels = torch.cat([self._bands(item) for item in items])
         else:
             mels = self._variations(items, noise)
-        return 2 * (mels - _QUIET) / (self._loudest - _QUIET) - 1
+        return 2 * (mels - QUIET) / (self._loudest - QUIET) - 1
 
     def decode(self, tensors: Float[Tensor, "B M T"]) -> list[Clip]:
         """Return the clips that the vocoder makes of bands, in steps of 16 bits, up to where they fall silent.
@@ -161,7 +160,7 @@ class Mel(Encoder[Clip]):
         least one frame. What is no number is silence. A clip has the same bits whichever others are decoded with it.
         """
         x = tensors.float().nan_to_num(-1.0, 1.0, -1.0).clamp(-1, 1)
-        mels = (x + 1) * (self._loudest - _QUIET) / 2 + _QUIET
+        mels = (x + 1) * (self._loudest - QUIET) / 2 + QUIET
         with threads(1), torch.inference_mode():
             return [self._clip(mel) for mel in mels[:, None]]
 
@@ -221,7 +220,7 @@ class Mel(Encoder[Clip]):
 
 def _sounding(mel: Float[Tensor, "M T"], frames: Frames) -> int:
     """Return how many samples there are to the end of the sound."""
-    weights = mel.exp().mean(0).log() - _QUIET - _SILENT
+    weights = mel.exp().mean(0).log() - QUIET - _SILENT
     places = torch.arange(len(weights))
     pause = places - torch.where(weights >= 0, places, -1).cummax(0).values
     # Of a pause no more counts than this, or a long one would outweigh what comes after it.

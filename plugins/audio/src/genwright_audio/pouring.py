@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from genwright.errors import DataError
 from genwright_audio.clip import Clip, levels
-from genwright_audio.files import ROOM, comment
+from genwright_audio.files import LONGEST_COMMENT, comment
 from genwright_audio.provenance import signed
 
 __all__ = ["pour"]
@@ -80,7 +80,7 @@ class _Poured:
 
     def comment(self) -> str:
         """Return what a file of this says of itself."""
-        return comment(self._facts(), room=ROOM)
+        return comment(self._facts(), room=LONGEST_COMMENT)
 
     def _facts(self) -> dict[str, str]:
         assert self._clip is not None
@@ -135,14 +135,14 @@ def _pour_flac(poured: _Poured, file: BinaryIO) -> None:
         if sound is not None:
             sound.close()
             file.seek(_place_of_comment(poured.rate))
-            file.write(poured.comment().ljust(ROOM).encode())
+            file.write(poured.comment().ljust(LONGEST_COMMENT).encode())
             file.seek(0, 2)
 
 
 def _flac(file: BinaryIO | io.BytesIO, rate: int) -> soundfile.SoundFile:
     """Open a FLAC whose comment says nothing yet, and has room for what it will say."""
     sound = soundfile.SoundFile(file, "w", rate, 1, "PCM_16", format="FLAC")
-    sound.comment = comment({}).ljust(ROOM)
+    sound.comment = comment({}).ljust(LONGEST_COMMENT)
     return sound
 
 
@@ -151,7 +151,7 @@ def _place_of_comment(rate: int) -> int:
     same = io.BytesIO()
     with _flac(same, rate) as sound:
         sound.write(np.zeros(1, np.int16))
-    return same.getvalue().index(comment({}).ljust(ROOM).encode())
+    return same.getvalue().index(comment({}).ljust(LONGEST_COMMENT).encode())
 
 
 def _header(rate: int, size: int | None, *, behind: int = 0) -> bytes:

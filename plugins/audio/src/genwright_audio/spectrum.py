@@ -17,10 +17,13 @@ from torch import Tensor
 from genwright.errors import OptionError, ShapeError
 from genwright_audio.extension import torchaudio
 
-__all__ = ["FLOOR", "MUSIC", "TELEPHONE", "Frames", "istft", "log_mel", "mel_filters", "stft"]
+__all__ = ["FLOOR", "MUSIC", "QUIET", "TELEPHONE", "Frames", "istft", "log_bands", "log_mel", "mel_filters", "stft"]
 
 FLOOR = 1e-5
 """The least magnitude of a band of which the logarithm is taken."""
+
+QUIET = math.log(FLOOR)
+"""What the logarithm of a silent band is."""
 
 _TILE = 16
 
@@ -155,11 +158,12 @@ def log_mel(waves: Float[Tensor, "B L"], frames: Frames) -> Float[Tensor, "B M T
     Raises as `stft` does.
     """
     filters = mel_filters(frames).to(waves.device)
-    return torch.cat([_log_mel(wave, filters, frames) for wave in waves[:, None]])
+    return torch.cat([log_bands(wave, frames, filters) for wave in waves[:, None]])
 
 
-def _log_mel(wave: Tensor, filters: Tensor, frames: Frames) -> Tensor:
-    return F.linear(stft(wave, frames).abs().mT, filters).clamp(min=FLOOR).log().mT
+def log_bands(waves: Float[Tensor, "B L"], frames: Frames, filters: Float[Tensor, "M F"]) -> Float[Tensor, "B M T"]:
+    """Return what `log_mel` does by given filters, of all rows at once: a row's last bits depend on the others."""
+    return F.linear(stft(waves, frames).abs().mT, filters).clamp(min=FLOOR).log().mT
 
 
 @lru_cache(maxsize=32)

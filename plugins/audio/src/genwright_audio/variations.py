@@ -16,7 +16,7 @@ from genwright.seeds import Noise
 from genwright_audio.clip import Clip
 from genwright_audio.extension import torchaudio
 from genwright_audio.grid import resampled
-from genwright_audio.spectrum import FLOOR
+from genwright_audio.spectrum import QUIET
 
 __all__ = ["MOST", "Variations", "at_speed", "check_share"]
 
@@ -25,7 +25,6 @@ MOST = 0.5
 
 # Ratios of small numbers are resampled fast; a 40th is less than half a semitone.
 _STEPS = 40
-_QUIET = math.log(FLOOR)
 
 # What is kept of spectra for the next time, in numbers: 256 MiB.
 _KEPT = 1 << 26
@@ -63,7 +62,7 @@ class Variations:
         draws = noise.uniform("variation", 0, 2)
         speeds = [self._speed(clip, draw) for clip, draw in zip(clips, draws[:, 0].tolist(), strict=True)]
         mels = torch.cat([self._at(clip, speed) for clip, speed in zip(clips, speeds, strict=True)])
-        return (mels + (1 - self._share * draws[:, 1]).log()[:, None, None]).clamp(min=_QUIET)
+        return (mels + (1 - self._share * draws[:, 1]).log()[:, None, None]).clamp(min=QUIET)
 
     def _speed(self, clip: Clip, draw: float) -> int:
         """Return a speed, in 40ths."""
