@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,3 +32,16 @@ def tones() -> Tones:
         return made
 
     return make
+
+
+@pytest.fixture
+def full_at_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the disk be full when the losses of a training are written."""
+    write = Path.write_text
+
+    def full(path: Path, *given: Any, **more: Any) -> int:
+        if path.name == "training.log":
+            raise OSError(28, "No space left on device")
+        return write(path, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)

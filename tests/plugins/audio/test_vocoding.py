@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -108,17 +107,8 @@ def test_what_cannot_be_trained_is_refused_and_nothing_left(
     assert [each.name for each in recording.parent.iterdir()] == ["sweep.wav"]
 
 
-def test_where_the_losses_cannot_be_kept_nothing_is(
-    recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write = Path.write_text
-
-    def full(path: Path, *given: Any, **more: Any) -> int:
-        if path.name == "training.log":
-            raise OSError(28, "No space left on device")
-        return write(path, *given, **more)
-
-    monkeypatch.setattr(Path, "write_text", full)
+@pytest.mark.usefixtures("full_at_the_log")
+def test_where_the_losses_cannot_be_kept_nothing_is(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(recording.parent / "mine"), str(recording), *SMALL]) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert [each.name for each in recording.parent.iterdir()] == ["sweep.wav"]

@@ -15,16 +15,16 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from genwright.errors import GenwrightError, OptionError, TrainingError
-from genwright.files import replaced
+from genwright.errors import OptionError, TrainingError
 from genwright.seeds import Noise, seeded_torch
 from genwright.trainer import chosen_device
 from genwright_audio.autoencoder import Autoencoder
 from genwright_audio.codecs import Trained
+from genwright_audio.command import carried_out, parser_of
 from genwright_audio.optimiser import Average, move, optimiser, quick, share
 from genwright_audio.pace import Pace, check_least
 from genwright_audio.recordings import check_length, origin, parts, track
-from genwright_audio.spectrum import FLOOR, Frames, mel_filters, stft
+from genwright_audio.spectrum import Frames, log_bands, mel_filters
 
 __all__ = ["Plan", "Training", "main", "unlike"]
 
@@ -131,8 +131,7 @@ class Training:
 
     def bands(self, waves: Float[Tensor, "B L"]) -> Float[Tensor, "B M T"]:
         """Return the bands of parts, all at once, without the frame beyond the last of a vector."""
-        found = F.linear(stft(waves, self.plan.frames).abs().mT, self._filters).clamp(min=FLOOR).log().mT
-        return found[..., : self.plan.together * self.plan.count]
+        return log_bands(waves, self.plan.frames, self._filters)[..., : self.plan.together * self.plan.count]
 
     def counts(self, number: int) -> Int64[Tensor, " B"]:
         """Return how many tables each row has at a step: half of them all, the others as many as chance will."""
@@ -148,15 +147,7 @@ def unlike(made: Float[Tensor, "B M T"], mels: Float[Tensor, "B M T"]) -> dict[s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train a codec and write it to a folder, with the losses on the way; return 1 if that cannot be."""
-    asked = _parser().parse_args(arguments)
-    torch.set_num_threads(1)
-    try:
-        with replaced(asked.folder, force=False) as folder:
-            _train(asked, folder)
-    except (GenwrightError, OSError) as error:
-        print(f"Refused: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return carried_out(_parser(), _train, arguments)
 
 
 def _train(asked: argparse.Namespace, folder: Path) -> None:
@@ -188,9 +179,6 @@ def _plan(asked: argparse.Namespace) -> Plan:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m genwright_audio.coding", description="Train a codec.")
-    parser.add_argument("folder", type=Path, help="new, for what is trained")
-    parser.add_argument("files", type=Path, nargs="+", help="recordings")
     whole = {
         "rate": (8000, "samples a second, to which recordings are brought"),
         "bands": (64, "mel bands"),
@@ -206,8 +194,7 @@ def _parser() -> argparse.ArgumentParser:
         "batch": (128, "parts of the recordings a step"),
         "speeds": (1, "how many speeds each recording is heard at, 1 to 5"),
     }
-    for name, (usual, meaning) in whole.items():
-        parser.add_argument(f"--{name}", type=int, default=usual, help=f"{meaning}; {usual} if not given")
+    parser = parser_of("coding", "Train a codec.", whole)
     parser.add_argument("--seconds", type=float, help="how long it is trained, where that is less than all steps take")
     parser.add_argument("--device", default="cpu", help="where it is trained; cpu if not given")
     return parser

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.errors import GenwrightError, OptionError
-from genwright.files import replaced
+from genwright.errors import OptionError
 from genwright.seeds import Noise, seeded_torch
+from genwright_audio.command import carried_out, parser_of
 from genwright_audio.discriminator import Discriminator
 from genwright_audio.optimiser import Average, move, optimiser, quick, share
 from genwright_audio.pace import Pace, check_least
@@ -171,15 +171,7 @@ def _lengths(frames: Frames) -> list[Frames]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train a vocoder and write it to a folder, with the losses on the way; return 1 if that cannot be."""
-    asked = _parser().parse_args(arguments)
-    torch.set_num_threads(1)
-    try:
-        with replaced(asked.folder, force=False) as folder:
-            _train(asked, folder)
-    except (GenwrightError, OSError) as error:
-        print(f"Refused: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return carried_out(_parser(), _train, arguments)
 
 
 def _train(asked: argparse.Namespace, folder: Path) -> None:
@@ -200,9 +192,6 @@ def _plan(asked: argparse.Namespace) -> Plan:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m genwright_audio.vocoding", description="Train a vocoder.")
-    parser.add_argument("folder", type=Path, help="new, for what is trained")
-    parser.add_argument("files", type=Path, nargs="+", help="recordings")
     whole = {
         "rate": (8000, "samples a second, to which recordings are brought"),
         "bands": (64, "mel bands"),
@@ -217,8 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         "batch": (12, "parts of the recordings a step"),
         "speeds": (1, "how many speeds each recording is heard at, 1 to 5"),
     }
-    for name, (usual, meaning) in whole.items():
-        parser.add_argument(f"--{name}", type=int, default=usual, help=f"{meaning}; {usual} if not given")
+    parser = parser_of("vocoding", "Train a vocoder.", whole)
     parser.add_argument("--start", type=Path, help="the folder of a vocoder to begin with, of the same sizes")
     parser.add_argument("--high", type=float, help="the upper limit of the bands in Hz; half the rate if not given")
     return parser
