@@ -112,17 +112,17 @@ def test_an_explanation_of_what_cannot_serve_raises_nothing(halve: Halve) -> Non
 
 
 def test_a_compiler_gets_the_reference_of_what_it_fuses(halve: Halve, monkeypatch: pytest.MonkeyPatch) -> None:
-    fusible = replace(halve, fusible=True)
+    fused = replace(halve, compiled=halve.reference)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     with use(halve="pairs"):
         assert served(halve, NARROW) == ["pairs"]
         with recorded() as chosen:
-            assert (fusible(NARROW) == 0.5).all()
+            assert (fused(NARROW) == 0.5).all()
     assert chosen == {}
 
 
 def test_a_compiler_traces_through_the_choice_as_one_graph() -> None:
-    negate: Halve = Operation(name="negate", reference=torch.neg, invariant=True, fusible=True)
+    negate: Halve = Operation(name="negate", reference=torch.neg, invariant=True, compiled=torch.neg)
     traced = torch.compile(lambda x: negate(2 * x), backend="eager", fullgraph=True)
     with recorded() as chosen:
         assert torch.equal(traced(WIDE), -2 * WIDE)

@@ -99,7 +99,8 @@ class Operation(Generic[P, R]):
     reference: plain PyTorch, which runs anywhere and is the meaning of the operation
     invariant: whether the reference gives a row the same bits whatever rows are beside it
     others:    the other implementations
-    fusible:   whether torch.compile makes a kernel of the reference as good as any; inside it the reference is taken
+    compiled:  what is taken inside torch.compile, which makes kernels of its own of plain PyTorch; None for the choice
+               that is made outside it
     case:      the name under which tables list the arguments of a call
     """
 
@@ -107,7 +108,7 @@ class Operation(Generic[P, R]):
     reference: Callable[P, R]
     invariant: bool
     others: tuple[Implementation[P], ...] = ()
-    fusible: bool = False
+    compiled: Callable[P, R] | None = None
     case: Callable[P, str] | None = None
 
     def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
@@ -115,8 +116,8 @@ class Operation(Generic[P, R]):
 
         Raises MismatchError if an implementation was asked for that cannot serve, UnknownName if there is none such.
         """
-        if self.fusible and torch.compiler.is_compiling():
-            return self.reference(*args, **keywords)
+        if self.compiled is not None and torch.compiler.is_compiling():
+            return self.compiled(*args, **keywords)
         name = next((name for name, reason in self._tried(args, keywords) if reason is None), None)
         if name is None:
             raise MismatchError(self._refusal(args, keywords))
