@@ -190,6 +190,6 @@ def _flat(environment: Environment) -> dict[str, str]:
 
 _PACKAGES = ("torch", "numpy", "rdkit", "selfies", "partialsmiles", "triton", "safetensors", "genwright-core")
 # Recorded since machines are: of an older environment nothing says whether they were there.
-_LATER_PACKAGES = ("lightning-fabric", "pillow", "scipy", "tokenizers", "torchaudio", "torchvision")
+_LATER_PACKAGES = ("lightning-fabric", "numba", "pillow", "scipy", "tokenizers", "torchaudio", "torchvision")
 _LATER = ("processor", "simd", "gpu", "driver", "kernels", "contents")
 _SPOKEN = {"simd": "SIMD", "gpu": "GPU", "driver": "GPU driver"}

@@ -83,6 +83,15 @@ def test_a_machine_is_asked_once_and_arguments_each_time() -> None:
     assert asked == ["machine", *["arguments"] * 3]
 
 
+def test_what_numba_and_triton_compile_lies_beside_the_reference_and_is_invariant() -> None:
+    def arguments(x: Tensor) -> None: ...
+
+    found = [make("halve", arguments) for make in (Implementation.in_numba, Implementation.in_triton)]
+    assert [one.name for one in found] == ["numba", "triton"]
+    assert [one.target for one in found] == [f"genwright.kernels.halve.{file}:halve" for file in ("cpu", "kernel")]
+    assert all(one.invariant and one.arguments is arguments for one in found)
+
+
 def test_a_module_of_kernels_is_imported_when_it_is_chosen(halve: Halve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "toy_kernels")
     assert served(halve, NARROW) == ["reference"]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genwright.errors import MismatchError, UnknownName
-from genwright.kernels.platforms import without_triton
+from genwright.kernels.platforms import without_numba, without_triton
 from genwright.kernels.policy import AUTOMATIC, POLICY, REFERENCE, Policy
 from genwright.kernels.record import note
 from genwright.kernels.table import architecture, table
@@ -57,6 +57,17 @@ class Implementation(Generic[P]):
             target=f"genwright.kernels.{operation}.kernel:{operation}",
             invariant=True,
             platform=without_triton,
+            arguments=arguments,
+        )
+
+    @classmethod
+    def in_numba(cls, operation: str, arguments: Callable[P, str | None]) -> Implementation[P]:
+        """Return what an operation's cpu.py has: a row's bits do not depend on those beside it."""
+        return cls(
+            name="numba",
+            target=f"genwright.kernels.{operation}.cpu:{operation}",
+            invariant=True,
+            platform=without_numba,
             arguments=arguments,
         )
 
