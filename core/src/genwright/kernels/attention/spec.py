@@ -22,6 +22,8 @@ __all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
 TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 """How far kernels of attention may be from their references, by the dtypes that they take."""
 
+_PYTORCH = "genwright.kernels.attention.pytorch"
+
 
 def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
     """Return the reason why kernels of attention cannot take the heads of some tensors, or None if they can."""
@@ -46,6 +48,47 @@ def _unfit(
     return off_heads(q, k, v) or off_triton(q, k, v, bias, starts)
 
 
+def _of_one_dtype(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> str | None:
+    dtypes = {x.dtype for x in (q, k, v, bias) if x is not None}
+    if len(dtypes) > 1 or not q.dtype.is_floating_point:
+        return f"it takes tensors of one dtype of numbers; got {', '.join(sorted(map(str, dtypes)))}"
+    if not (q.numel() and k.numel()):
+        return "it takes one query and one key or more"
+    return None
+
+
+def _off_sdpa(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    **others: Any,
+) -> str | None:
+    if window is not None or starts is not None:
+        return "it has neither windows nor packed sequences"
+    if causal and q.shape[2] != k.shape[2]:
+        return f"its first query stands at the first key, not its last at the last; got {q.shape[2]} and {k.shape[2]}"
+    return _of_one_dtype(q, k, v, bias)
+
+
+def _off_products(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    **others: Any,
+) -> str | None:
+    if starts is not None:
+        return "it would multiply queries with keys of other sequences; packed ones have other implementations"
+    return _of_one_dtype(q, k, v, bias)
+
+
 def _case(
     q: Tensor,
     k: Tensor,
@@ -59,7 +102,7 @@ def _case(
 ) -> str:
     """Return the dtype, the kind of mask, and the width and length, rounded up to those that are measured."""
     kinds = {"causal": causal, "window": window is not None, "bias": bias is not None, "packed": starts is not None}
-    width = next((size for size in (64, 128) if q.shape[-1] <= size), "wider")
+    width = next((size for size in (16, 32, 64, 128) if q.shape[-1] <= size), "wider")
     length = next((size for size in (256, 1024) if k.shape[2] <= size), "longer")
     said = [name for name, is_so in kinds.items() if is_so] or ["dense"]
     return f"{str(q.dtype).removeprefix('torch.')} {' '.join(said)} D{width} S{length}"
@@ -144,7 +187,11 @@ attention = Operation(
     reference=reference.attention,
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
-    others=(Implementation.in_triton("attention", _unfit),),
+    others=(
+        Implementation.in_triton("attention", _unfit),
+        Implementation(name="sdpa", target=f"{_PYTORCH}:sdpa", invariant=False, arguments=_off_sdpa),
+        Implementation(name="products", target=f"{_PYTORCH}:products", invariant=False, arguments=_off_products),
+    ),
     case=_case,
 )
 """What each query gathers from the values of the keys that it sees, as `attention.reference.attention` says."""
