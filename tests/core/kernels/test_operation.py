@@ -136,3 +136,10 @@ def test_a_compiler_traces_through_the_choice_as_one_graph() -> None:
     with recorded() as chosen:
         assert torch.equal(traced(WIDE), -2 * WIDE)
     assert chosen == {}
+
+
+def test_what_is_usual_serves_before_the_reference_where_nothing_was_measured(halve: Halve) -> None:
+    usual = replace(halve, usual=("abacus", "pairs"))
+    assert served(usual, NARROW) == ["pairs"]
+    with use("reference"):
+        assert served(usual, NARROW) == ["reference"]

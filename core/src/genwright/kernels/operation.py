@@ -113,6 +113,7 @@ class Operation(Generic[P, R]):
     compiled:  what is taken inside torch.compile, which makes kernels of its own of plain PyTorch; None for the choice
                that is made outside it
     case:      the name under which tables list the arguments of a call
+    usual:     what serves before the reference where nothing was measured
     """
 
     name: str
@@ -121,6 +122,7 @@ class Operation(Generic[P, R]):
     others: tuple[Implementation[P], ...] = ()
     compiled: Callable[P, R] | None = None
     case: Callable[P, str] | None = None
+    usual: tuple[str, ...] = ()
 
     def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         """Return what the chosen implementation gives.
@@ -176,7 +178,7 @@ class Operation(Generic[P, R]):
         case = self.case(*args, **keywords) if self.case else ""
         measured = table(architecture(_device(args, keywords))).order(self.name, case)
         # What was not measured stands behind the reference, and serves where the reference may not.
-        return tuple(dict.fromkeys((*(name for name in measured if name in self.names), *self.names)))
+        return tuple(dict.fromkeys((*(name for name in measured if name in self.names), *self.usual, *self.names)))
 
     def _reason(self, name: str, policy: Policy, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str | None:
         invariant = self.invariant if name == REFERENCE else self._others[name].invariant

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genwright.kernels.attention import reference
+from genwright.kernels.attention import pytorch, reference
 from genwright.kernels.operation import Implementation, Operation
 from genwright.kernels.platforms import off_triton
 from genwright.kernels.spec import Call, Spec
@@ -108,6 +108,12 @@ def _case(
     return f"{str(q.dtype).removeprefix('torch.')} {' '.join(said)} D{width} S{length}"
 
 
+def _compiled(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Tensor:
+    """Return attention by what torch.compile has a kernel for, else by the reference."""
+    serves = reference.attention if _off_sdpa(q, k, v, **others) else pytorch.sdpa
+    return serves(q, k, v, **others)
+
+
 def _inputs(
     heads: int, kept: int, queries: int, keys: int, width: int, dtype: torch.dtype, device: torch.device, rows: int = 1
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -192,7 +198,9 @@ attention = Operation(
         Implementation(name="sdpa", target=f"{_PYTORCH}:sdpa", invariant=False, arguments=_off_sdpa),
         Implementation(name="products", target=f"{_PYTORCH}:products", invariant=False, arguments=_off_products),
     ),
+    compiled=_compiled,
     case=_case,
+    usual=("sdpa",),
 )
 """What each query gathers from the values of the keys that it sees, as `attention.reference.attention` says."""
 
