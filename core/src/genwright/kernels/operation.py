@@ -131,13 +131,19 @@ class Operation(Generic[P, R]):
         """
         if self.compiled is not None and torch.compiler.is_compiling():
             return self.compiled(*args, **keywords)
+        return self.chosen(*args, **keywords)(*args, **keywords)
+
+    def chosen(self, *args: P.args, **keywords: P.kwargs) -> Callable[P, R]:
+        """Return what serves a call with these arguments, and write it down as having served.
+
+        It is for loops whose arguments keep their shapes, strides, dtypes and devices, which then need not choose at
+        every call. Raises as a call does.
+        """
         name = next((name for name, reason in self._tried(args, keywords) if reason is None), None)
         if name is None:
             raise MismatchError(self._refusal(args, keywords))
         note(self.name, name)
-        if name == REFERENCE:
-            return self.reference(*args, **keywords)
-        return cast(R, self._others[name].function(*args, **keywords))
+        return self.reference if name == REFERENCE else cast(Callable[P, R], self._others[name].function)
 
     @property
     def names(self) -> tuple[str, ...]:
