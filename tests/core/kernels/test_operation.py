@@ -65,6 +65,19 @@ def test_a_choice_for_all_operations_that_one_lacks_raises_when_that_is_called(h
         halve(NARROW)
 
 
+def test_what_serves_can_be_chosen_once_for_a_loop(halve: Halve) -> None:
+    with recorded() as chosen, use(halve="pairs"):
+        pairs = halve.chosen(NARROW)
+        assert chosen == {"halve": ["pairs"]}
+        with pytest.raises(MismatchError, match="it takes even widths"):
+            halve.chosen(ODD)
+    with recorded() as chosen:
+        assert torch.equal(pairs(NARROW), NARROW / 2)
+        assert chosen == {}
+        assert halve.chosen(NARROW) is halve.reference
+    assert chosen == {"halve": ["reference"]}
+
+
 def test_a_machine_is_asked_once_and_arguments_each_time() -> None:
     asked: list[str] = []
 

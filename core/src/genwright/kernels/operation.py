@@ -128,13 +128,21 @@ class Operation(Generic[P, R]):
         """
         if self.fusible and torch.compiler.is_compiling():
             return self.reference(*args, **keywords)
+        return self.chosen(*args, **keywords)(*args, **keywords)
+
+    def chosen(self, *args: P.args, **keywords: P.kwargs) -> Callable[P, R]:
+        """Return what serves calls like this one, of which the records being made say so at once.
+
+        For loops that need not choose at each step: arguments keep their shapes, strides, dtypes and devices, and the
+        choice is that of now even where another is asked for later.
+
+        Raises MismatchError if an implementation was asked for that cannot serve, UnknownName if there is none such.
+        """
         name = next((name for name, reason in self._tried(args, keywords) if reason is None), None)
         if name is None:
             raise MismatchError(self._refusal(args, keywords))
         note(self.name, name)
-        if name == REFERENCE:
-            return self.reference(*args, **keywords)
-        return cast(R, self._others[name].function(*args, **keywords))
+        return self.reference if name == REFERENCE else cast(Callable[P, R], self._others[name].function)
 
     @property
     def names(self) -> tuple[str, ...]:
