@@ -37,6 +37,14 @@ def _not_in_loops(
     return off_processor(q, k, v, lengths) or differentiated(q, k, v)
 
 
+def _not_in_products(
+    q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
+) -> str | None:
+    if not (k.is_contiguous() and v.is_contiguous()):
+        return "it takes caches whose heads, places and numbers lie one after another"
+    return None if k.numel() else "it takes a cache of one place or more"
+
+
 def _call(
     name: str, rows: int, heads: int, kept: int, size: int, width: int, dtype: torch.dtype, device: torch.device
 ) -> Call:
@@ -87,7 +95,14 @@ decode_attention = Operation(
     others=(
         Implementation.in_triton("decode_attention", _unfit),
         Implementation.in_numba("decode_attention", _not_in_loops),
+        Implementation(
+            name="products",
+            target="genwright.kernels.decode_attention.pytorch:products",
+            invariant=False,
+            arguments=_not_in_products,
+        ),
     ),
+    usual=("numba", "products"),
 )
 """What the query of each row gathers, as `decode_attention.reference.decode_attention` says."""
 
