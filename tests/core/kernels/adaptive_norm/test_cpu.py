@@ -40,7 +40,7 @@ def test_numbers_are_close_to_those_of_the_reference_in_float64(call: Call) -> N
 
 @pytest.mark.parametrize("width", [16, 17, 31, 32, 33, 48, 64, 80, 100])
 def test_every_channel_counts_once_at_each_width(width: int) -> None:
-    x = Noise(4, torch.arange(2)).normal("example", 0, 3 * width).view(2, 3, width)
+    x = Noise(4, torch.arange(2)).normal("example", 0, 3 * width).reshape(2, 3, width).contiguous()
     weight = torch.linspace(0.5, 2.0, width)
     with use(adaptive_norm="numba"):
         found = adaptive_norm(x, update=2 * x, weight=weight)
@@ -59,7 +59,9 @@ def test_what_is_not_finite_goes_through_as_in_the_reference(value: float) -> No
 
 
 def test_a_row_is_the_same_alone_and_among_others() -> None:
-    x, update, gate = (Noise(4, torch.arange(3)).normal("example", step, 99)[:, None] for step in (0, 1, 2))
+    x, update, gate = (
+        Noise(4, torch.arange(3)).normal("example", step, 99)[:, None].contiguous() for step in (0, 1, 2)
+    )
     with use(adaptive_norm="numba", invariant=True):
         rows = adaptive_norm(x, update=update, gate=gate)
         for at in (slice(row, row + 1) for row in range(3)):
