@@ -34,6 +34,18 @@ def test_the_first_of_the_table_that_can_serves(halve: Halve) -> None:
 
 
 @pytest.mark.usefixtures("measured")
+def test_what_serves_a_call_serves_others_and_is_noted_once(halve: Halve) -> None:
+    with recorded() as chosen:
+        serving = halve.serving(NARROW)
+    assert chosen == {"halve": ["pairs"]}
+    with use(halve="reference"), recorded() as chosen:
+        assert (serving(NARROW) == 0.5).all()
+    assert chosen == {}
+    with use(halve="abacus"), pytest.raises(MismatchError, match="this machine has no abacus"):
+        halve.serving(NARROW)
+
+
+@pytest.mark.usefixtures("measured")
 def test_batch_invariance_passes_over_what_is_not(halve: Halve) -> None:
     with use(invariant=True):
         assert served(halve, WIDE) == ["pairs"]

@@ -20,6 +20,7 @@ OPERATIONS: dict[str, str] = {
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
+    "sample_logits": "genwright.kernels.sample_logits.spec:sample_logits",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
 """Where each operation is declared, by its name: "genwright.kernels.attention.spec:attention"."""

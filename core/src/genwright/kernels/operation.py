@@ -115,15 +115,21 @@ class Operation(Generic[P, R]):
 
         Raises MismatchError if an implementation was asked for that cannot serve, UnknownName if there is none such.
         """
+        return self.serving(*args, **keywords)(*args, **keywords)
+
+    def serving(self, *args: P.args, **keywords: P.kwargs) -> Callable[P, R]:
+        """Return what serves a call with these arguments, to be called again with others of their kind.
+
+        Where a call is short and comes often, as for each token of a text, it saves choosing anew each time. Raises as
+        a call does.
+        """
         if self.fusible and torch.compiler.is_compiling():
-            return self.reference(*args, **keywords)
+            return self.reference
         name = next((name for name, reason in self._tried(args, keywords) if reason is None), None)
         if name is None:
             raise MismatchError(self._refusal(args, keywords))
         note(self.name, name)
-        if name == REFERENCE:
-            return self.reference(*args, **keywords)
-        return cast(R, self._others[name].function(*args, **keywords))
+        return self.reference if name == REFERENCE else cast(Callable[P, R], self._others[name].function)
 
     @property
     def names(self) -> tuple[str, ...]:
