@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import uuid
 from dataclasses import replace
+from importlib.util import find_spec
 
 from genwright.run import Environment, current_environment, new_run_id
 
@@ -121,6 +124,16 @@ def test_this_process_has_an_environment() -> None:
     found = current_environment(device="cpu", threads=1, plugins=["b 1", "a 2"])
     assert found.packages["torch"] == torch.__version__
     assert list(found.plugins) == ["a 2", "b 1"]
+
+
+def test_what_compiles_loops_is_recorded_without_being_imported() -> None:
+    script = "import sys; from genwright.run import current_environment as current; "
+    script += "found = current(device='cpu', threads=1, plugins=[]); print('numba' in sys.modules, *found.packages)"
+    imported, *packages = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert imported == "False"
+    assert ("numba" in packages) == (find_spec("numba") is not None)
 
 
 def test_ids_are_uuids_of_version_7_that_tell_the_time() -> None:

@@ -9,19 +9,36 @@ import pytest
 import torch
 
 from genwright.kernels import platforms
-from genwright.kernels.platforms import differentiated, interpreted, off_triton, without_triton
+from genwright.kernels.platforms import (
+    differentiated,
+    interpreted,
+    off_processor,
+    off_triton,
+    without_numba,
+    without_triton,
+)
 
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
-    without_triton.cache_clear()
+    for question in (without_numba, without_triton):
+        question.cache_clear()
     yield
-    without_triton.cache_clear()
+    for question in (without_numba, without_triton):
+        question.cache_clear()
 
 
 def test_a_machine_without_triton_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platforms, "find_spec", lambda name: None)
     assert "genwright-core[kernels]" in str(without_triton())
+
+
+def test_a_machine_without_numba_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platforms, "find_spec", lambda name: object())
+    assert without_numba() is None
+    without_numba.cache_clear()
+    monkeypatch.setattr(platforms, "find_spec", lambda name: None)
+    assert "genwright-core[kernels]" in str(without_numba())
 
 
 def test_without_a_gpu_kernels_run_if_they_are_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +58,12 @@ def test_tensors_are_on_a_gpu_or_interpreted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert off_triton(torch.ones(1), None) is None
     assert off_triton(torch.ones(1), torch.ones(1, device="meta")) == "tensors are on several devices: cpu, meta"
+
+
+def test_loops_for_the_processor_reach_what_is_on_it() -> None:
+    assert off_processor(torch.ones(1), None) is None
+    found = off_processor(torch.ones(1), None, torch.ones(1, device="meta"))
+    assert found == "tensors are on meta, and numba runs on the processor"
 
 
 def test_what_has_no_gradients_serves_where_none_are_asked_for() -> None:

@@ -31,6 +31,7 @@ _LIBRARIES = (
     "genwright-storage",
     "torch",
     "triton",
+    "numba",
     "numpy",
     "lightning-fabric",
     "safetensors",

@@ -1,4 +1,4 @@
-"""Where kernels run: whether Triton is there, and whether a tensor is where its kernels reach it."""
+"""Where kernels run: whether Triton or numba is there, and whether a tensor is where its kernels reach it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-__all__ = ["differentiated", "interpreted", "off_triton", "without_triton"]
+__all__ = [
+    "differentiated",
+    "interpreted",
+    "off_processor",
+    "off_triton",
+    "without_gpu",
+    "without_numba",
+    "without_triton",
+]
 
 INTERPRET = "TRITON_INTERPRET"
 
@@ -29,6 +37,20 @@ def without_triton() -> str | None:
     return None
 
 
+@cache
+def without_gpu() -> str | None:
+    """Return the reason why nothing runs on a GPU of NVIDIA here, or None if it can."""
+    return None if torch.cuda.is_available() else "there is no GPU that PyTorch can use"
+
+
+@cache
+def without_numba() -> str | None:
+    """Return the reason why this machine compiles no loops for its processor, or None if it does."""
+    if find_spec("numba") is None:
+        return "numba is not installed; pip install 'genwright-core[kernels]' adds it"
+    return None
+
+
 def off_triton(*tensors: Tensor | None) -> str | None:
     """Return the reason why Triton kernels do not reach some tensors, or None if they do."""
     there = [tensor for tensor in tensors if tensor is not None]
@@ -41,6 +63,14 @@ def off_triton(*tensors: Tensor | None) -> str | None:
     current = torch.cuda.current_device()
     if there[0].device.index != current:
         return f"tensors are on {there[0].device}, and the current GPU is cuda:{current}"
+    return None
+
+
+def off_processor(*tensors: Tensor | None) -> str | None:
+    """Return the reason why loops for the processor do not reach some tensors, or None if they do."""
+    for tensor in tensors:
+        if tensor is not None and tensor.device.type != "cpu":
+            return f"tensors are on {tensor.device}, and numba runs on the processor"
     return None
 
 

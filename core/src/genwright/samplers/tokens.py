@@ -139,7 +139,7 @@ class _Choice:
             return (self.sampler.reshape(logits.float()) + gumbel).argmax(-1)
         given = None if self.greedy else noise
         if self.serving is None:
-            self.serving = sample_logits.serving(logits, self.rule, noise=given, step=step)
+            self.serving = sample_logits.chosen(logits, self.rule, noise=given, step=step)
         return self.serving(logits, self.rule, noise=given, step=step)
 
 

@@ -92,7 +92,7 @@ adaptive_norm = Operation(
     name="adaptive_norm",
     reference=reference.adaptive_norm,
     invariant=True,
-    fusible=True,
+    compiled=reference.adaptive_norm,
     others=(Implementation.in_triton("adaptive_norm", _unfit),),
 )
 """Gate, residual, norm and modulation, as `genwright.kernels.adaptive_norm.reference` says."""

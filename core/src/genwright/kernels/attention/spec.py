@@ -6,21 +6,25 @@ that is not finite may spoil the results of more queries of its sequence than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genwright.kernels.attention import reference
+from genwright.kernels.attention import pytorch, reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import off_triton
+from genwright.kernels.platforms import off_triton, without_gpu
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
 
 TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 """How far kernels of attention may be from their references, by the dtypes that they take."""
+
+_PYTORCH = "genwright.kernels.attention.pytorch"
+# What flash and cuDNN take on Hopper.
+_WIDEST = 256
 
 
 def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
@@ -46,6 +50,66 @@ def _unfit(
     return off_heads(q, k, v) or off_triton(q, k, v, bias, starts)
 
 
+def _of_one_dtype(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> str | None:
+    dtypes = {x.dtype for x in (q, k, v, bias) if x is not None}
+    if len(dtypes) > 1 or not q.dtype.is_floating_point:
+        return f"it takes tensors of one dtype of numbers; got {', '.join(sorted(map(str, dtypes)))}"
+    if not (q.numel() and k.numel()):
+        return "it takes one query and one key or more"
+    return None
+
+
+def _off_sdpa(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    **others: Any,
+) -> str | None:
+    if window is not None or starts is not None:
+        return "it has neither windows nor packed sequences"
+    if causal and q.shape[2] != k.shape[2]:
+        return f"its first query stands at the first key, not its last at the last; got {q.shape[2]} and {k.shape[2]}"
+    return _of_one_dtype(q, k, v, bias)
+
+
+def _off_gpu(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> str | None:
+    if q.device.type != "cuda":
+        return f"it runs on GPUs; tensors are on {q.device}"
+    if q.shape[-1] % 8 or q.shape[-1] > _WIDEST:
+        return f"it takes heads of up to {_WIDEST} numbers, a multiple of 8; got {q.shape[-1]}"
+    return _off_sdpa(q, k, v, **others)
+
+
+def _off_halves(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor | None = None, **others: Any) -> str | None:
+    if q.dtype not in (torch.float16, torch.bfloat16):
+        return f"it takes float16 and bfloat16; got {q.dtype}"
+    return "it takes no bias" if bias is not None else _off_gpu(q, k, v, **others)
+
+
+def _of_pytorch(name: str, arguments: Callable[..., str | None], *, gpu: bool = False) -> Implementation[...]:
+    platform = {"platform": without_gpu} if gpu else {}
+    return Implementation(name=name, target=f"{_PYTORCH}:{name}", invariant=False, arguments=arguments, **platform)
+
+
+def _off_products(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    **others: Any,
+) -> str | None:
+    if starts is not None:
+        return "it would multiply queries with keys of other sequences; packed ones have other implementations"
+    return _of_one_dtype(q, k, v, bias)
+
+
 def _case(
     q: Tensor,
     k: Tensor,
@@ -59,10 +123,16 @@ def _case(
 ) -> str:
     """Return the dtype, the kind of mask, and the width and length, rounded up to those that are measured."""
     kinds = {"causal": causal, "window": window is not None, "bias": bias is not None, "packed": starts is not None}
-    width = next((size for size in (64, 128) if q.shape[-1] <= size), "wider")
+    width = next((size for size in (16, 32, 64, 128) if q.shape[-1] <= size), "wider")
     length = next((size for size in (256, 1024) if k.shape[2] <= size), "longer")
     said = [name for name, is_so in kinds.items() if is_so] or ["dense"]
     return f"{str(q.dtype).removeprefix('torch.')} {' '.join(said)} D{width} S{length}"
+
+
+def _compiled(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Tensor:
+    """Return attention by what torch.compile has a kernel for, else by the reference."""
+    serves = reference.attention if _off_sdpa(q, k, v, **others) else pytorch.sdpa
+    return serves(q, k, v, **others)
 
 
 def _inputs(
@@ -144,8 +214,17 @@ attention = Operation(
     reference=reference.attention,
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
-    others=(Implementation.in_triton("attention", _unfit),),
+    others=(
+        Implementation.in_triton("attention", _unfit),
+        _of_pytorch("sdpa", _off_sdpa),
+        _of_pytorch("products", _off_products),
+        _of_pytorch("cudnn", _off_halves, gpu=True),
+        _of_pytorch("flash", _off_halves, gpu=True),
+        _of_pytorch("efficient", _off_gpu, gpu=True),
+    ),
+    compiled=_compiled,
     case=_case,
+    usual=("sdpa",),
 )
 """What each query gathers from the values of the keys that it sees, as `attention.reference.attention` says."""
 
