@@ -61,19 +61,19 @@ def test_neither_all_logits_nor_their_gradient_are_ever_made(implementation: str
     with Largest() as largest, use(linear_cross_entropy=implementation):
         linear_cross_entropy(hidden, weight, torch.zeros(640, dtype=torch.int64)).backward()
     assert (largest.size == 640 * 200) is whole
-    assert whole or largest.size <= 640 * 8
+    assert whole or largest.size <= 256 * 200
 
 
 def test_without_gradients_none_are_computed() -> None:
-    hidden, weight = torch.randn(64, 4, requires_grad=True), torch.randn(20, 4)
+    hidden, weight = torch.randn(600, 4, requires_grad=True), torch.randn(20, 4)
     with use(linear_cross_entropy="chunked"):
         with torch.no_grad(), Largest() as largest:
-            found = linear_cross_entropy(hidden, weight, torch.zeros(64, dtype=torch.int64))
+            found = linear_cross_entropy(hidden, weight, torch.zeros(600, dtype=torch.int64))
         assert not found.requires_grad
-        again = linear_cross_entropy(hidden, weight, torch.zeros(64, dtype=torch.int64))
+        again = linear_cross_entropy(hidden, weight, torch.zeros(600, dtype=torch.int64))
     assert again.requires_grad
     assert torch.equal(found, again)
-    assert largest.size <= 20 * 16
+    assert largest.size <= 20 * 256
 
 
 def test_mixed_precision_computes_products_in_the_lower_one() -> None:

@@ -47,7 +47,7 @@ class _CrossEntropy(torch.autograd.Function):
                 "overwritten them. Leave in_place out."
             )
         ctx.spent = ctx.in_place
-        gradient = logits if ctx.in_place else torch.empty_like(logits)
+        gradient = logits.detach() if ctx.in_place else torch.empty_like(logits)
         write_gradient(gradient, logits, sums, d_losses, targets, ctx.ignored)
         return gradient, None, None, None
 

@@ -72,6 +72,7 @@ cross_entropy = Operation(
     reference=reference.cross_entropy,
     invariant=True,
     others=(Implementation.in_triton("cross_entropy", _unfit),),
+    compiled=reference.cross_entropy,
 )
 """What the target of each row costs, as `genwright.kernels.cross_entropy.reference` says."""
 

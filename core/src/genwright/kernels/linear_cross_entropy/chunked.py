@@ -22,7 +22,8 @@ __all__ = ["Rows", "by_chunks", "linear_cross_entropy"]
 Rows = Callable[[Tensor, Tensor, Tensor | None, int], Tensor]
 """Returns what each row of logits costs, by its target; with shares, the gradient takes the place of the logits."""
 
-_FEWEST = 16
+# Of 1,024 rows of width 256 and 16,384 tokens, chunks of 16 take 2.2 times as long as all at once (Zen 4, one thread).
+_FEWEST = 256
 
 
 def linear_cross_entropy(
@@ -69,7 +70,7 @@ class _Chunked(torch.autograd.Function):
             losses[at] = rows(logits, targets[at], shares[at] / largest if learned else None, ignored)
             if d_hidden is not None and d_weight is not None:
                 d_hidden[at] = logits @ weight
-                d_weight += logits.T @ hidden[at]
+                _add_product(d_weight, logits.T, hidden[at])
         ctx.dtypes = hidden.dtype, weight.dtype
         ctx.save_for_backward(d_hidden, d_weight, losses, largest)
         return (losses * shares).sum()
@@ -87,8 +88,15 @@ class _Chunked(torch.autograd.Function):
         return of_hidden, of_weight, None, of_shares, None, None, None
 
 
+def _add_product(total: Tensor, x: Tensor, y: Tensor) -> None:
+    if total.dtype == x.dtype:
+        total.addmm_(x, y)
+    else:
+        total += x @ y
+
+
 def _chunks(count: int, width: int, tokens: int) -> Iterator[slice]:
-    """Yield as many rows at a time as make logits no larger than the activations of all, but 16 or more."""
+    """Yield as many rows at a time as make logits no larger than the activations of all, but 256 or more."""
     size = max(_FEWEST, count * width // tokens)
     for first in range(0, count, size):
         yield slice(first, first + size)

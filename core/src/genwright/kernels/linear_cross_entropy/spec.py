@@ -50,7 +50,7 @@ def _unfit(
 
 
 def _awkward(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
-    for rows, width, tokens in ((1, 1, 1), (5, 3, 2), (70, 8, 37), (33, 16, 300)):
+    for rows, width, tokens in ((1, 1, 1), (5, 3, 2), (300, 4, 37), (33, 16, 300)):
         args = _inputs(rows, width, tokens, dtype, device)
         yield Call(name=f"{rows} x {width} to {tokens}", args=args)
     hidden, weight, targets = _inputs(50, 8, 40, dtype, device)
