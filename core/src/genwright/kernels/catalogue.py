@@ -20,6 +20,7 @@ OPERATIONS: dict[str, str] = {
     "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
+    "linear": "genwright.kernels.linear.spec:linear",
     "linear_cross_entropy": "genwright.kernels.linear_cross_entropy.spec:linear_cross_entropy",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "sample_logits": "genwright.kernels.sample_logits.spec:sample_logits",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
@@ -46,6 +46,7 @@ KINDS = {torch.float32: np.float32(0), torch.bfloat16: np.uint16(0), torch.float
 
 _FLOAT, _INT, _SHORT = ir.FloatType(), ir.IntType(32), ir.IntType(16)
 _FLOATS, _INTS, _SHORTS = (ir.VectorType(one, WIDTH) for one in (_FLOAT, _INT, _SHORT))
+_FEATURES = binding.get_host_cpu_features()
 _NOTHING = ir.Constant(ir.IntType(8).as_pointer(), None)
 
 
@@ -115,6 +116,10 @@ def _of_bfloat16(builder: Any, bits: Any) -> Any:
 
 def _of_float16(builder: Any, bits: Any) -> Any:
     """Return numbers by their bits: a product moves the exponents, exactly and of the smallest too."""
+    if _FEATURES.get("f16c", False):
+        return builder.fpext(
+            builder.bitcast(builder.trunc(bits, _SHORTS), ir.VectorType(ir.HalfType(), WIDTH)), _FLOATS
+        )
     size = builder.shl(builder.and_(bits, _all(0x7FFF)), _all(13))
     moved = builder.bitcast(builder.fmul(builder.bitcast(size, _FLOATS), _all(2.0**112, _FLOATS)), _INTS)
     special = builder.icmp_unsigned(">=", size, _all(0x7C00 << 13))

@@ -53,13 +53,24 @@ def test_loops_serve_what_is_on_the_processor() -> None:
     assert chosen == {"decode_attention": ["numba"]}
 
 
-def test_the_reference_serves_unless_batch_invariance_is_asked_for() -> None:
+def test_loops_serve_where_they_can_and_else_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="its loops need numba")
+    assert decode_attention.explain(Q, K, K).chosen == "numba"
+    (numba,) = (other for other in decode_attention.others if other.name == "numba")
+    monkeypatch.setitem(vars(numba), "missing", "numba is not installed")
+    assert decode_attention.explain(Q, K, K).chosen == "products"
+    assert decode_attention.explain(Q, K.mT.contiguous().mT, K).chosen == "reference"
+
+
+def test_triton_serves_if_batch_invariance_is_asked_for_and_nothing_usual_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("triton", reason="its kernels need Triton")
-    with recorded() as chosen:
-        decode_attention(Q, K, K)
-        with use(invariant=True):
-            assert torch.equal(decode_attention(Q, K, K), Q)
-    assert chosen == {"decode_attention": ["reference", "triton"]}
+    (numba,) = (other for other in decode_attention.others if other.name == "numba")
+    monkeypatch.setitem(vars(numba), "missing", "numba is not installed")
+    with recorded() as chosen, use(invariant=True):
+        assert torch.equal(decode_attention(Q, K, K), Q)
+    assert chosen == {"decode_attention": ["triton"]}
 
 
 def test_keys_that_are_not_seen_are_neither_traffic_nor_work() -> None:
