@@ -284,6 +284,27 @@ def test_the_blocks_of_a_sample_are_its_tokens(size: int, stop: int | None) -> N
         assert len(tokens) == 200 or (tokens[-1] == 0 and not (tokens[:-1] == 0).any())
 
 
+# ---- what draws
+
+
+class Doubtful(TokenSampler):
+    """A rule that no operation knows: never the likeliest."""
+
+    def reshape(self, logits: Tensor) -> Tensor:
+        return logits.scatter(-1, logits.argmax(-1, keepdim=True), -INF)
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+@pytest.mark.parametrize("sampler", [*[sampler for sampler, _, _ in RULES], Doubtful()])
+def test_tokens_are_where_what_a_rule_leaves_and_the_noise_are_largest(sampler: TokenSampler, rows: int) -> None:
+    reading, noise = chain(length=6, stop=None), Noise(3, torch.arange(20))
+    found = drawn(sampler, reading, range(20), rows=rows)
+    given = torch.cat((torch.full((20, 1), reading.start), found[:, :-1]), 1)
+    for step in range(6):
+        scores = sampler.reshape(reading.table[given[:, step]]) + noise.gumbel("token", step, 5)
+        assert torch.equal(found[:, step], scores.argmax(-1))
+
+
 # ---- errors
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.family import Batch, Family, Phase
+from genwright.kernels.cross_entropy.spec import cross_entropy
 from genwright.readings import Condition, NextToken, Stream
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens
@@ -66,9 +67,8 @@ class Autoregressive(Family):
         counted = _counted(tokens, self.space.stop)
         tokens, counted = _trimmed(tokens, counted)
         given = F.pad(tokens[:, :-1], (1, 0), value=self.space.vocab_size)
-        logits = self.network(given, condition).float()
-        losses = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
-        return losses * counted
+        logits = self.network(given, condition)
+        return cross_entropy(logits.flatten(0, 1), tokens.flatten()).view_as(tokens) * counted
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from genwright.errors import OptionError
 from genwright.family import Batch, Family, Phase
+from genwright.kernels.cross_entropy.spec import cross_entropy
 from genwright.readings import Condition, Unmasker
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens
@@ -69,8 +69,8 @@ class Masked(Family):
     ) -> Float[Tensor, " B"]:
         """Return what one choice of hidden positions, at least one a row, says of the bound of each row, in nats."""
         tokens = x.flatten(1)
-        logits = self.network(tokens.masked_fill(hidden, self.space.vocab_size).view_as(x), condition).float()
-        losses = F.cross_entropy(logits.flatten(0, -2), tokens.flatten(), reduction="none").view_as(tokens)
+        logits = self.network(tokens.masked_fill(hidden, self.space.vocab_size).view_as(x), condition)
+        losses = cross_entropy(logits.flatten(0, -2), tokens.flatten()).view_as(tokens)
         return -(losses * hidden).sum(1) * (self.space.size / hidden.sum(1))
 
     def _loss(self, batch: Batch) -> Tensor:

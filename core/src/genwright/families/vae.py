@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genwright.errors import OptionError
 from genwright.family import Batch, Family, Phase
+from genwright.kernels.cross_entropy.spec import cross_entropy
 from genwright.readings import Condition, Decoder
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
@@ -124,7 +125,7 @@ class VAE(Family):
         """Return the logarithm of the likelihood of each row, in nats."""
         found: Tensor = self.likelihood(z, condition).float()
         if isinstance(self.space, Tokens):
-            nats = F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none")
+            nats = cross_entropy(found.flatten(0, -2), x.flatten())
             return -nats.view(len(x), -1).sum(1)
         distance = (x - found).abs().flatten(1)
         if self.space.step:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, final
 
-import torch.nn.functional as F
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from genwright.errors import MismatchError, OptionError
 from genwright.families.codebooks import Codebook, Grid, Table
 from genwright.families.vae import latent_shape
 from genwright.family import Batch, Family, Phase
+from genwright.kernels.cross_entropy.spec import cross_entropy
 from genwright.readings import Condition, Reading
 from genwright.space import ConditionSpace, SampleSpace, Tokens
 
@@ -87,8 +87,7 @@ class VQVAE(Family):
 
     def _error(self, x: Tensor, found: Tensor) -> Float[Tensor, " B"]:
         if isinstance(self.space, Tokens):
-            losses = F.cross_entropy(found.flatten(0, -2), x.flatten(), reduction="none")
-            return losses.view(len(x), -1).mean(1)
+            return cross_entropy(found.flatten(0, -2), x.flatten()).view(len(x), -1).mean(1)
         return (x - found).square().flatten(1).mean(1)
 
     def _posterior(self, x: Tensor, condition: Condition) -> Float[Tensor, "B N W"]:

@@ -16,12 +16,15 @@ __all__ = ["OPERATIONS", "check", "explain", "operation", "operations", "use"]
 OPERATIONS: dict[str, str] = {
     "attention": "genwright.kernels.attention.spec:attention",
     "adaptive_norm": "genwright.kernels.adaptive_norm.spec:adaptive_norm",
+    "cross_entropy": "genwright.kernels.cross_entropy.spec:cross_entropy",
     "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
     "linear": "genwright.kernels.linear.spec:linear",
+    "linear_cross_entropy": "genwright.kernels.linear_cross_entropy.spec:linear_cross_entropy",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "rotary_cache": "genwright.kernels.rotary_cache.spec:rotary_cache",
+    "sample_logits": "genwright.kernels.sample_logits.spec:sample_logits",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
 """Where each operation is declared, by its name: "genwright.kernels.attention.spec:attention"."""

@@ -6,27 +6,25 @@ noise indexed by vocabulary id, so what a rule does to one token never moves the
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from genwright.errors import OptionError
+from genwright.kernels.sample_logits.reference import reshaped
+from genwright.kernels.sample_logits.rule import Rule
+from genwright.kernels.sample_logits.spec import sample_logits
 from genwright.readings import Condition, NextToken
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
-__all__ = ["Greedy", "MinP", "Temperature", "TokenSampler", "TopK", "TopP", "usable"]
+__all__ = ["Greedy", "MinP", "Ruled", "Temperature", "TokenSampler", "TopK", "TopP"]
 
 # Noise of one row is made for as many positions at once: for 257 tokens, a call takes 0.33 ms for one and 0.84 for 128.
 _AHEAD = 128
-_LEAST = 0.001
-_GREEDY = "For the likeliest token each time, use the sampler 'greedy'."
 
 
 class TokenSampler(Sampler[NextToken]):
@@ -61,16 +59,23 @@ class TokenSampler(Sampler[NextToken]):
             yield torch.tensor(drawn)
 
 
+class Ruled(TokenSampler):
+    """Draws tokens as `sample_logits` does by a rule."""
+
+    rule: Rule
+
+    @final
+    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+        """Return the logits to draw from; -inf where the rule leaves a token out."""
+        return reshaped(logits, self.rule)
+
+
 @final
-class Temperature(TokenSampler):
+class Temperature(Ruled):
     """Draws from the model's distribution, sharpened below temperature 1 and flattened above it."""
 
     def __init__(self, *, temperature: float = 1.0) -> None:
-        self.temperature = usable("temperature", temperature)
-
-    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
-        """Return logits / temperature."""
-        return logits if self.temperature == 1 else logits / self.temperature
+        self.temperature, self.rule = temperature, Rule(temperature=temperature)
 
 
 @final
@@ -87,52 +92,55 @@ class Greedy(TokenSampler):
 
 
 @final
-class TopK(TokenSampler):
-    """Draws from the k likeliest tokens. Source: Fan, Lewis and Dauphin (2018), arXiv:1805.04833."""
+class TopK(Ruled):
+    """Draws from the k likeliest tokens; ties with the last of them stay.
+
+    Source: Fan, Lewis and Dauphin (2018), arXiv:1805.04833.
+    """
 
     def __init__(self, *, k: int = 20, temperature: float = 1.0) -> None:
-        if k < 1:
-            raise OptionError(f"top-k takes k of 1 or more; got {k}.")
-        self.k, self.temperature = k, usable("temperature", temperature)
-
-    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
-        """Return the logits of the k likeliest tokens; ties with the last of them stay."""
-        logits = logits / self.temperature
-        least = logits.topk(min(self.k, logits.shape[-1])).values[..., -1:]
-        return logits.masked_fill(logits < least, -torch.inf)
+        self.k, self.temperature, self.rule = k, temperature, Rule(k=k, temperature=temperature)
 
 
 @final
-class TopP(TokenSampler):
+class TopP(Ruled):
     """Draws from the fewest likeliest tokens that reach probability p.
 
     Source: Holtzman et al. (2020), arXiv:1904.09751.
     """
 
     def __init__(self, *, p: float = 0.95, temperature: float = 1.0) -> None:
-        self.p, self.temperature = _share("p", p), usable("temperature", temperature)
-
-    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
-        """Return the logits of the tokens before which less than p has been gathered."""
-        logits = logits / self.temperature
-        ordered, ids = torch.sort(logits.softmax(-1), stable=True, dim=-1, descending=True)
-        gathered = F.pad(ordered.cumsum(-1)[..., :-1], (1, 0))
-        # Rounded sums reach 1 before the last tokens, all of which belong to p = 1.
-        beyond = (gathered >= self.p) & (self.p < 1)
-        return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, ids, beyond), -torch.inf)
+        self.p, self.temperature, self.rule = p, temperature, Rule(p=p, temperature=temperature)
 
 
 @final
-class MinP(TokenSampler):
-    """Draws from tokens at least p times as likely as the likeliest. Source: Nguyen et al. (2024), arXiv:2407.01082."""
+class MinP(Ruled):
+    """Draws from tokens at least p times as likely as the likeliest, judged at temperature 1.
+
+    Source: Nguyen et al. (2024), arXiv:2407.01082.
+    """
 
     def __init__(self, *, p: float = 0.05, temperature: float = 1.0) -> None:
-        self.p, self.temperature = _share("p", p), usable("temperature", temperature)
+        self.p, self.temperature, self.rule = p, temperature, Rule(least=p, temperature=temperature)
 
-    def reshape(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
-        """Return the logits within log p of the largest, judged at temperature 1."""
-        kept = logits >= logits.amax(-1, keepdim=True) + math.log(self.p)
-        return (logits / self.temperature).masked_fill(~kept, -torch.inf)
+
+class _Choice:
+    """What draws the tokens of a call: of rules, one implementation of `sample_logits` throughout."""
+
+    def __init__(self, sampler: TokenSampler) -> None:
+        self.sampler, self.greedy = sampler, isinstance(sampler, Greedy)
+        self.rule = sampler.rule if isinstance(sampler, Ruled) else Rule() if self.greedy else None
+        self.serving: Callable[..., Tensor] | None = None
+
+    def __call__(self, logits: Tensor, noise: Noise | Tensor, step: Tensor | int) -> Tensor:
+        """Return the token that each row draws by its noise, or by Gumbel noise made of it before."""
+        if self.rule is None:
+            gumbel = noise.gumbel("token", step, logits.shape[-1]) if isinstance(noise, Noise) else noise
+            return (self.sampler.reshape(logits.float()) + gumbel).argmax(-1)
+        given = None if self.greedy else noise
+        if self.serving is None:
+            self.serving = sample_logits.chosen(logits, self.rule, noise=given, step=step)
+        return self.serving(logits, self.rule, noise=given, step=step)
 
 
 class _Draw:
@@ -141,7 +149,7 @@ class _Draw:
     def __init__(
         self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition, rows: int
     ) -> None:
-        self.sampler, self.reading, self.noise, self.condition = sampler, reading, noise, condition
+        self.choice, self.reading, self.noise, self.condition = _Choice(sampler), reading, noise, condition
         fill = 0 if reading.stop is None else reading.stop
         device = noise.samples.device
         # One more row than there are samples, for the places that have run out of them to write to.
@@ -154,7 +162,8 @@ class _Draw:
     def run(self) -> Tensor:
         tokens = torch.full_like(self.at, self.reading.start)
         while bool((self.sample < len(self.noise)).any()):
-            tokens = self._forced(self._choice(self.stream.step(tokens)))
+            logits = self.stream.step(tokens)
+            tokens = self._forced(self.choice(logits, self.noise[self._owner()], self.at))
             self.drawn[self.sample, self.at] = tokens
             self.at = self.at + 1
             tokens = self._refilled(tokens)
@@ -162,10 +171,6 @@ class _Draw:
 
     def _owner(self) -> Tensor:
         return self.sample.clamp(max=len(self.noise) - 1)
-
-    def _choice(self, logits: Tensor) -> Tensor:
-        gumbel = self.noise[self._owner()].gumbel("token", self.at, logits.shape[-1])
-        return (self.sampler.reshape(logits.float()) + gumbel).argmax(-1)
 
     def _forced(self, tokens: Tensor) -> Tensor:
         """Return the tokens, those of a prefix put in the place of drawn ones."""
@@ -196,7 +201,7 @@ class _Alone:
 
     @torch.inference_mode()
     def __init__(self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition) -> None:
-        self.sampler, self.noise, self.stop = sampler, noise, reading.stop
+        self.choice, self.noise, self.stop = _Choice(sampler), noise, reading.stop
         self.prefix, self.left = condition.prefix[0].tolist(), range(reading.length)
         self.stream = reading.open(condition)
         self.token = torch.full((1,), reading.start, device=noise.samples.device)
@@ -220,7 +225,7 @@ class _Alone:
         logits = self.stream.step(self.token)
         if at < len(self.prefix) and self.prefix[at] >= 0:
             return torch.full_like(self.token, self.prefix[at])
-        return (self.sampler.reshape(logits.float()) + self._gumbel(at, logits.shape[-1])).argmax(-1)
+        return self.choice(logits, self._gumbel(at, logits.shape[-1]), at)
 
     def _gumbel(self, at: int, count: int) -> Tensor:
         block, within = divmod(at, _AHEAD)
@@ -229,17 +234,3 @@ class _Alone:
             self.gumbel = torch.split(self.noise[torch.zeros_like(steps)].gumbel("token", steps, count), 1)
             self.block = block
         return self.gumbel[within]
-
-
-def usable(name: str, value: float, advice: str = _GREEDY) -> float:
-    """Return what logits are divided by. Raises OptionError where it is too little for that."""
-    # Below, logits divided by it outgrow the noise that is added to them, or become infinite.
-    if not _LEAST <= value < math.inf:
-        raise OptionError(f"{name} is {_LEAST} or more; got {value}. {advice}")
-    return value
-
-
-def _share(name: str, value: float) -> float:
-    if not 0 < value <= 1:
-        raise OptionError(f"{name} is above 0 and at most 1; got {value}.")
-    return value

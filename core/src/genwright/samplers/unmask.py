@@ -14,10 +14,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from genwright.errors import OptionError
+from genwright.kernels.sample_logits.rule import Rule, usable
+from genwright.kernels.sample_logits.spec import sample_logits
 from genwright.readings import Condition, Unmasker
 from genwright.rows import by_rows
 from genwright.sampler import Sampler
-from genwright.samplers.tokens import usable
 from genwright.seeds import Noise
 
 __all__ = ["Confidence", "Random", "UnmaskSampler"]
@@ -70,8 +71,11 @@ class UnmaskSampler(Sampler[Unmasker]):
         most = int(count.max())
         # A stable sort, so that ties are broken alike on every device.
         places = urgency.argsort(dim=1, descending=True, stable=True)[:, :most]
-        chosen = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1])) / self.temperature
-        tokens = (chosen + _gumbel(noise, places, logits.shape[-1])).argmax(-1)
+        chosen = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1]))
+        # A position keeps its noise whichever step it is drawn in.
+        draws = noise[torch.arange(len(x), device=x.device).repeat_interleave(most)]
+        rule = Rule(temperature=self.temperature)
+        tokens = sample_logits(chosen.flatten(0, 1), rule, noise=draws, step=places.flatten()).view_as(places)
         filled = x.scatter(1, places, tokens)
         due = torch.arange(most, device=x.device) < count[:, None]
         return torch.where(torch.zeros_like(x, dtype=torch.bool).scatter(1, places, due), filled, x)
@@ -107,10 +111,3 @@ def _begun(reading: Unmasker, condition: Condition) -> Int64[Tensor, "B N"]:
     given = condition.prefix[:, : x.shape[1]]
     x[:, : given.shape[1]] = torch.where(given >= 0, given, reading.mask)
     return x
-
-
-def _gumbel(noise: Noise, places: Int64[Tensor, "B P"], vocabulary: int) -> Float[Tensor, "B P V"]:
-    """Return the noise of these positions, which a position keeps whichever step it is drawn in."""
-    rows, many = places.shape
-    each = Noise(noise.seed, noise.samples.repeat_interleave(many))
-    return each.gumbel("token", places.flatten(), vocabulary).view(rows, many, vocabulary)

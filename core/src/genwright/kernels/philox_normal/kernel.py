@@ -1,7 +1,7 @@
 """Unit normals by Triton, a multiple of four at a time, since Philox gives four words.
 
 Each operation is rounded as in `genwright.seeds`, so launches leave the fusion of products and sums off. A kernel that
-draws as it goes takes `four_normals` from here.
+draws as it goes takes `four_normals` or `four_words` from here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from torch import Tensor
 
 from genwright.seeds import Noise
 
-__all__ = ["four_normals", "interleaved", "philox_normal", "philox_normal_kernel", "signed"]
+__all__ = [
+    "four_normals",
+    "four_words",
+    "interleaved",
+    "log",
+    "philox_normal",
+    "philox_normal_kernel",
+    "signed",
+    "uniform",
+]
 
 _BLOCK = 256
 
@@ -77,7 +86,16 @@ def interleaved(first, second, third, fourth):
 
 @triton.jit
 def four_normals(blocks, step, sample, key_low, key_high):
-    """Return the normals 4 b to 4 b + 3 of a sample, for each block b of them.
+    """Return the normals 4 b to 4 b + 3 of a sample, for each block b of them, as `four_words` takes them."""
+    w0, w1, w2, w3 = four_words(blocks, step, sample, key_low, key_high)
+    first, second = _pair(w0, w1)
+    third, fourth = _pair(w2, w3)
+    return first, second, third, fourth
+
+
+@triton.jit
+def four_words(blocks, step, sample, key_low, key_high):
+    """Return the words 4 b to 4 b + 3 of a sample, for each block b of them.
 
     blocks: int32; step and sample: integers of which the lower 32 and 64 bits count; the key: two int32
     """
@@ -86,26 +104,25 @@ def four_normals(blocks, step, sample, key_low, key_high):
     c2 = tl.zeros_like(b) + sample.to(tl.uint32)
     c3 = tl.zeros_like(b) + (sample >> 32).to(tl.uint32)
     k0, k1 = key_low.to(tl.uint32, bitcast=True), key_high.to(tl.uint32, bitcast=True)
-    w0, w1, w2, w3 = tl.philox_impl(b, c1, c2, c3, k0, k1)
-    first, second = _pair(w0, w1)
-    third, fourth = _pair(w2, w3)
-    return first, second, third, fourth
+    return tl.philox_impl(b, c1, c2, c3, k0, k1)
 
 
 @triton.jit
 def _pair(first, second):
-    radius = tl.sqrt_rn(-2.0 * _log(_uniform(first)))
-    cosine, sine = _unit_circle(_uniform(second))
+    radius = tl.sqrt_rn(-2.0 * log(uniform(first)))
+    cosine, sine = _unit_circle(uniform(second))
     return radius * cosine, radius * sine
 
 
 @triton.jit
-def _uniform(word):
+def uniform(word):
+    """Return a number between 0 and 1 of a word."""
     return ((word >> 9).to(tl.float32) + 0.5) * 1.1920928955078125e-07
 
 
 @triton.jit
-def _log(x):
+def log(x):
+    """Return the natural logarithm of positive numbers."""
     # 0x3F3504F3 are the bits of the float32 next to the square root of one half.
     bits = x.to(tl.int32, bitcast=True) - 0x3F3504F3
     exponent = (bits >> 23).to(tl.float32)

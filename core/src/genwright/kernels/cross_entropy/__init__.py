@@ -1,0 +1,1 @@
+"""What the right token of each row costs, by logits."""

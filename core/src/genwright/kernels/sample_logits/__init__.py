@@ -1,0 +1,1 @@
+"""One token a row, drawn from logits by a rule."""
