@@ -99,9 +99,11 @@ class Recording:
 
     def __call__(self, given: tuple[Tensor, ...]) -> Tensor:
         """Return what comes of these arguments."""
-        for place, tensor in zip(self.given, given, strict=True):
-            place.copy_(tensor)
-        self.replay()
+        # What was recorded in this mode can be written to in this mode alone.
+        with torch.inference_mode():
+            for place, tensor in zip(self.given, given, strict=True):
+                place.copy_(tensor)
+            self.replay()
         return self.result.clone()
 
     def fits(self, given: tuple[Tensor, ...]) -> bool:

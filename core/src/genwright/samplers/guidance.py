@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -44,6 +45,7 @@ class Guided(Sampler[Reading]):
             )
         self.inner, self.scale, self.interval = inner, scale, interval
         self.unasked = scale != 1
+        self._moves: bool | None = None
 
     def check(self, reading: Reading) -> None:
         """Raise MismatchError for a reading that is asked once alone, or for an interval where there is no noise."""
@@ -51,7 +53,14 @@ class Guided(Sampler[Reading]):
 
     def sample(self, reading: Reading, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
         """Return one sample a row of noise. Raises as `check` does."""
-        return self.inner.sample(self._guided(reading, moves=_asks(condition)), noise, condition, rows=rows)
+        moves = _asks(condition) if self._moves is None else self._moves
+        return self.inner.sample(self._guided(reading, moves=moves), noise, condition, rows=rows)
+
+    def settled(self, condition: Condition) -> Guided:
+        """Return the same for parts of a condition, in which it no longer looks whether anything is asked."""
+        made = copy(self)
+        made._moves = _asks(condition)
+        return made
 
     def _guided(self, reading: Reading, *, moves: bool) -> Reading:
         if isinstance(reading, Denoiser):

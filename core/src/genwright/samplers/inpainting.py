@@ -17,6 +17,7 @@ from genwright.known import is_free, read
 from genwright.readings import Condition, Denoiser, NextToken, Reading, Unmasker
 from genwright.rows import by_rows, each_row
 from genwright.sampler import Sampler
+from genwright.samplers.guidance import Guided
 from genwright.seeds import Noise
 
 __all__ = ["Inpainted"]
@@ -80,9 +81,11 @@ class Inpainted(Sampler[Reading]):
         return torch.where(is_free(known), x, known.to(x.dtype))
 
     def _denoised(self, reading: Denoiser, known: Tensor, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        inner = self.inner.settled(condition) if isinstance(self.inner, Guided) else self.inner
+
         def drawn(places: Tensor) -> Tensor:
             kept = _Kept(reading, known, noise[places])
-            return kept.put(known, self.inner.sample(kept, noise[places], condition[places], rows=rows))
+            return kept.put(known, inner.sample(kept, noise[places], condition[places], rows=rows))
 
         call = Captured(drawn, what="drawing around a part") if len(noise) > rows else drawn
         return by_rows(call, len(noise), rows=rows, device=str(known.device))
