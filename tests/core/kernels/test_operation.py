@@ -136,3 +136,21 @@ def test_a_compiler_traces_through_the_choice_as_one_graph() -> None:
     with recorded() as chosen:
         assert torch.equal(traced(WIDE), -2 * WIDE)
     assert chosen == {}
+
+
+def test_what_is_usual_serves_before_the_reference_where_nothing_was_measured(halve: Halve) -> None:
+    usual = replace(halve, usual=("abacus", "pairs"))
+    assert served(usual, NARROW) == ["pairs"]
+    with use("reference"):
+        assert served(usual, NARROW) == ["reference"]
+
+
+def test_what_serves_can_be_chosen_once_for_a_loop(halve: Halve) -> None:
+    with use(halve="pairs"), recorded() as chosen:
+        serves = halve.chosen(NARROW)
+    assert chosen == {"halve": ["pairs"]}
+    with use("reference"), recorded() as later:
+        assert torch.equal(serves(NARROW), halve(NARROW))
+    assert later == {"halve": ["reference"]}
+    with use(halve="abacus"), pytest.raises(MismatchError, match="this machine has no abacus"):
+        halve.chosen(NARROW)

@@ -19,6 +19,7 @@ OPERATIONS: dict[str, str] = {
     "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
+    "linear": "genwright.kernels.linear.spec:linear",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
