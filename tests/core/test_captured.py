@@ -87,9 +87,21 @@ def test_a_function_that_waits_is_called_each_time_and_told_once(places: list[st
     calls = Calls()
     places.append("net.py:7")
     made = Captured(calls, what="adding")
+    made(X, Y)
     with pytest.warns(UserWarning, match=r"^adding is launched on a GPU as one graph .*; net\.py:7 waits for it\. It "):
         made(X, Y)
-    for count in (2, 3):
+    for count in (3, 4):
+        assert torch.equal(made(X, Y), count * X * Y + 0.5)
+    assert calls.count == 4
+
+
+def test_a_function_that_waits_once_to_set_something_up_is_recorded_a_call_later(places: list[str]) -> None:
+    calls = Calls()
+    made = Captured(calls, what="adding")
+    places.append("net.py:7")
+    made(X, Y)
+    places.clear()
+    for count in (2, 3, 4, 5):
         assert torch.equal(made(X, Y), count * X * Y + 0.5)
     assert calls.count == 3
 
@@ -101,6 +113,22 @@ def test_a_recording_that_fails_is_told_once_and_the_function_called_each_time()
     with pytest.warns(UserWarning, match=r"scaling is .*; recording it failed: operation not permitted when stream is"):
         assert torch.equal(made(2 * X), 4 * X)
     assert torch.equal(made(3 * X), 9 * X)
+
+
+def test_of_a_recording_that_fails_the_first_line_of_the_first_error_is_told(
+    places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(function: object, given: tuple[Tensor, ...]) -> None:
+        try:
+            raise RuntimeError("it waited\nsearch for it elsewhere")
+        finally:
+            raise RuntimeError("something failed before")
+
+    monkeypatch.setattr(captured, "recorded", failing)
+    made = Captured(lambda x: x * 2, what="scaling")
+    made(X)
+    with pytest.warns(UserWarning, match=r"; recording it failed: it waited\. It runs"):
+        assert torch.equal(made(X), 2 * X)
 
 
 @pytest.mark.usefixtures("places")

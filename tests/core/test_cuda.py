@@ -113,7 +113,7 @@ def test_a_loop_that_is_replayed_draws_what_its_steps_do(
     assert expected.std() > 0.01
 
 
-@pytest.mark.parametrize("name", ["unet, heun", "unet, dpm-solver", "unet, ddpm", "guided in an interval"])
+@pytest.mark.parametrize("name", ["unet", "dense, heun", "dense, dpm-solver", "dense, ddpm"])
 def test_a_loop_of_kernels_is_recorded_with_them_and_draws_what_the_reference_does(name: str) -> None:
     model, sampler = next((there(model), sampler) for model, sampler, other in CASES if other == name)
     chosen: dict[str, dict[str, list[str]]] = {}

@@ -27,9 +27,9 @@ _WAITS, _LOOKS = "called a synchronizing CUDA operation", "Synchronization debug
 class Captured:
     """A function of tensors on a GPU, whose calls after the first are one launch each; on a CPU it is called as it is.
 
-    The first call runs as it is: kernels are compiled, and it shows whether the function waits for the GPU. The second
-    is recorded, and it and all later ones replay the record with their own arguments, of the same shapes. What comes
-    back is the caller's own.
+    The first call runs as it is: kernels are compiled, and it shows whether the function waits for the GPU. If so it
+    may have set something up, and the second shows whether it waits again. The next is recorded, and it and all later
+    ones replay the record with their own arguments, of the same shapes. What comes back is the caller's own.
 
     What the function does in Python is not done again in a replay: all that changes from call to call is in its
     arguments, or in tensors that it reads and writes in place. Those, and all else that it reads, stay where they are
@@ -43,7 +43,7 @@ class Captured:
 
     def __init__(self, function: Function, *, what: str) -> None:
         self.function, self.what = function, what
-        self._is_warm, self._is_plain = False, False
+        self._is_warm, self._is_plain, self._waited = False, False, False
         self._recording: Recording | None = None
 
     def __call__(self, *given: Tensor) -> Tensor:
@@ -51,19 +51,19 @@ class Captured:
         if self._is_plain or not _is_open(given):
             return self.function(*given)
         if not self._is_warm:
-            return self._first(given)
+            return self._watched(given)
         if self._recording is None:
             self._record(given)
         if self._recording is None or not self._recording.fits(given):
             return self.function(*given)
         return self._recording(given)
 
-    def _first(self, given: tuple[Tensor, ...]) -> Tensor:
+    def _watched(self, given: tuple[Tensor, ...]) -> Tensor:
         with waits() as places:
             result = self.function(*given)
-        self._is_warm = True
-        if places:
+        if places and self._waited:
             self._refuse(f"{places[0]} waits for it")
+        self._is_warm, self._waited = not places, bool(places)
         return result
 
     def _record(self, given: tuple[Tensor, ...]) -> None:
@@ -72,7 +72,9 @@ class Captured:
         except RuntimeError as error:
             # Weights whose casts were recorded, and so never made, would be read by what runs as it is.
             torch.clear_autocast_cache()
-            self._refuse(f"recording it failed: {error}")
+            # What is raised last, as a record is ended, says only that it failed before.
+            cause = error.__context__ or error
+            self._refuse(f"recording it failed: {(str(cause) or type(cause).__name__).splitlines()[0]}")
 
     def _refuse(self, reason: str) -> None:
         self._is_plain = True

@@ -86,7 +86,7 @@ CASES: list[tuple[Preconditioned, Sampler[Any], str]] = [
     *((reading(name), WAYS["guided"], name) for name in DENOISERS),
     *((reading(name, SIGNALS), WAYS["guided"], f"{name}, signals") for name in DENOISERS),
     *((reading("dense", prediction=kind), WAYS["guided"], kind) for kind in ("v", "epsilon", "flow")),
-    *((reading("unet"), made, f"unet, {name}") for name, made in SAMPLERS.items()),
+    *((reading("dense"), made, f"dense, {name}") for name, made in SAMPLERS.items()),
     *((reading("dense"), made, name) for name, made in WAYS.items()),
 ]
 NAMES = [name for *_, name in CASES]

@@ -115,7 +115,8 @@ class Tabled(DenoiseSampler):
         key = (*sigmas, guidance, dtype, x.device)
         if key not in self._tables:
             with torch.inference_mode(False):
-                self._tables[key] = self.table(sigmas, guidance=guidance, dtype=dtype).to(x.device)
+                made = self.table(sigmas, guidance=guidance, dtype=dtype)
+                self._tables[key] = made.to(x.device, non_blocking=True)
         return self._tables[key]
 
     @cached_property
