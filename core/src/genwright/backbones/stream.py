@@ -8,59 +8,66 @@ from typing import TYPE_CHECKING, TypeAlias, cast, final
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 
+from genwright.kernels.adaptive_norm.spec import adaptive_norm
+from genwright.kernels.decode_attention.spec import decode_attention
+from genwright.kernels.linear.packed import Packed
+from genwright.kernels.linear.spec import linear
+from genwright.kernels.rotary_cache.spec import rotary_cache
 from genwright.readings import Condition
 
 if TYPE_CHECKING:
-    from genwright.backbones.transformer import Block, Transformer
+    from genwright.backbones.transformer import Attention, Block, Transformer
 
-__all__ = ["UNMODULATED", "Affine", "Modulated", "TransformerStream", "normed", "rotate"]
+__all__ = ["UNMODULATED", "Affine", "Modulated", "TransformerStream", "rotate"]
 
 # A scale and a shift.
 Affine: TypeAlias = tuple[Tensor, Tensor]
 # Those of attention's input and of the feed-forward part's.
 Modulated: TypeAlias = tuple[Affine | None, Affine | None]
 UNMODULATED: Modulated = (None, None)
+Linear: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @final
 class TransformerStream:
     """Rows being drawn, each at a position of its own, so that a finished row can start anew beside running ones.
 
-    The weights are laid out for drawing once: transposed, which takes a quarter less time a product at 128 rows, and
-    multiplied with the gains of the norms before them. On a CPU they become float32, whatever they are kept in: without
-    AMX, products in bfloat16 take twice as long.
+    On a CPU weights become float32, whatever they are kept in, unless bfloat16 is asked for by autocast, in which the
+    products and the cache are then. Which kernels serve is chosen once, when the stream is opened.
     """
 
+    @torch.inference_mode()
     def __init__(self, network: Transformer, condition: Condition) -> None:
         self._network, self._condition = network, condition.to(network.embedding.weight.device)
-        rows, weight = len(condition), _computed(network.embedding.weight)
-        # Whole multiples of 16 positions, and of 16 columns, keep the products' bits independent of where a row lies.
-        length = _up_to_multiple(network.space.size, of=16)
-        self._layers = [_Layer.of(cast("Block", block), rows, length) for block in network.blocks]
-        outward = _folded(weight[: network.space.vocab_size], network.norm.weight)
-        self._outward = _padded(outward, to=_up_to_multiple(network.space.vocab_size, of=16))
-        self._embedding, self._cosine, self._sine = weight, network.cosine.to(weight), network.sine.to(weight)
-        self._mask = weight.new_full((length, length), -torch.inf).triu(1)
-        self._at = torch.zeros(rows, dtype=torch.int64, device=weight.device)
+        rows, self._embedding = len(condition), _computed(network.embedding.weight)
+        self._layers = [_Layer.of(cast("Block", block), rows, network.space.size) for block in network.blocks]
+        # Whole multiples of 16 columns keep the products' bits independent of where a row lies.
+        outward, padded = self._embedding[: network.space.vocab_size], _up_to_multiple(network.space.vocab_size, of=16)
+        self._outward = _product(F.pad(outward, (0, 0, 0, padded - len(outward))), rows)
+        self._gain = _computed(network.norm.weight)
+        self._cosine, self._sine = network.cosine.to(self._embedding), network.sine.to(self._embedding)
+        self._at = torch.zeros(rows, dtype=torch.int64, device=self._embedding.device)
         self._ask()
 
     @torch.inference_mode()
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
         """Return the logits that follow, given one more token a row."""
-        x = F.embedding(tokens, self._embedding) + self._asked
-        place = _Place.of(self._at, self._layers[0], self._cosine, self._sine, self._mask)
+        x = F.embedding(tokens, self._embedding)[:, None] + self._asked
+        place = _Place(cosine=self._cosine, sine=self._sine, at=self._at, lengths=(self._at + 1).int())
         for layer in self._layers:
             x = layer.step(x, place, *self._modulated)
-        self._at = (self._at + 1).clamp(max=self._network.space.size - 1)
-        return (normed(x) @ self._outward)[:, : self._network.space.vocab_size]
+        # In place, as whatever a step begins with: a step that was captured reads what it was captured with.
+        self._at.add_(1).clamp_(max=self._network.space.size - 1)
+        _, found = adaptive_norm(x, weight=self._gain)
+        return self._outward(found[:, 0])[:, : self._network.space.vocab_size]
 
     @torch.inference_mode()
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
-        """Begin these rows anew. What their cache held is masked until it is written again."""
-        self._at = torch.where(rows, 0, self._at)
+        """Begin these rows anew. What their cache held is not seen until it is written again."""
+        self._at.masked_fill_(rows, 0)
         now, before = condition.to(self._asked.device), self._condition
         changed = rows & ~(_same(now.scalars, before.scalars) & _same(now.labels, before.labels))
         # Most runs ask every row for the same, so what is asked need not be computed at every restart.
@@ -74,7 +81,7 @@ class TransformerStream:
 
     def _ask(self) -> None:
         """Compute what the rows ask for."""
-        asked, modulation = self._network.conditioning(self._condition), self._network.modulation
+        asked, modulation = self._network.conditioning(self._condition)[:, None], self._network.modulation
         self._asked, self._modulated = _computed(asked), UNMODULATED
         if modulation is not None:
             attend, feed = modulation(asked)
@@ -84,91 +91,69 @@ class TransformerStream:
 @final
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where each row stands: its rotation, where in the caches it writes, and what it may attend to."""
+    """Where each row stands, what turns heads to each place, and how much of the cache each row sees."""
 
-    cosine: Float[Tensor, "B 1 H"]
-    sine: Float[Tensor, "B 1 H"]
-    keys: Int64[Tensor, " BKH"]
-    values: Int64[Tensor, " BK"]
-    mask: Float[Tensor, "BK G S"]
-
-    @classmethod
-    def of(cls, at: Tensor, layer: _Layer, cosine: Tensor, sine: Tensor, mask: Tensor) -> _Place:
-        count, head, length = layer.keys.shape
-        each = torch.arange(count, device=at.device) * length + at.repeat_interleave(count // len(at))
-        columns = torch.arange(count * head, device=at.device).view(count, head) * length
-        seen = mask[at][:, None, None].expand(-1, layer.kept, layer.group, -1)
-        return cls(
-            cosine=cosine[at][:, None],
-            sine=sine[at][:, None],
-            keys=(columns + (at.repeat_interleave(layer.kept))[:, None]).flatten(),
-            values=each,
-            mask=seen.reshape(count, layer.group, length),
-        )
+    cosine: Float[Tensor, "S H"]
+    sine: Float[Tensor, "S H"]
+    at: Int64[Tensor, " B"]
+    lengths: Int32[Tensor, " B"]
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """A block's weights and its cache: B rows with K heads of keys and values, each for G = N / K heads of queries.
+    """A block's weights and its cache: of B rows, K heads of keys and values at S places, for N heads of queries.
 
-    The feed-forward part makes U numbers of each row and F of those, which are half as many where they are gated.
-    Heads of values are padded to P numbers, a multiple of 4, without which the bits of a row depend on its place.
+    Heads are padded to P numbers, a multiple of 4, without which the bits of a row may depend on its place.
     """
 
-    inward: Float[Tensor, "D NKKH"]
-    outward: Float[Tensor, "NH D"]
-    up: Float[Tensor, "D U"]
-    down: Float[Tensor, "F D"]
+    inward: Linear
+    outward: Linear
+    up: Linear
+    down: Linear
     activate: Callable[[Tensor], Tensor]
-    keys: Float[Tensor, "BK H S"]
-    values: Float[Tensor, "BK S P"]
-    kept: int
-    group: int
+    enter: Callable[..., Tensor]
+    attend: Callable[..., Tensor]
+    gains: tuple[Float[Tensor, " D"], Float[Tensor, " D"]]
+    keys: Float[Tensor, "B K S P"]
+    values: Float[Tensor, "B K S P"]
+    head: int
 
     @classmethod
     def of(cls, block: Block, rows: int, length: int) -> _Layer:
         attention, feed = block.attention, block.feed
-        weight, head, kept = _computed(attention.inward.weight), attention.head, attention.kept
+        weight, kept, width = attention.inward.weight, attention.kept, _up_to_multiple(attention.head, of=4)
+        # Whole multiples of 16 places, as of columns.
+        shape = rows, kept, _up_to_multiple(length, of=16), width
+        keys, values = (weight.new_zeros(shape, dtype=_precision(weight)) for _ in range(2))
+        enter, attend = _chosen(attention, keys, values)
         return cls(
-            inward=_folded(weight, block.norm_attention.weight),
-            outward=_computed(attention.outward.weight).T.contiguous(),
-            up=_folded(feed.up.weight, block.norm_feed.weight),
-            down=_computed(feed.down.weight).T.contiguous(),
+            inward=_product(weight, rows),
+            outward=_product(attention.outward.weight, rows),
+            up=_product(feed.up.weight, rows),
+            down=_product(feed.down.weight, rows),
             activate=feed.activate,
-            # Keys lie along positions: their product with few queries takes half the time so.
-            keys=weight.new_zeros(rows * kept, head, length),
-            values=weight.new_zeros(rows * kept, length, _up_to_multiple(head, of=4)),
-            kept=kept,
-            group=attention.heads // kept,
+            enter=enter,
+            attend=attend,
+            gains=(_computed(block.norm_attention.weight), _computed(block.norm_feed.weight)),
+            keys=keys,
+            values=values,
+            head=attention.head,
         )
 
     def step(
-        self, x: Float[Tensor, "B D"], place: _Place, attend: Affine | None, feed: Affine | None
-    ) -> Float[Tensor, "B D"]:
-        """Return the stream after this block, having written the newest position to the cache.
+        self, x: Float[Tensor, "B 1 D"], place: _Place, attend: Affine | None, feed: Affine | None
+    ) -> Float[Tensor, "B 1 D"]:
+        """Return the stream after this block, having written the newest position to the cache."""
+        _, hidden = _normed(x, attend, self.gains[0])
+        gathered = self._gathered(self.inward(hidden[:, 0]).view(len(x), -1, self.head), place)
+        x, hidden = _normed(x, feed, self.gains[1], update=self.outward(gathered)[:, None])
+        return x + self.down(self.activate(self.up(hidden[:, 0])))[:, None]
 
-        The products run over the whole padded cache in one shape: SDPA with a single query gives bits that depend on
-        a row's place in the batch.
-        """
-        head = self.keys.shape[1]
-        turned, values = torch.split(
-            (normed(x, attend) @ self.inward).view(len(x), -1, head), [self.kept * (self.group + 1), self.kept], 1
-        )
-        turned = rotate(normed(turned), place.cosine, place.sine)
-        queries, keys = torch.split(turned, [self.kept * self.group, self.kept], 1)
-        self.keys.view(-1).index_copy_(0, place.keys, keys.flatten())
-        self.values.flatten(0, 1)[:, :head].index_copy_(0, place.values, values.flatten(0, 1))
-        scores = torch.baddbmm(place.mask, queries.reshape(-1, self.group, head), self.keys, alpha=head**-0.5)
-        gathered = (scores.softmax(-1) @ self.values)[..., :head].reshape(len(x), -1)
-        x = torch.addmm(x, gathered, self.outward)
-        return torch.addmm(x, self.activate(normed(x, feed) @ self.up), self.down)
-
-
-def normed(x: Float[Tensor, "*rows D"], by: Affine | None = None) -> Float[Tensor, "*rows D"]:
-    """Return x with a root mean square of 1, then scaled and shifted."""
-    unit = F.rms_norm(x, x.shape[-1:])
-    return torch.addcmul(by[1], unit, by[0]) if by else unit
+    def _gathered(self, inward: Float[Tensor, "B NKK H"], place: _Place) -> Float[Tensor, "B NH"]:
+        queries = self.enter(inward, place.cosine, place.sine, place.at, self.keys, self.values)
+        found = self.attend(queries, self.keys, self.values, lengths=place.lengths, scale=self.head**-0.5)
+        return found[..., : self.head].flatten(1).to(inward.dtype)
 
 
 def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
@@ -179,18 +164,44 @@ def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float
     return x * cosine + x.roll(x.shape[-1] // 2, -1) * sine
 
 
+def _chosen(attention: Attention, keys: Tensor, values: Tensor) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """Return what puts keys and values of a token into the cache, and what attends to them, for all steps."""
+    (rows, kept, size, width), head = keys.shape, attention.head
+    inward = _computed(attention.inward.weight).new_zeros(rows, attention.heads + 2 * kept, head)
+    at, turns = keys.new_zeros(rows, dtype=torch.int64), inward.new_zeros(size, head)
+    enter = rotary_cache.chosen(inward, turns, turns, at, keys, values)
+    queries = keys.new_zeros(rows, attention.heads, width)
+    return enter, decode_attention.chosen(queries, keys, values, lengths=at.int(), scale=head**-0.5)
+
+
+def _normed(
+    x: Float[Tensor, "B 1 D"], by: Affine | None, gain: Tensor, *, update: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the stream with what is added to it, and its norm, scaled and shifted."""
+    scale, shift = by or (None, None)
+    return adaptive_norm(x, scale=scale, shift=shift, update=update, weight=gain)
+
+
+def _product(weight: Float[Tensor, "out D"], rows: int) -> Linear:
+    """Return what multiplies so many rows with a weight, in the precision that is asked for."""
+    packed = Packed(weight=_computed(weight).to(_precision(weight)))
+    serves = linear.chosen(packed.weight.new_zeros(rows, weight.shape[1]), packed)
+
+    def product(x: Tensor) -> Tensor:
+        return serves(x.to(packed.weight.dtype), packed).to(x.dtype)
+
+    return product
+
+
 def _computed(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Return a weight in what it is computed in."""
+    """Return a weight in what is computed in between products."""
     return weight.float() if weight.device.type == "cpu" else weight
 
 
-def _folded(weight: Float[Tensor, "out D"], gain: Float[Tensor, " D"]) -> Float[Tensor, "D out"]:
-    return (_computed(weight) * _computed(gain)).T.contiguous()
-
-
-def _padded(weight: Float[Tensor, "D V"], *, to: int) -> Float[Tensor, "D W"]:
-    """Return the columns, and zeros after them."""
-    return F.pad(weight, (0, to - weight.shape[1]))
+def _precision(weight: Tensor) -> torch.dtype:
+    """Return what products are computed in, and what the cache holds."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else _computed(weight).dtype
 
 
 def _up_to_multiple(size: int, *, of: int) -> int:

@@ -21,6 +21,7 @@ OPERATIONS: dict[str, str] = {
     "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
     "linear": "genwright.kernels.linear.spec:linear",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
+    "rotary_cache": "genwright.kernels.rotary_cache.spec:rotary_cache",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
 """Where each operation is declared, by its name: "genwright.kernels.attention.spec:attention"."""

@@ -28,6 +28,7 @@ __all__ = [
     "last",
     "load",
     "load_int",
+    "load_long",
     "maximum",
     "multiply",
     "spread",
@@ -135,6 +136,17 @@ def load_int(context: Any, address: Any, index: Any) -> Any:
     def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
         at = builder.gep(builder.inttoptr(given[0], _INT.as_pointer()), [given[1]])
         return builder.sext(builder.load(at, align=4), ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@intrinsic
+def load_long(context: Any, address: Any, index: Any) -> Any:
+    """Return one integer of 64 bits."""
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        at = builder.gep(builder.inttoptr(given[0], ir.IntType(64).as_pointer()), [given[1]])
+        return builder.load(at, align=8)
 
     return types.int64(types.int64, types.int64), emit
 

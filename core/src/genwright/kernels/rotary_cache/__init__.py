@@ -1,0 +1,1 @@
+"""What goes before attention when tokens are drawn: norms, rotations, and keys and values put into the cache."""
