@@ -104,7 +104,11 @@ class NextToken(Protocol):
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """Diffusion and flow matching: whatever a family predicts, it is read as this."""
+    """Diffusion and flow matching: whatever a family predicts, it is read as this.
+
+    What it gives depends on its arguments alone: on a GPU the loop of a sampler is recorded once, and then replayed
+    with other rows (`genwright.captured`).
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:

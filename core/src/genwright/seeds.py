@@ -83,7 +83,8 @@ class Noise:
     def bits(self, purpose: str, step: int | Int64[Tensor, " B"], count: int) -> Int64[Tensor, "B count"]:
         """Return 32-bit words, from 0 to 2^32 - 1. `step` is one for all rows, or one a row."""
         blocks = torch.arange(-(-count // 4), device=self.samples.device)
-        steps = step[:, None] if isinstance(step, Tensor) else torch.tensor(step, device=blocks.device)
+        # Filled and not copied, as a copy to a GPU waits for all that it has been given to do.
+        steps = step[:, None] if isinstance(step, Tensor) else torch.full((), step, device=blocks.device)
         low, high = self.samples[:, None] & _MASK, self.samples[:, None] >> 32 & _MASK
         # Blocks differ along rows and the others along columns: the first rounds are over a row or a column alone.
         counter = (blocks, steps, low, high)

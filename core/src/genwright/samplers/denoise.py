@@ -10,21 +10,27 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from genwright.captured import Captured
 from genwright.errors import OptionError
+from genwright.kernels.philox_normal.spec import philox_normal
+from genwright.kernels.sampler_step.coefficients import Coefficients, ancestral, anew, dpm_solver, euler, heun
+from genwright.kernels.sampler_step.spec import sampler_step
 from genwright.readings import Condition, Denoiser
 from genwright.rows import by_rows
 from genwright.sampler import Sampler
+from genwright.samplers.asking import Answer, Asking
 from genwright.samplers.schedules import SCHEDULES
 from genwright.seeds import Noise
 
-__all__ = ["DDIM", "DDPM", "Consistency", "DPMSolver", "Denoise", "DenoiseSampler", "Euler", "Heun", "UniPC"]
+__all__ = ["DDIM", "DDPM", "Consistency", "DPMSolver", "Denoise", "DenoiseSampler", "Euler", "Heun", "Tabled", "UniPC"]
 
 Denoise = Callable[[Tensor, float], Tensor]
 """The expected clean samples of x, which has noise of deviation sigma."""
@@ -83,36 +89,65 @@ class DenoiseSampler(Sampler[Denoiser]):
         def drawn(places: Tensor) -> Tensor:
             return self._drawn(reading, noise[places], condition[places])
 
-        return by_rows(drawn, len(noise), rows=rows, device=str(noise.samples.device))
+        # All calls are alike, so from the second on they are one launch each; for one alone that would not pay.
+        call = Captured(drawn, what="the removal of noise") if len(noise) > rows else drawn
+        return by_rows(call, len(noise), rows=rows, device=str(noise.samples.device))
 
     def _drawn(self, reading: Denoiser, noise: Noise, condition: Condition) -> Tensor:
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            return reading.denoise(x, torch.full((len(x),), sigma, dtype=x.dtype, device=x.device), condition)
-
         sigmas = [*self.levels.tolist(), 0.0]
-        x = sigmas[0] * noise.normal("start", 0, math.prod(reading.shape)).view(-1, *reading.shape)
-        return self.solve(denoise, x, sigmas, noise)
+        start = philox_normal(noise.seed, "start", noise.samples, 0, math.prod(reading.shape))
+        x = sigmas[0] * start.view(-1, *reading.shape)
+        return self.solve(Asking(reading, condition), x, sigmas, noise)
+
+
+class Tabled(DenoiseSampler):
+    """One whose steps are all of the form of the operation `sampler_step`, with numbers from a table."""
+
+    @abstractmethod
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all steps down these levels."""
+
+    @final
+    def _table(self, denoise: Denoise, x: Tensor, sigmas: Sequence[float]) -> Coefficients:
+        """Return the table for such samples: the same one each time, as it may not move while a graph reads it."""
+        guidance = denoise.guidance if isinstance(denoise, Asking) else 1.0
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        key = (*sigmas, guidance, dtype, x.device)
+        if key not in self._tables:
+            with torch.inference_mode(False):
+                made = self.table(sigmas, guidance=guidance, dtype=dtype)
+                self._tables[key] = made.to(x.device, non_blocking=True)
+        return self._tables[key]
+
+    @cached_property
+    def _tables(self) -> dict[tuple[Any, ...], Coefficients]:
+        return {}
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Euler(DenoiseSampler):
+class Euler(Tabled):
     """Follows the flow by Euler's method, which is DDIM without noise: first order, one call a step."""
 
     steps: int = 50
+
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all steps down these levels."""
+        return euler(sigmas, guidance=guidance, dtype=dtype)
 
     def solve(
         self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
     ) -> Float[Tensor, " B *shape"]:
         """Return where the flow ends."""
-        for sigma, following in pairwise(sigmas):
-            x = _towards(denoise(x, sigma), x, following / sigma)
+        table = self._table(denoise, x, sigmas)
+        for row, sigma in enumerate(sigmas[:-1]):
+            x, _ = _stepped(denoise, x, sigma, table, row)
         return x
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Heun(DenoiseSampler):
+class Heun(Tabled):
     """Follows the flow by Heun's method: second order, two calls a step but for the last one.
 
     churn:       how much noise is put back and removed again on the way, which mends errors; 0 for none
@@ -141,34 +176,38 @@ class Heun(DenoiseSampler):
                 f"got {self.churn_min} and {self.churn_max}. The usual are 0.05 and 50."
             )
 
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all calls of the network down these levels."""
+        raised, scale = self._raised(sigmas), self.churn_noise
+        return heun(sigmas, raised=raised, churn_noise=scale, guidance=guidance, dtype=dtype)
+
     def solve(
         self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
     ) -> Float[Tensor, " B *shape"]:
         """Return where the flow ends."""
-        for step, (sigma, following) in enumerate(pairwise(sigmas)):
-            raised = sigma * (1 + self._share(sigma, len(sigmas) - 1))
-            if raised > sigma:
-                x = x + self.churn_noise * math.sqrt(raised**2 - sigma**2) * _normal(noise, step, x)
-            x = self._stepped(denoise, x, raised, following)
-        return x
+        table, raised = self._table(denoise, x, sigmas), self._raised(sigmas)
+        if raised[0] > sigmas[0]:
+            x = x + self.churn_noise * math.sqrt(raised[0] ** 2 - sigmas[0] ** 2) * _normal(noise, 0, x)
+        for step, following in enumerate(sigmas[1:-1]):
+            ahead, clean = _stepped(denoise, x, raised[step], table, 2 * step, keep=True)
+            drawn = noise if raised[step + 1] > following else None
+            correction = {"before": clean, "corrects": True, "noise": drawn, "draw": step + 1}
+            x, _ = _stepped(denoise, x, following, table, 2 * step + 1, ahead=ahead, **correction)
+        return _stepped(denoise, x, raised[-1], table, len(table) - 1)[0]
+
+    def _raised(self, sigmas: Sequence[float]) -> list[float]:
+        """Return the level that each step begins at, its noise having been put back."""
+        return [sigma * (1 + self._share(sigma, len(sigmas) - 1)) for sigma in sigmas[:-1]]
 
     def _share(self, sigma: float, steps: int) -> float:
         """Return how much the noise is raised before a step, as a share of its level."""
         inside = self.churn_min <= sigma <= self.churn_max
         return min(self.churn / steps, math.sqrt(2) - 1) if inside else 0.0
 
-    def _stepped(self, denoise: Denoise, x: Tensor, sigma: float, following: float) -> Tensor:
-        clean = denoise(x, sigma)
-        ahead = _towards(clean, x, following / sigma)
-        if not following:
-            return ahead
-        slopes = (x - clean) / sigma, (ahead - denoise(ahead, following)) / following
-        return x + (following - sigma) / 2 * (slopes[0] + slopes[1])
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DPMSolver(DenoiseSampler):
+class DPMSolver(Tabled):
     """Follows the flow by DPM-Solver++(2M): second order, one call a step.
 
     What the network makes of x is taken to go on as it did since the step before, in log sigma.
@@ -176,18 +215,17 @@ class DPMSolver(DenoiseSampler):
     Source: Lu et al. (2022), arXiv:2211.01095.
     """
 
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all steps down these levels."""
+        return dpm_solver(sigmas, guidance=guidance, dtype=dtype)
+
     def solve(
         self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
     ) -> Float[Tensor, " B *shape"]:
         """Return where the flow ends."""
-        before: Tensor | None = None
-        for step, (sigma, following) in enumerate(pairwise(sigmas)):
-            clean = denoise(x, sigma)
-            ahead = clean
-            if before is not None and following:
-                ahead = _continued(clean, before, sigmas[step - 1 : step + 2])
-            x = _towards(ahead, x, following / sigma)
-            before = clean
+        table, before = self._table(denoise, x, sigmas), None
+        for row, (sigma, following) in enumerate(pairwise(sigmas)):
+            x, before = _stepped(denoise, x, sigma, table, row, before=before if following else None, keep=True)
         return x
 
 
@@ -218,7 +256,7 @@ class UniPC(DenoiseSampler):
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DDIM(DenoiseSampler):
+class DDIM(Tabled):
     """Goes to each level with a chosen share of noise drawn anew.
 
     eta: that share: 0 follows the flow, as Euler's method does; 1 is DDPM
@@ -234,16 +272,20 @@ class DDIM(DenoiseSampler):
         if not 0 <= self.eta <= 1:
             raise OptionError(f"eta is from 0 to 1; got {self.eta}. For no noise: eta=0.")
 
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all steps down these levels."""
+        return ancestral(sigmas, eta=self.eta, guidance=guidance, dtype=dtype)
+
     def solve(
         self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
     ) -> Float[Tensor, " B *shape"]:
         """Return the samples at the end of the process."""
-        return _ancestral(denoise, x, sigmas, noise, eta=self.eta)
+        return _ancestral(denoise, x, sigmas, noise, self._table(denoise, x, sigmas), eta=self.eta)
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DDPM(DenoiseSampler):
+class DDPM(Tabled):
     """Goes to each level by a draw from it given this one and the expected clean sample (ancestral sampling).
 
     Source: Ho, Jain and Abbeel (2020), arXiv:2006.11239, with the smaller of its two variances.
@@ -251,11 +293,15 @@ class DDPM(DenoiseSampler):
 
     steps: int = 250
 
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all steps down these levels."""
+        return ancestral(sigmas, eta=1.0, guidance=guidance, dtype=dtype)
+
     def solve(
         self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
     ) -> Float[Tensor, " B *shape"]:
         """Return the samples at the end of the process."""
-        return _ancestral(denoise, x, sigmas, noise, eta=1.0)
+        return _ancestral(denoise, x, sigmas, noise, self._table(denoise, x, sigmas), eta=1.0)
 
 
 @final
@@ -299,13 +345,32 @@ def _normal(noise: Noise, step: int, like: Tensor) -> Tensor:
     return noise.normal("step", step, like[0].numel()).view_as(like)
 
 
-def _ancestral(denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise, *, eta: float) -> Tensor:
-    for step, (sigma, following) in enumerate(pairwise(sigmas)):
-        fresh = eta * following * math.sqrt(1 - (following / sigma) ** 2)
-        kept = math.sqrt(following**2 - fresh**2)
-        x = _towards(denoise(x, sigma), x, kept / sigma)
-        if fresh:
-            x = x + fresh * _normal(noise, step, x)
+def _stepped(
+    denoise: Denoise,
+    x: Tensor,
+    sigma: float,
+    table: Coefficients,
+    row: int,
+    *,
+    ahead: Tensor | None = None,
+    **more: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """Return samples at the level after sigma, and the clean ones that led there if they are kept.
+
+    ahead: the samples that the network is given, if not those that the step began with
+    more:  what else the operation takes
+    """
+    at = x if ahead is None else ahead
+    clean, unasked = denoise.answer(at, sigma) if isinstance(denoise, Asking) else Answer(denoise(at, sigma))
+    return sampler_step(x, clean, table, row, unasked=unasked, **more)
+
+
+def _ancestral(
+    denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise, table: Coefficients, *, eta: float
+) -> Tensor:
+    for row, (sigma, following) in enumerate(pairwise(sigmas)):
+        drawn = noise if anew(sigma, following, eta) else None
+        x, _ = _stepped(denoise, x, sigma, table, row, noise=drawn, draw=row)
     return x
 
 

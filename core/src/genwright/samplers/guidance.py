@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -13,6 +14,7 @@ from genwright.errors import MismatchError, OptionError
 from genwright.readings import Condition, Denoiser, NextToken, Reading, Stream, Unmasker
 from genwright.rows import each_row
 from genwright.sampler import Sampler
+from genwright.samplers.asking import Answer
 from genwright.seeds import Noise
 
 __all__ = ["Guided"]
@@ -43,6 +45,7 @@ class Guided(Sampler[Reading]):
             )
         self.inner, self.scale, self.interval = inner, scale, interval
         self.unasked = scale != 1
+        self._moves: bool | None = None
 
     def check(self, reading: Reading) -> None:
         """Raise MismatchError for a reading that is asked once alone, or for an interval where there is no noise."""
@@ -50,7 +53,14 @@ class Guided(Sampler[Reading]):
 
     def sample(self, reading: Reading, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
         """Return one sample a row of noise. Raises as `check` does."""
-        return self.inner.sample(self._guided(reading, moves=_asks(condition)), noise, condition, rows=rows)
+        moves = _asks(condition) if self._moves is None else self._moves
+        return self.inner.sample(self._guided(reading, moves=moves), noise, condition, rows=rows)
+
+    def settled(self, condition: Condition) -> Guided:
+        """Return the same for parts of a condition, in which it no longer looks whether anything is asked."""
+        made = copy(self)
+        made._moves = _asks(condition)
+        return made
 
     def _guided(self, reading: Reading, *, moves: bool) -> Reading:
         if isinstance(reading, Denoiser):
@@ -143,13 +153,31 @@ class _GuidedDenoiser:
         self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition
     ) -> Float[Tensor, " B *shape"]:
         asked = self.inner.denoise(x, sigma, condition)
-        low, high = self.interval or (0.0, torch.inf)
-        within = (sigma >= low) & (sigma <= high)
-        if not self.moves or self.scale == 1 or not bool(within.any()):
+        within = None if self.interval is None else (sigma >= self.interval[0]) & (sigma <= self.interval[1])
+        if not self._moving or (within is not None and not bool(within.any())):
             return asked
         unasked = self.inner.denoise(x, sigma, _nothing(condition))
         guided = unasked + self.scale * (asked - unasked)
-        return torch.where(each_row(within, x), guided, asked)
+        return guided if within is None else torch.where(each_row(within, x), guided, asked)
+
+    def both(
+        self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], level: float, condition: Condition
+    ) -> Answer:
+        asked = self.inner.denoise(x, sigma, condition)
+        if not self._moving or not self._is_within(level, x.dtype):
+            return Answer(asked)
+        return Answer(asked, self.inner.denoise(x, sigma, _nothing(condition)))
+
+    @property
+    def _moving(self) -> bool:
+        return self.moves and self.scale != 1
+
+    def _is_within(self, level: float, dtype: torch.dtype) -> bool:
+        """Return whether a level lies in the interval, as numbers of the samples' precision."""
+        if self.interval is None:
+            return True
+        low, at, high = torch.tensor([self.interval[0], level, self.interval[1]], dtype=dtype, device="cpu").tolist()
+        return bool(low <= at <= high)
 
 
 def _moved(asked: Tensor, unasked: Tensor, scale: float) -> Tensor:

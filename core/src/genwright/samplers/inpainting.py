@@ -11,11 +11,13 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
+from genwright.captured import Captured
 from genwright.errors import MismatchError, OptionError, ShapeError
 from genwright.known import is_free, read
 from genwright.readings import Condition, Denoiser, NextToken, Reading, Unmasker
 from genwright.rows import by_rows, each_row
 from genwright.sampler import Sampler
+from genwright.samplers.guidance import Guided
 from genwright.seeds import Noise
 
 __all__ = ["Inpainted"]
@@ -79,11 +81,14 @@ class Inpainted(Sampler[Reading]):
         return torch.where(is_free(known), x, known.to(x.dtype))
 
     def _denoised(self, reading: Denoiser, known: Tensor, noise: Noise, condition: Condition, *, rows: int) -> Tensor:
+        inner = self.inner.settled(condition) if isinstance(self.inner, Guided) else self.inner
+
         def drawn(places: Tensor) -> Tensor:
             kept = _Kept(reading, known, noise[places])
-            return kept.put(known, self.inner.sample(kept, noise[places], condition[places], rows=rows))
+            return kept.put(known, inner.sample(kept, noise[places], condition[places], rows=rows))
 
-        return by_rows(drawn, len(noise), rows=rows, device=str(known.device))
+        call = Captured(drawn, what="drawing around a part") if len(noise) > rows else drawn
+        return by_rows(call, len(noise), rows=rows, device=str(known.device))
 
 
 class _Kept:
@@ -94,7 +99,7 @@ class _Kept:
 
     def __init__(self, inner: Denoiser, known: Tensor, noise: Noise) -> None:
         self.inner, self.known, self.noise = inner, known, noise
-        self.points = -1
+        self.points = torch.zeros(len(noise), dtype=torch.int64, device=known.device)
         self.last: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -104,8 +109,11 @@ class _Kept:
     def denoise(
         self, x: Float[Tensor, " B *shape"], sigma: Float[Tensor, " B"], condition: Condition
     ) -> Float[Tensor, " B *shape"]:
-        if self.last is None or not (torch.equal(self.last[0], x) and torch.equal(self.last[1], sigma)):
-            self.points, self.last = self.points + 1, (x.clone(), sigma)
+        if self.last is not None:
+            # Counted where samples are, as a GPU would have to be waited for.
+            is_same = (self.last[0] == x).all() & (self.last[1] == sigma).all()
+            self.points = self.points + ~is_same
+        self.last = x.clone(), sigma
         fresh = self.noise.normal("known", self.points, self.known.numel()).view(x.shape)
         noisy = self.known + each_row(sigma, x) * fresh
         return self.put(self.known, self.inner.denoise(self.put(noisy, x), sigma, condition))

@@ -11,6 +11,7 @@ from genwright.kernels.sampler_step.spec import SPEC, sampler_step
 from genwright.kernels.spec import Call
 from genwright.seeds import Noise
 from tests.core.kernels.sampler_step.trajectories import NOISE, WAYS, denoise, start
+from tests.core.samplers import earlier
 
 pytest.importorskip("triton", reason="its kernels need Triton")
 from tests.core.kernels.hopper import SHARED_LIMIT, compiled
@@ -44,7 +45,7 @@ def test_fifty_steps_end_where_the_sampler_of_core_does(name: str) -> None:
     sigmas = [*sampler.levels.tolist(), 0.0]
     with use(sampler_step="triton"):
         found = way(denoise, start(sigmas[0]), sigmas, NOISE)
-    assert torch.equal(found, sampler.solve(denoise, start(sigmas[0]), sigmas, NOISE))
+    assert torch.equal(found, earlier.solved(sampler, denoise, start(sigmas[0]), sigmas, NOISE))
 
 
 def test_a_sample_goes_the_same_way_alone_and_among_others() -> None:

@@ -10,6 +10,7 @@ from genwright.kernels.sampler_step.coefficients import euler
 from genwright.kernels.sampler_step.reference import sampler_step
 from genwright.seeds import Noise
 from tests.core.kernels.sampler_step.trajectories import NOISE, WAYS, denoise, start
+from tests.core.samplers import earlier
 
 TABLE = euler([2.0, 1.0, 0.0], guidance=3.0)
 X, CLEAN = torch.tensor([[4.0, -2.0]]), torch.tensor([[1.0, 5.0]])
@@ -19,7 +20,7 @@ X, CLEAN = torch.tensor([[4.0, -2.0]]), torch.tensor([[1.0, 5.0]])
 def test_fifty_steps_end_where_the_sampler_of_core_does(name: str) -> None:
     sampler, way = WAYS[name]
     sigmas = [*sampler.levels.tolist(), 0.0]
-    expected = sampler.solve(denoise, start(sigmas[0]), sigmas, NOISE)
+    expected = earlier.solved(sampler, denoise, start(sigmas[0]), sigmas, NOISE)
     assert torch.equal(way(denoise, start(sigmas[0]), sigmas, NOISE), expected)
     assert expected.std() > 0.1
 

@@ -1,6 +1,7 @@
 """The numbers of all steps of a sampler, worked out once in float64.
 
-The samplers are those of `genwright.samplers.denoise`, and the numbers are theirs.
+The samplers are those of `genwright.samplers.denoise`. A table is of float32 as samples are, unless it is asked for
+another precision.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["COLUMNS", "Coefficients", "Row", "ancestral", "dpm_solver", "euler", "heun"]
+__all__ = ["COLUMNS", "Coefficients", "Row", "ancestral", "anew", "dpm_solver", "euler", "heun"]
 
-Coefficients = Float32[Tensor, "rows 7"]
+Coefficients = Float[Tensor, "rows 7"]
 
 
 class Row(NamedTuple):
@@ -43,20 +44,22 @@ class Row(NamedTuple):
 COLUMNS = len(Row._fields)
 
 
-def euler(sigmas: Sequence[float], *, guidance: float = 1.0) -> Coefficients:
+def euler(sigmas: Sequence[float], *, guidance: float = 1.0, dtype: torch.dtype = torch.float32) -> Coefficients:
     """Return the rows of Euler's method, one a step; the levels fall, the last being 0."""
-    return _table(Row(share=following / sigma, guidance=guidance) for sigma, following in pairwise(sigmas))
+    return _table((Row(share=following / sigma, guidance=guidance) for sigma, following in pairwise(sigmas)), dtype)
 
 
-def ancestral(sigmas: Sequence[float], *, eta: float, guidance: float = 1.0) -> Coefficients:
+def ancestral(
+    sigmas: Sequence[float], *, eta: float, guidance: float = 1.0, dtype: torch.dtype = torch.float32
+) -> Coefficients:
     """Return the rows of DDIM, one a step; with eta = 1 they are those of DDPM."""
-    return _table(_ancestral(*levels, eta, guidance) for levels in pairwise(sigmas))
+    return _table((_ancestral(*levels, eta, guidance) for levels in pairwise(sigmas)), dtype)
 
 
-def dpm_solver(sigmas: Sequence[float], *, guidance: float = 1.0) -> Coefficients:
+def dpm_solver(sigmas: Sequence[float], *, guidance: float = 1.0, dtype: torch.dtype = torch.float32) -> Coefficients:
     """Return the rows of DPM-Solver++(2M), one a step."""
     last = len(sigmas) - 2
-    return _table(
+    rows = (
         Row(
             share=following / sigma,
             ahead=_ahead(*sigmas[step - 1 : step + 2]) if 0 < step < last else 0.0,
@@ -64,10 +67,16 @@ def dpm_solver(sigmas: Sequence[float], *, guidance: float = 1.0) -> Coefficient
         )
         for step, (sigma, following) in enumerate(pairwise(sigmas))
     )
+    return _table(rows, dtype)
 
 
 def heun(
-    sigmas: Sequence[float], *, raised: Sequence[float] | None = None, churn_noise: float = 1.0, guidance: float = 1.0
+    sigmas: Sequence[float],
+    *,
+    raised: Sequence[float] | None = None,
+    churn_noise: float = 1.0,
+    guidance: float = 1.0,
+    dtype: torch.dtype = torch.float32,
 ) -> Coefficients:
     """Return the rows of Heun's method: two a step, the first of which goes ahead and the second corrects; one at last.
 
@@ -82,11 +91,16 @@ def heun(
         if following:
             fresh = churn_noise * math.sqrt(raised[step + 1] ** 2 - following**2)
             rows.append(ahead._replace(fresh=fresh, half=(following - sigma) / 2, sigma=sigma, following=following))
-    return _table(rows)
+    return _table(rows, dtype)
+
+
+def anew(sigma: float, following: float, eta: float) -> float:
+    """Return the deviation of the noise that a step of DDIM from one level to the next draws anew."""
+    return eta * following * math.sqrt(1 - (following / sigma) ** 2)
 
 
 def _ancestral(sigma: float, following: float, eta: float, guidance: float) -> Row:
-    fresh = eta * following * math.sqrt(1 - (following / sigma) ** 2)
+    fresh = anew(sigma, following, eta)
     return Row(share=math.sqrt(following**2 - fresh**2) / sigma, fresh=fresh, guidance=guidance)
 
 
@@ -94,5 +108,5 @@ def _ahead(first: float, second: float, third: float) -> float:
     return math.log(second / third) / math.log(first / second) / 2
 
 
-def _table(rows: Iterable[Row]) -> Coefficients:
-    return torch.tensor([*rows], dtype=torch.float64).float()
+def _table(rows: Iterable[Row], dtype: torch.dtype) -> Coefficients:
+    return torch.tensor([*rows], dtype=torch.float64).to(dtype)

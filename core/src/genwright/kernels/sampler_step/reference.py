@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor
 
 from genwright.errors import MismatchError, ShapeError
@@ -13,7 +13,7 @@ from genwright.seeds import Noise
 
 __all__ = ["sampler_step"]
 
-Rows = Float32[Tensor, " B *shape"]
+Rows = Float[Tensor, " B *shape"]
 
 
 def sampler_step(
