@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("numba", reason="numba compiles its loops")
 from numba import njit
@@ -97,3 +98,17 @@ def test_powers_of_what_is_low_are_zero_of_zero_one_and_of_nan_nan() -> None:
     x = X.copy()
     x[:5] = [-np.inf, -126.6, 0, np.nan, 1]
     assert np.array_equal(of_each(njit(lambda x, y: power_of_two(x)), x, Y)[:5], [0, 0, 1, np.nan, 2], equal_nan=True)
+
+
+@njit  # type: ignore[misc, untyped-decorator, unused-ignore]
+def _copied(out: Any, x: Any) -> None:
+    store(out, 0, load(x, 0))
+
+
+def test_bfloat16_is_read_and_rounded_as_pytorch_does() -> None:
+    x = torch.cat([torch.from_numpy(X)[:12], torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, -torch.inf, torch.nan])])
+    half, wide = torch.zeros(WIDTH, dtype=torch.bfloat16), torch.zeros(WIDTH)
+    _copied(half.view(torch.int16).numpy(), x.numpy())
+    _copied(wide.numpy(), half.view(torch.int16).numpy())
+    assert torch.equal(wide[:-1], x.to(torch.bfloat16).float()[:-1])
+    assert wide[-1].isnan()

@@ -34,7 +34,8 @@ __all__ = [
 WIDTH = 16
 """How many numbers there are."""
 
-_FLOATS, _INTEGERS = ir.VectorType(ir.FloatType(), WIDTH), ir.VectorType(ir.IntType(32), WIDTH)
+_FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
+_INTEGERS, _HALVES = (ir.VectorType(ir.IntType(bits), WIDTH) for bits in (32, 16))
 _ALIGNED = 4
 
 
@@ -111,28 +112,48 @@ def _pointer(context: Any, builder: Any, array: Any, kind: Any, at: Any) -> Any:
     return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
 
 
-def _place(context: Any, builder: Any, array: Any, kind: Any, at: Any) -> Any:
-    return builder.bitcast(_pointer(context, builder, array, kind, at), _FLOATS.as_pointer())
+def _place(context: Any, builder: Any, array: Any, kind: Any, at: Any, numbers: Any) -> Any:
+    return builder.bitcast(_pointer(context, builder, array, kind, at), numbers.as_pointer())
+
+
+def _each(value: int) -> Any:
+    return ir.Constant(_INTEGERS, [value] * WIDTH)
 
 
 @intrinsic
 def load(typing: Any, x: Any, at: Any) -> Any:
-    """Return the numbers of an array of one axis from a place on."""
+    """Return the numbers of an array of one axis from a place on: float32, or bfloat16 seen as int16."""
 
     def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        found = builder.load(_place(context, builder, args[0], signature.args[0], args[1]))
-        found.align = _ALIGNED
-        return found
+        kind = signature.args[0]
+        if kind.dtype == types.float32:
+            found = builder.load(_place(context, builder, args[0], kind, args[1], _FLOATS))
+            found.align = _ALIGNED
+            return found
+        halves = builder.load(_place(context, builder, args[0], kind, args[1], _HALVES))
+        halves.align = _ALIGNED // 2
+        return builder.bitcast(builder.shl(builder.zext(halves, _INTEGERS), _each(16)), _FLOATS)
 
     return _LANES(x, types.intp), generated
 
 
 @intrinsic
 def store(typing: Any, x: Any, at: Any, lanes: Any) -> Any:
-    """Write numbers to an array of one axis from a place on."""
+    """Write numbers to an array of one axis from a place on; those seen as int16 are rounded to bfloat16, ties to even.
+
+    NaN remains NaN as long as it is one that arithmetic gives.
+    """
 
     def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        builder.store(args[2], _place(context, builder, args[0], signature.args[0], args[1])).align = _ALIGNED
+        kind, value = signature.args[0], args[2]
+        if kind.dtype == types.float32:
+            builder.store(value, _place(context, builder, args[0], kind, args[1], _FLOATS)).align = _ALIGNED
+            return context.get_dummy_value()
+        bits = builder.bitcast(value, _INTEGERS)
+        odd = builder.and_(builder.lshr(bits, _each(16)), _each(1))
+        rounded = builder.lshr(builder.add(bits, builder.add(odd, _each(0x7FFF))), _each(16))
+        place = _place(context, builder, args[0], kind, args[1], _HALVES)
+        builder.store(builder.trunc(rounded, _HALVES), place).align = _ALIGNED // 2
         return context.get_dummy_value()
 
     return types.void(x, types.intp, _LANES), generated
@@ -140,8 +161,7 @@ def store(typing: Any, x: Any, at: Any, lanes: Any) -> Any:
 
 def _everywhere(builder: Any, value: Any, of: Any) -> Any:
     first = builder.insert_element(ir.Constant(of, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    none = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
-    return builder.shuffle_vector(first, ir.Constant(of, ir.Undefined), none)
+    return builder.shuffle_vector(first, ir.Constant(of, ir.Undefined), _each(0))
 
 
 @intrinsic
@@ -203,7 +223,7 @@ def within(typing: Any, x: Any, begin: Any, end: Any, other: Any) -> Any:
 
 def _raised(builder: Any, factor: Any, place: Any) -> Any:
     """Return a factor times two to the whole number that the last bits of another hold."""
-    bits = builder.shl(builder.bitcast(place, _INTEGERS), ir.Constant(_INTEGERS, [23] * WIDTH))
+    bits = builder.shl(builder.bitcast(place, _INTEGERS), _each(23))
     return builder.fmul(factor, builder.bitcast(bits, _FLOATS))
 
 
