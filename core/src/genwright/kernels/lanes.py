@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
+from torch import Tensor
 
 __all__ = [
     "WIDTH",
@@ -176,17 +178,25 @@ def fill(typing: Any, value: Any) -> Any:
 
 @intrinsic
 def get(typing: Any, x: Any, at: Any) -> Any:
-    """Return the number at a place of an array of one axis, of which no place is counted from its end."""
+    """Return the number at a place of an array of one axis: float32, or bfloat16 seen as int16.
+
+    No place is counted from the end.
+    """
 
     def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        return builder.load(_pointer(context, builder, args[0], signature.args[0], args[1]))
+        kind = signature.args[0]
+        found = builder.load(_pointer(context, builder, args[0], kind, args[1]))
+        if kind.dtype == types.float32:
+            return found
+        whole = ir.IntType(32)
+        return builder.bitcast(builder.shl(builder.zext(found, whole), ir.Constant(whole, 16)), ir.FloatType())
 
     return types.float32(x, types.intp), generated
 
 
 @intrinsic
 def put(typing: Any, x: Any, at: Any, value: Any) -> Any:
-    """Write a number at a place of an array of one axis, of which no place is counted from its end."""
+    """Write a number at a place of an array of float32, of one axis; no place is counted from its end."""
 
     def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
         # LLVM leaves single what is atomic, which costs nothing; scatters of vectors are slower than what they replace.
@@ -236,6 +246,12 @@ _C1, _C2, _C3, _C4, _C5, _C6 = (
     np.float32(value)
     for value in (0.69314718, 0.24022646, 0.055503286, 0.0096184891, 0.0013399931, 0.00015345812)
 )  # fmt: skip
+
+
+def numbers(x: Tensor) -> np.ndarray[Any, Any]:
+    """Return the memory of a contiguous tensor as an array of one axis, as int16 if it is bfloat16."""
+    flat = x.view(-1)
+    return (flat.view(torch.int16) if x.dtype == torch.bfloat16 else flat).numpy()
 
 
 @njit

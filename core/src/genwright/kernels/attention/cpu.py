@@ -14,7 +14,20 @@ from numba import njit
 from torch import Tensor
 
 from genwright.kernels.attention.reference import check, longest_of
-from genwright.kernels.lanes import WIDTH, fill, fused, get, greater, load, power_of_two, put, spread, store, within
+from genwright.kernels.lanes import (
+    WIDTH,
+    fill,
+    fused,
+    get,
+    greater,
+    load,
+    numbers,
+    power_of_two,
+    put,
+    spread,
+    store,
+    within,
+)
 from genwright.kernels.threads import shared
 
 __all__ = ["attention"]
@@ -52,7 +65,7 @@ def attention(
         return q.new_zeros(rows, queries, heads, width).transpose(1, 2)
     out = torch.empty(rows, queries, heads, width, dtype=torch.float32)
     laid = [_laid(x if x.stride(-1) == 1 else x.contiguous()) for x in (q, k, v)]
-    none = torch.zeros(1, 1, 1, 1)
+    none = torch.zeros(1, 1, 1, 1, dtype=q.dtype)
     laid.append(_laid((none if bias is None else bias).expand(rows, heads, queries, keys)))
     flats, strides = zip(*laid, strict=True)
     ends = np.empty(0, np.int64) if starts is None else starts.to(torch.int64).numpy()
@@ -69,10 +82,11 @@ def attention(
 
 
 def _laid(x: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    """Return float32 numbers as one axis, and how far apart there those next to each other on each axis are."""
-    x = x.detach().to(torch.float32)
+    """Return numbers as one axis, and how far apart there those next to each other on each axis are."""
+    x = x.detach()
+    x = x.to(torch.float32) if x.dtype == torch.float16 else x
     reach = sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
-    return x.as_strided((reach + 1,), (1,)).numpy(), x.stride()
+    return numbers(x.as_strided((reach + 1,), (1,))), x.stride()
 
 
 @njit(nogil=True, cache=True)

@@ -7,14 +7,13 @@ fetched once, and all again when it is written.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
-from genwright.kernels.lanes import WIDTH, fill, fused, greater, load, power_of_two, store
+from genwright.kernels.lanes import WIDTH, fill, fused, greater, load, numbers, power_of_two, store
 from genwright.kernels.threads import shared
 
 __all__ = ["group_norm_silu"]
@@ -43,7 +42,7 @@ def group_norm_silu(
         return result
     samples, channels = x.shape[:2]
     sizes = x.numel() // (samples * channels), channels, groups
-    whole, given = _flat(result), _flat(x.detach())
+    whole, given = (numbers(each.detach().movedim(1, -1)) for each in (result, x))
     gains = [row.detach().to(torch.float32).contiguous().numpy() for row in (weight, bias)]
     modulated = scale is not None and shift is not None
     rows = [row.detach().to(torch.float32).numpy() for row in (scale, shift) if row is not None and modulated]
@@ -54,12 +53,6 @@ def group_norm_silu(
 
     shared(some, samples, work=x.numel(), worth=_WORTH)
     return result
-
-
-def _flat(x: Tensor) -> np.ndarray[Any, Any]:
-    """Return numbers as one axis, channels being the innermost; bfloat16 as int16."""
-    flat = x.movedim(1, -1).view(-1)
-    return (flat.view(torch.int16) if x.dtype == torch.bfloat16 else flat).numpy()
 
 
 @njit(nogil=True, cache=True)

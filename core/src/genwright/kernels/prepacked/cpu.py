@@ -13,7 +13,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from genwright.kernels.lanes import WIDTH, fill, fused, load, spread, store
+from genwright.kernels.lanes import WIDTH, fill, fused, load, numbers, spread, store
 from genwright.kernels.threads import shared
 
 __all__ = ["convolution", "packed"]
@@ -41,11 +41,12 @@ def convolution(x: Tensor, sums: Tensor, bias: Tensor) -> Tensor:
     """Return the convolution of x [B, C, H, W], padded by 1, with packed weights; channels lie together."""
     rows, channels, height, width = x.shape
     kept = len(bias)
-    given = x.detach().movedim(1, -1).to(torch.float32).contiguous()
-    out = torch.empty(rows, height, width, kept, dtype=torch.float32)
+    exact = torch.float32 if x.dtype == torch.float16 else x.dtype
+    given = x.detach().movedim(1, -1).to(exact).contiguous()
+    out = torch.empty(rows, height, width, kept, dtype=exact)
     sizes = height, width, channels, kept
     across = -(-height // 4) * -(-width // 4)
-    flat, whole = given.view(-1).numpy(), out.view(-1).numpy()
+    flat, whole = numbers(given), numbers(out)
     terms, factors = bias.detach().to(torch.float32).contiguous().numpy(), sums.view(-1).numpy()
 
     def some(first: int, last: int) -> None:
