@@ -47,7 +47,9 @@ class Peer:
     def drawn(self, noise: Tensor) -> Tensor:
         """Return the samples that its own steps make of unit noise."""
         # Schedulers of several steps count those that they took.
-        self.scheduler.set_timesteps(len(self.scheduler.timesteps))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.scheduler.set_timesteps(len(self.scheduler.timesteps))
         x = noise
         for time in self.scheduler.timesteps:
             x = self.scheduler.step(self.network(x, time).sample, time, x).prev_sample

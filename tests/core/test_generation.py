@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 import genwright as gw
-from genwright import library
+from genwright import kernels, library
 from genwright.errors import MismatchError, OptionError, UnknownName
 from genwright.generation import Generation, make_sampler, reviewed, suited, usual_rows
+from genwright.kernels.policy import Policy
 from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.readings import Condition, NextToken
@@ -256,3 +257,16 @@ def test_what_is_read_token_by_token_is_drawn_in_float32_alone(toy_model: Model[
 def test_an_unknown_precision_is_refused(toy_model: Model[str]) -> None:
     with pytest.raises(OptionError, match=r"drawn in float32 or bfloat16; got 'half'\. The default is float32"):
         generation(toy_model, precision="half")
+
+
+def test_what_kernels_asks_for_where_a_generation_is_made_stands_while_it_draws(toy_model: Model[str]) -> None:
+    with kernels.use("reference", invariant=True):
+        asked = generation(toy_model)
+    assert asked.config()["kernels"] == {"everywhere": "reference", "invariant": True}
+    assert "kernels" not in generation(toy_model).config()
+    assert asked.kernels == Policy(everywhere="reference", invariant=True)
+
+
+def test_an_operation_that_a_generation_names_has_to_be_there(toy_model: Model[str]) -> None:
+    with pytest.raises(UnknownName, match="no operation named 'smoothing'"):
+        generation(toy_model, kernels=Policy(each={"smoothing": "triton"}))

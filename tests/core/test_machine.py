@@ -20,7 +20,7 @@ def test_settings_that_choose_kernels_are_told(monkeypatch: pytest.MonkeyPatch) 
     for name in module._VARIABLES:
         monkeypatch.delenv(name, raising=False)
     before = machine("cpu")["kernels"]
-    assert {"deterministic", "matmul", "mkl", "mkldnn"} == set(before)
+    assert {"deterministic", "matmul", "mkl", "mkldnn"} == set(before) - {"tuned"}
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     torch.set_float32_matmul_precision("high")
@@ -29,6 +29,13 @@ def test_settings_that_choose_kernels_are_told(monkeypatch: pytest.MonkeyPatch) 
     finally:
         torch.set_float32_matmul_precision("highest")
     assert found == {**before, "matmul": "high", "mkldnn": "off", "MKL_CBWR": "COMPATIBLE"}
+
+
+def test_the_table_of_measured_kernels_is_told_by_its_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "digest", {"cpu": "0123456789abcdef"}.get)
+    assert machine("cpu")["kernels"]["tuned"] == "0123456789ab"
+    monkeypatch.setattr(module, "digest", lambda name: "")
+    assert "tuned" not in machine("cpu")["kernels"]
 
 
 def test_a_processor_is_named_even_where_no_file_tells_its_model(

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar, final, get_args
 
@@ -16,6 +16,9 @@ from torch import Tensor
 from genwright import contours
 from genwright.cuts import Cuts, log_likelihoods
 from genwright.errors import MismatchError, OptionError, shown
+from genwright.kernels import catalogue
+from genwright.kernels.policy import POLICY, Policy, applied
+from genwright.kernels.record import Chosen, recorded
 from genwright.model import Model
 from genwright.options import make
 from genwright.readings import Condition, NextToken, Reading
@@ -68,6 +71,8 @@ class Generation(Generic[Item]):
     precision: of products and convolutions within the network; "bfloat16" takes half the time where the processor has
                it, and gives other samples of about the same quality
     threads:   of PyTorch within one operation; drawing tokens is many small ones, which a second thread slows down
+    kernels:   which implementations of operations may serve; what `kernels.use` asks for where this is made
+    chosen:    which of them have served so far; fills while it draws
 
     Raises UnknownName, OptionError, ConditionError or MismatchError for what cannot be drawn.
     """
@@ -80,6 +85,8 @@ class Generation(Generic[Item]):
     registry: Registry
     precision: Precision = "float32"
     threads: int = 1
+    kernels: Policy = field(default_factory=POLICY.get)
+    chosen: Chosen = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_precision(self.precision, self._reads)
@@ -90,6 +97,7 @@ class Generation(Generic[Item]):
                 f"The default is {usual_rows(self.model)}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
+        catalogue.check(self.kernels.each)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
         _check_drawing(self._sampler, self._reading, self.model.recipe, self._plainest)
@@ -112,6 +120,8 @@ class Generation(Generic[Item]):
             "where": self.model.asked(self.where),
             "rows": self.rows,
             "precision": self.precision,
+            # Left out where nothing was asked for, as in the runs of before it could be.
+            **({"kernels": asked} if (asked := self.kernels.to_json()) else {}),
         }
 
     def items(self, indices: Sequence[int]) -> Iterator[Item]:
@@ -133,7 +143,7 @@ class Generation(Generic[Item]):
         reading: what samples are drawn from in the place of the model's own reading
         """
         noise = Noise(self.seed, indices.to(self.device))
-        with threads(self.threads), _computing(self.device, self.precision):
+        with self._drawing():
             condition = self._condition[self._cut(noise)]
             return self._sampler.sample(reading or self._reading, noise, condition, rows=self.rows)
 
@@ -148,17 +158,24 @@ class Generation(Generic[Item]):
         noise = Noise(self.seed, torch.tensor([index], device=self.device))
         fill, length = 0 if reading.stop is None else reading.stop, reading.length
         tokens, count = torch.full((1, *self.model.encoder.space.shape), fill), 0
-        with threads(self.threads), torch.inference_mode():
+        with self._drawing(), torch.inference_mode():
             condition = self._condition[self._cut(noise)]
         blocks = sampler.blocks(reading, noise, condition, size=size or max(1, length // 100))
         while True:
-            with threads(self.threads):
+            with self._drawing():
                 block = next(blocks, None)
             if block is None:
                 return
             tokens.view(-1)[count : count + len(block)] = block
             count += len(block)
             yield next(self.decoded(tokens))
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Have PyTorch compute as all that decides samples says, and write down which kernels serve."""
+        computing = _computing(self.device, self.precision)
+        with threads(self.threads), computing, applied(self.kernels), recorded(self.chosen):
+            yield
 
     def check_stages(self) -> None:
         """Raise MismatchError for a model or a sampler that gives samples whole."""

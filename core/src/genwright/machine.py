@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from genwright.kernels.table import architecture, digest
+
 __all__ = ["machine"]
 
 # By these, users have libraries choose other kernels; they are no settings of PyTorch.
@@ -51,6 +53,8 @@ def _kernels(device: str) -> Mapping[str, str]:
             "cudnn benchmark": torch.backends.cudnn.benchmark,
             "cudnn tf32": torch.backends.cudnn.allow_tf32,
         }
+    if measured := digest(architecture(torch.device(device))):
+        settings["tuned"] = measured[:12]
     found = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     return {name: _spoken(value) for name, value in settings.items()} | found
 

@@ -14,6 +14,8 @@ from genwright.checkpoint import Checkpoint
 from genwright.engine import Engine
 from genwright.errors import MismatchError, StoreError, UsageError
 from genwright.generation import Generation, reviewed
+from genwright.kernels.policy import Policy
+from genwright.kernels.record import Chosen, told
 from genwright.machine import machine
 from genwright.memory import MemoryStore
 from genwright.model import Model
@@ -39,6 +41,8 @@ class Recording:
     def __init__(self, store: Store | None, registry: Registry, *, owned: bool) -> None:
         self.store, self.registry, self._owned = store, registry, owned
         self.observers = Observers(registry.hooks)
+        # Which kernels served: of drawing, those that its generation writes down.
+        self.chosen: Chosen = {}
 
     @property
     def where(self) -> str | Store | None:
@@ -100,6 +104,7 @@ class Recording:
     def _stages(
         self, run: Run, generation: Generation[Any], n: int, size: int | None, reviewers: Mapping[str, Any]
     ) -> Generator[Stage[Any], None, None]:
+        self.chosen = generation.chosen
         with self:
             with self.running(run):
                 for index in range(n):
@@ -179,11 +184,16 @@ class Recording:
             return
         text = _plain(f"{type(error).__name__}: {error}".rstrip(": ")) if error else None
         try:
-            self.store.finish_run(run.id, state, error=text, notes=[_plain(note) for note in self.observers.notes])
+            self.store.finish_run(run.id, state, error=text, notes=self._notes())
         except StoreError as failure:
             if error is None:
                 raise
             error.add_note(f"The end of run {run.id} could not be recorded: {failure}")
+
+    def _notes(self) -> list[str]:
+        """Return what is to be known of a run beside itself, each sentence once."""
+        notes = (*self.observers.notes, told(self.chosen))
+        return [_plain(note) for note in dict.fromkeys(notes) if note]
 
     def _batches(
         self,
@@ -196,6 +206,7 @@ class Recording:
         count: int,
         resumed: bool = False,
     ) -> Generator[Samples[Any], None, None]:
+        self.chosen = generation.chosen
         with self:
             with self.running(run, resumed=resumed):
                 while batch := list(islice(drawn, batch_size)):
@@ -275,6 +286,7 @@ def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = No
         registry=registry,
         precision=run.config.get("precision", "float32"),
         threads=run.environment.threads,
+        kernels=Policy.from_json(run.config.get("kernels", {})),
     )
     _check_samplers(run, generation)
     return generation

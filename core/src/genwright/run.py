@@ -108,7 +108,7 @@ class Run:
     config:   all else that decides the samples (sampler, condition, rows, guidance) or the weights (the recipe)
     planned:  how many samples were asked for; they have the indices 0 to planned - 1
     parent:   the run that this one replays or whose samples it measures
-    notes:    what went wrong beside the run itself, such as an observer that was detached
+    notes:    what is to be known beside the run itself: observers that were detached, and which kernels served
     started, finished: nanoseconds since 1970, UTC
     actor:    who started it, where the store tells; no part of what a run is
     """

@@ -28,6 +28,7 @@ from genwright.errors import CheckpointError, DataError, RecipeError, TrainingEr
 from genwright.family import Family
 from genwright.generation import check_usual
 from genwright.items import taken
+from genwright.kernels.record import recorded
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
 from genwright.readings import Condition
@@ -68,6 +69,7 @@ def trained(
         _alone(folder) as state,
         recording.running(run),
         closing(_Reports(run, recording, tensorboard, on_report)) as reports,
+        recorded(recording.chosen),
     ):
         items = list(reader(recipe.data, domain)(path, strict=strict))
         model, examples = prepared(recipe, domain, items, registry, start=start)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from genwright.domain import Difference, Domain
 from genwright.errors import Forbidden, GenwrightError, StoreReadOnly
 from genwright.generation import Generation
+from genwright.kernels.record import Chosen
 from genwright.model import Model
 from genwright.recording import Recording, environment, generation_of, new_run
 from genwright.registry import Registry
@@ -76,7 +77,7 @@ def _replayed_run(run: Run, generation: Generation[Any], records: Iterator[Recor
     drift = tuple(run.environment.drift(environment(generation.registry, generation.device, generation.threads)))
     replay = new_run("replay", generation.model, generation, planned=0, parent=run.id)
     verdicts = (_compared(generation, some, drift) for some in _batches(records))
-    yield from _recorded(replay, verdicts, store, generation.registry)
+    yield from _recorded(replay, verdicts, store, generation.registry, chosen=generation.chosen)
 
 
 def _refused(run: Run, records: Iterator[Record], store: Store, registry: Registry, why: str) -> Iterator[Verdict]:
@@ -92,9 +93,20 @@ def _refused(run: Run, records: Iterator[Record], store: Store, registry: Regist
     yield from _recorded(replay, verdicts, store, registry)
 
 
-def _recorded(replay: Run, batches: Iterator[Iterable[Verdict]], store: Store, registry: Registry) -> Iterator[Verdict]:
-    """Yield verdicts; record those of each batch, also of the one in which this is left."""
+def _recorded(
+    replay: Run,
+    batches: Iterator[Iterable[Verdict]],
+    store: Store,
+    registry: Registry,
+    *,
+    chosen: Chosen | None = None,
+) -> Iterator[Verdict]:
+    """Yield verdicts; record those of each batch, also of the one in which this is left.
+
+    chosen: which kernels serve, filled while samples are drawn
+    """
     recording = Recording(store if _takes(store, replay) else None, registry, owned=False)
+    recording.chosen = {} if chosen is None else chosen
     with recording.running(replay):
         for verdicts in batches:
             told: list[Verdict] = []

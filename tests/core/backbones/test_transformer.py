@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -209,3 +211,24 @@ def test_a_rotation_keeps_lengths_and_turns_by_the_difference_of_positions() -> 
 def test_sizes_that_do_not_fit_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Transformer(space=SPACE, conditions=CONDITIONS, **options)
+
+
+TRACED = """
+import torch
+from genwright.backbones.transformer import Transformer
+from genwright.space import ConditionSpace, Tokens
+from genwright.testing.networks import asked, shaken
+
+conditions = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
+space = Tokens(vocab_size=9, shape=(12,))
+network = shaken(Transformer(space=space, conditions=conditions, width=32, depth=1, heads=4, shared=2)).eval()
+tokens = torch.arange(24).view(2, 12) % 9
+traced = torch.compile(network, backend="eager", fullgraph=True)
+assert torch.equal(traced(tokens, asked()), network(tokens, asked()))
+"""
+
+
+def test_a_compiler_traces_a_network_as_one_graph_through_the_choice_of_kernels() -> None:
+    # In a process of its own, since it cannot trace what checks shapes here.
+    done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,114 +1,139 @@
-"""Numbers side by side are what NumPy makes of each of them."""
+"""Sixteen numbers at a time: each operation against what NumPy or PyTorch says of each number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-pytest.importorskip("numba", reason="numba compiles its loops")
-from numba import njit
+pytest.importorskip("numba", reason="its loops need numba")
+import numba
 
-from genwright.kernels.lanes import (
-    WIDTH,
-    fill,
-    fused,
-    get,
-    greater,
-    load,
-    power_of_two,
-    put,
-    spread,
-    store,
-    within,
-)
+from genwright.kernels import lanes
+from genwright.kernels.lanes import KINDS, WIDTH
 
-Array = Any
-X = np.random.default_rng(1).normal(size=WIDTH).astype(np.float32)
-Y = np.random.default_rng(2).normal(size=WIDTH).astype(np.float32)
+FLOAT = KINDS[torch.float32]
+X = torch.randn(4 * WIDTH, generator=torch.Generator().manual_seed(1))
 
 
-def of_each(function: Callable[[Any, Any], Any], x: Array, y: Array) -> Array:
-    """Return what a function gives of two vectors."""
-
-    @njit  # type: ignore[misc, untyped-decorator, unused-ignore]
-    def run(out: Any, x: Any, y: Any) -> None:
-        store(out, 0, function(load(x, 0), load(y, 0)))
-
-    out = np.zeros(WIDTH, np.float32)
-    run(out, x, y)
-    return out
+def written(loop: Any, *given: Any, count: int = WIDTH) -> Tensor:
+    """Return what a loop writes to an address, between guards that it must leave alone."""
+    whole = torch.full((count + 2 * WIDTH,), math.nan)
+    loop(*given, whole[WIDTH:].data_ptr())
+    assert whole[:WIDTH].isnan().all()
+    assert whole[WIDTH + count :].isnan().all()
+    return whole[WIDTH : WIDTH + count]
 
 
-def test_arithmetic_is_that_of_each() -> None:
-    found = of_each(njit(lambda x, y: (x + y) * (x - y) / y), X, Y)
-    assert np.array_equal(found, (X + Y) * (X - Y) / Y)
+@lanes.compiled
+def widen(kind: Any, x: int, begin: int, out: int) -> None:
+    lanes.store(out, 0, lanes.load(kind, x, begin))
 
 
-def test_fused_rounds_once() -> None:
-    exact = (X.astype(np.float64) * Y + X).astype(np.float32)
-    assert np.array_equal(of_each(njit(lambda x, y: fused(x, y, x)), X, Y), exact)
+@lanes.compiled
+def exponentials(x: int, out: int) -> None:
+    lanes.store(out, 0, lanes.exp(lanes.load(FLOAT, x, 0)))
 
 
-def test_greater_gives_the_second_where_the_first_is_nan() -> None:
-    x = X.copy()
-    x[3] = np.nan
-    found = of_each(njit(lambda x, y: greater(x, y)), x, Y)
-    assert np.array_equal(found, np.where(x > Y, x, Y))
-    assert found[3] == Y[3]
+@lanes.compiled
+def arithmetic(x: int, out: int) -> None:
+    a, b, c = lanes.load(FLOAT, x, 0), lanes.load(FLOAT, x, 16), lanes.load(FLOAT, x, 32)
+    lanes.store(out, 0, lanes.fma(a, b, c))
+    lanes.store(out, 16, lanes.subtract(lanes.multiply(a, b), lanes.add(b, c)))
+    lanes.store(out, 32, lanes.maximum(a, b))
+    lanes.store(out, 48, lanes.spread(lanes.top_of(a)))
 
 
-def test_lanes_outside_are_others() -> None:
-    found = of_each(njit(lambda x, y: within(x, np.int32(2), np.int32(5), y)), X, Y)
-    assert np.array_equal(found, [*Y[:2], *X[2:5], *Y[5:]])
-    found = of_each(njit(lambda x, y: within(x, np.int32(-9), np.int32(99), y)), X, Y)
-    assert np.array_equal(found, X)
+@lanes.compiled
+def parts(x: int, count: int, out: int) -> None:
+    lanes.store(out, 0, lanes.first(lanes.load(FLOAT, x, 0), count))
+    lanes.store(out, 16, lanes.last(lanes.load(FLOAT, x, 0), count))
 
 
-@njit  # type: ignore[misc, untyped-decorator, unused-ignore]
-def _moved(out: Any, x: Any) -> None:
-    store(out, 1, spread(x, 5))
-    store(out, 1 + WIDTH, fill(np.float32(7)))
-    put(out, 0, get(x, 9))
+@lanes.compiled
+def sums(x: int, out: int) -> None:
+    four = lanes.load(FLOAT, x, 0), lanes.load(FLOAT, x, 16), lanes.load(FLOAT, x, 32), lanes.load(FLOAT, x, 48)
+    lanes.store_sums(out, 0, four[0], four[1], four[2], four[3])
 
 
-def test_numbers_are_read_and_written_where_they_are_said_to_be() -> None:
-    out = np.zeros(2 * WIDTH + 2, np.float32)
-    _moved(out, X)
-    assert np.array_equal(out, [X[9], *[X[5]] * WIDTH, *[7] * WIDTH, 0])
+@lanes.compiled
+def sum_at(x: int, begin: int) -> float:
+    return lanes.sum_of(lanes.load(FLOAT, x, begin))  # type: ignore[no-any-return]
 
 
-@njit  # type: ignore[misc, untyped-decorator, unused-ignore]
-def _powers(out: Any, x: Any) -> None:
-    for at in range(0, x.size, WIDTH):
-        store(out, at, power_of_two(load(x, at)))
+@lanes.compiled
+def int_at(x: int, index: int) -> int:
+    return lanes.load_int(x, index)  # type: ignore[no-any-return]
 
 
-def test_powers_of_two_are_right_to_the_last_bit_or_the_one_before() -> None:
-    x = np.linspace(-126, 127.4, 4000 * WIDTH, dtype=np.float32)
-    out = np.zeros_like(x)
-    _powers(out, x)
-    assert np.abs(out / np.exp2(x.astype(np.float64)) - 1).max() < 1e-7
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_numbers_of_16_bits_are_widened_exactly(dtype: torch.dtype) -> None:
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)
+    out = torch.cat([written(widen, KINDS[dtype], every.data_ptr(), i) for i in range(0, 2**16, WIDTH)])
+    torch.testing.assert_close(out, every.float(), rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(out.signbit(), every.signbit())
 
 
-def test_powers_of_what_is_low_are_zero_of_zero_one_and_of_nan_nan() -> None:
-    x = X.copy()
-    x[:5] = [-np.inf, -126.6, 0, np.nan, 1]
-    assert np.array_equal(of_each(njit(lambda x, y: power_of_two(x)), x, Y)[:5], [0, 0, 1, np.nan, 2], equal_nan=True)
+def test_exponentials_are_exact_to_seven_digits() -> None:
+    for x in -88 * torch.rand(100, WIDTH, generator=torch.Generator().manual_seed(2)):
+        found = written(exponentials, x.data_ptr()).double()
+        assert torch.allclose(found, x.clamp(min=-87).double().exp(), rtol=7e-8, atol=0)
+    special = torch.tensor([0.0, -0.0, -87.0, -1e30, -math.inf] + [-1e-9] * 11)
+    found = written(exponentials, special.data_ptr()).tolist()
+    assert found[:2] == found[5:7] == [1.0, 1.0]
+    assert found[2] == found[3] == found[4] > 1.6e-38
 
 
-@njit  # type: ignore[misc, untyped-decorator, unused-ignore]
-def _copied(out: Any, x: Any) -> None:
-    store(out, 0, load(x, 0))
+def test_arithmetic_is_that_of_each_number() -> None:
+    a, b, c, _ = X.view(4, WIDTH)
+    found = written(arithmetic, X.data_ptr(), count=4 * WIDTH).view(4, WIDTH)
+    assert torch.equal(found[0], (a.double() * b.double() + c.double()).float())
+    assert torch.equal(found[1], a * b - (b + c))
+    assert torch.equal(found[2], torch.maximum(a, b))
+    assert torch.equal(found[3], a.max().expand(WIDTH))
 
 
-def test_bfloat16_is_read_and_rounded_as_pytorch_does() -> None:
-    x = torch.cat([torch.from_numpy(X)[:12], torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, -torch.inf, torch.nan])])
-    half, wide = torch.zeros(WIDTH, dtype=torch.bfloat16), torch.zeros(WIDTH)
-    _copied(half.view(torch.int16).numpy(), x.numpy())
-    _copied(wide.numpy(), half.view(torch.int16).numpy())
-    assert torch.equal(wide[:-1], x.to(torch.bfloat16).float()[:-1])
-    assert wide[-1].isnan()
+def test_a_greater_number_than_nan_is_the_second() -> None:
+    x = torch.zeros(3 * WIDTH)
+    x[0] = x[WIDTH + 1] = math.nan
+    assert written(arithmetic, x.data_ptr(), count=4 * WIDTH)[32:34].isnan().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 16])
+def test_the_first_and_the_last_are_kept_and_nan_is_not(count: int) -> None:
+    x = X[:WIDTH].clone()
+    x[count:] = math.nan
+    assert torch.equal(written(parts, x.data_ptr(), count, count=2 * WIDTH)[:WIDTH], x.nan_to_num())
+    x = X[:WIDTH].clone()
+    x[: WIDTH - count] = math.nan
+    assert torch.equal(written(parts, x.data_ptr(), count, count=2 * WIDTH)[WIDTH:], x.nan_to_num())
+
+
+def test_sums_are_those_of_halves_of_halves() -> None:
+    x = X.view(4, WIDTH)
+    for half in (8, 4, 2, 1):
+        x = x[:, :half] + x[:, half:]
+    found = written(sums, X.data_ptr(), count=4)
+    assert torch.equal(found, x[:, 0])
+    assert found.tolist() == [sum_at(X.data_ptr(), i) for i in range(0, 64, WIDTH)]
+
+
+def test_integers_have_signs() -> None:
+    x = torch.tensor([7, -5], dtype=torch.int32)
+    assert [int_at(x.data_ptr(), i) for i in range(2)] == [7, -5]
+
+
+def test_without_a_place_for_files_loops_are_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    njit = numba.njit
+
+    def placeless(**options: Any) -> Any:
+        if options.pop("cache", False):
+            raise RuntimeError("no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(lanes, "njit", placeless)
+    assert lanes.compiled(lambda x: x + np.float32(1))(np.float32(2)) == 3

@@ -121,18 +121,36 @@ def test_an_explanation_of_what_cannot_serve_raises_nothing(halve: Halve) -> Non
 
 
 def test_a_compiler_gets_the_reference_of_what_it_fuses(halve: Halve, monkeypatch: pytest.MonkeyPatch) -> None:
-    fusible = replace(halve, fusible=True)
+    fused = replace(halve, compiled=halve.reference)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     with use(halve="pairs"):
         assert served(halve, NARROW) == ["pairs"]
         with recorded() as chosen:
-            assert (fusible(NARROW) == 0.5).all()
+            assert (fused(NARROW) == 0.5).all()
     assert chosen == {}
 
 
 def test_a_compiler_traces_through_the_choice_as_one_graph() -> None:
-    negate: Halve = Operation(name="negate", reference=torch.neg, invariant=True, fusible=True)
+    negate: Halve = Operation(name="negate", reference=torch.neg, invariant=True, compiled=torch.neg)
     traced = torch.compile(lambda x: negate(2 * x), backend="eager", fullgraph=True)
     with recorded() as chosen:
         assert torch.equal(traced(WIDE), -2 * WIDE)
     assert chosen == {}
+
+
+def test_what_is_usual_serves_before_the_reference_where_nothing_was_measured(halve: Halve) -> None:
+    usual = replace(halve, usual=("abacus", "pairs"))
+    assert served(usual, NARROW) == ["pairs"]
+    with use("reference"):
+        assert served(usual, NARROW) == ["reference"]
+
+
+def test_what_serves_can_be_chosen_once_for_a_loop(halve: Halve) -> None:
+    with use(halve="pairs"), recorded() as chosen:
+        serves = halve.chosen(NARROW)
+    assert chosen == {"halve": ["pairs"]}
+    with use("reference"), recorded() as later:
+        assert torch.equal(serves(NARROW), halve(NARROW))
+    assert later == {"halve": ["reference"]}
+    with use(halve="abacus"), pytest.raises(MismatchError, match="this machine has no abacus"):
+        halve.chosen(NARROW)

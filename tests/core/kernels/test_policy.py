@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from genwright.kernels.policy import Policy
+import json
+
+from genwright.kernels import use
+from genwright.kernels.policy import POLICY, Policy, applied
 
 
 def test_what_is_named_goes_before_what_is_said_of_all() -> None:
     policy = Policy(everywhere="reference", each={"geglu": "triton"})
     assert (policy.choice("geglu"), policy.choice("attention")) == ("triton", "reference")
     assert Policy().choice("geglu") == "automatic"
+
+
+def test_a_policy_is_written_down_as_what_was_asked_for_alone() -> None:
+    asked = Policy(everywhere="reference", each={"geglu": "triton"}, invariant=True)
+    assert asked.to_json() == {"everywhere": "reference", "each": {"geglu": "triton"}, "invariant": True}
+    assert Policy.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    assert Policy().to_json() == {}
+    assert Policy.from_json({}) == Policy()
+
+
+def test_a_policy_stands_in_the_place_of_the_one_around_it_for_a_while() -> None:
+    with use("reference", invariant=True):
+        with applied(Policy(each={"geglu": "triton"})):
+            assert POLICY.get() == Policy(each={"geglu": "triton"})
+        assert POLICY.get() == Policy(everywhere="reference", invariant=True)
+    assert POLICY.get() == Policy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from genwright.errors import DataError
 from genwright.kernels.catalogue import operation
-from genwright.kernels.table import TUNED, architecture, table
+from genwright.kernels.table import TUNED, architecture, digest, table
 
 
 def test_an_architecture_that_was_not_measured_has_no_order(tmp_path: Path) -> None:
@@ -53,3 +54,9 @@ def test_devices_go_by_their_type_and_gpus_by_their_capability(monkeypatch: pyte
     monkeypatch.setattr("genwright.kernels.table._capability", {1: 90}.__getitem__)
     assert architecture(torch.device("cpu")) == "cpu"
     assert architecture(torch.device("cuda:1")) == ("cuda" if torch.version.hip else "sm90")
+
+
+def test_a_table_is_known_by_its_digest(tmp_path: Path) -> None:
+    (tmp_path / "sm90.json").write_text("{}")
+    assert digest("sm90", tmp_path) == hashlib.sha256(b"{}").hexdigest()
+    assert digest("sm12", tmp_path) == ""

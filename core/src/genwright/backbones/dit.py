@@ -127,7 +127,8 @@ class Tower(nn.Module):
         for block in self.blocks:
             x = block(x, asked, self.cosine, self.sine)
         scale, shift = self.modulation(asked)
-        return cast(Tensor, self.norm(x, (1 + scale, shift)))
+        _, found = self.norm(x, (1 + scale, shift))
+        return cast(Tensor, found)
 
 
 @final
@@ -150,15 +151,10 @@ class Block(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
         scale_attend, shift_attend, gate_attend, scale_feed, shift_feed, gate_feed = self.modulation(asked)
-        attended = self._attended(self.norm_attention(x, (1 + scale_attend, shift_attend)), cosine, sine)
-        x = x + (1 + gate_attend) * attended
-        fed = self.feed(self.norm_feed(x, (1 + scale_feed, shift_feed)))
-        return cast(Tensor, x + (1 + gate_feed) * fed)
-
-    def _attended(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        q, k, v = (part.transpose(1, 2) for part in self.attention.project(x, cosine, sine))
-        gathered = F.scaled_dot_product_attention(q, k, v)
-        return cast(Tensor, self.attention.outward(gathered.transpose(1, 2).flatten(2)))
+        _, hidden = self.norm_attention(x, (1 + scale_attend, shift_attend))
+        attended = self.attention.gathered(hidden, cosine, sine, causal=False)
+        x, hidden = self.norm_feed(x, (1 + scale_feed, shift_feed), update=attended, gate=1 + gate_attend)
+        return cast(Tensor, x + (1 + gate_feed) * self.feed(hidden))
 
 
 @final

@@ -16,7 +16,7 @@ from genwright.readings import Condition
 if TYPE_CHECKING:
     from genwright.backbones.transformer import Block, Transformer
 
-__all__ = ["UNMODULATED", "Modulated", "TransformerStream", "normed", "rotate"]
+__all__ = ["UNMODULATED", "Affine", "Modulated", "TransformerStream", "normed", "rotate"]
 
 # A scale and a shift.
 Affine: TypeAlias = tuple[Tensor, Tensor]

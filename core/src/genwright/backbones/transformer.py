@@ -10,8 +10,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.backbones.conditioning import Conditioning
-from genwright.backbones.stream import UNMODULATED, Modulated, TransformerStream, normed, rotate
+from genwright.backbones.stream import UNMODULATED, Affine, Modulated, TransformerStream, rotate
 from genwright.errors import OptionError
+from genwright.kernels.adaptive_norm.spec import adaptive_norm
+from genwright.kernels.attention.spec import attention
+from genwright.kernels.geglu.spec import geglu
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
@@ -129,8 +132,9 @@ class Block(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """Return the stream after this block."""
         attend, feed = modulated
-        x = x + self._thinned(self.attention(self.norm_attention(x, attend), cosine, sine))
-        return x + self._thinned(self.feed(self.norm_feed(x, feed)))
+        _, hidden = self.norm_attention(x, attend)
+        x, hidden = self.norm_feed(x, feed, update=self._thinned(self.attention(hidden, cosine, sine)))
+        return x + self._thinned(self.feed(hidden))
 
     def _thinned(self, x: Tensor) -> Tensor:
         """Return x, in training without some of its features."""
@@ -140,15 +144,26 @@ class Block(nn.Module):
 
 
 class Norm(nn.Module):
-    """An RMS norm that may be scaled and shifted by what is asked for before its gain is applied."""
+    """An RMS norm of a stream, to which something may be added before.
+
+    The norm may be scaled and shifted by what is asked for before its gain is applied.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
 
-    def forward(self, x: Float[Tensor, "*rows D"], by: tuple[Tensor, Tensor] | None) -> Float[Tensor, "*rows D"]:
-        """Return the normed activations."""
-        return normed(x, by) * self.weight
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        by: Affine | None,
+        *,
+        update: Float[Tensor, "B T D"] | None = None,
+        gate: Float[Tensor, "B 1 D"] | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B T D"]]:
+        """Return the stream with what is added to it, multiplied by the gate, and its norm."""
+        scale, shift = by or (None, None)
+        return adaptive_norm(x, scale=scale, shift=shift, update=update, gate=gate, weight=self.weight)
 
 
 class Attention(nn.Module):
@@ -171,9 +186,14 @@ class Attention(nn.Module):
 
     def forward(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "B T D"]:
         """Return what each position gathers from itself and those before it."""
+        return self.gathered(x, cosine, sine, causal=True)
+
+    def gathered(self, x: Float[Tensor, "B T D"], cosine: Tensor, sine: Tensor, *, causal: bool) -> Tensor:
+        """Return what each position gathers from all, or, if causal, from itself and those before it."""
         q, k, v = (part.transpose(1, 2) for part in self.project(x, cosine, sine))
-        gathered = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kept < self.heads)
-        return cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2)))
+        # Under autocast norms give more digits than the products that values come from.
+        found = attention(q.to(v.dtype), k.to(v.dtype), v, causal=causal)
+        return cast(Tensor, self.outward(found.transpose(1, 2).flatten(2)))
 
 
 class SquaredReLU(nn.Module):
@@ -210,8 +230,7 @@ class SwiGLU(nn.Module):
     @staticmethod
     def activate(hidden: Tensor) -> Tensor:
         """Return the second half, gated by the first."""
-        gate, value = hidden.chunk(2, -1)
-        return F.silu(gate) * value
+        return geglu(hidden, activation="silu")
 
 
 def rotation(length: int, head: int) -> tuple[Float[Tensor, "T H"], Float[Tensor, "T H"]]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from genwright.backbones.level import LevelConditioning
 from genwright.backbones.places import CONVOLUTIONS
 from genwright.errors import MismatchError, OptionError
+from genwright.kernels.attention.spec import attention
+from genwright.kernels.group_norm_silu.spec import group_norm_silu
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Continuous
 
@@ -94,7 +96,7 @@ class UNet(nn.Module):
             x = _spread(leave(x), skips[-1])
             for block in stage:  # type: ignore[attr-defined]
                 x = block(torch.cat((x, skips.pop()), 1), asked)
-        return cast(Tensor, self.outward(F.silu(self.norm(x))))
+        return cast(Tensor, self.outward(_normed(self.norm, x)))
 
 
 @final
@@ -113,9 +115,9 @@ class Block(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C *places"], asked: Float[Tensor, "B D"]) -> Float[Tensor, "B E *places"]:
         """Return the activations after this block."""
-        scale, shift = self.modulation(asked)[(..., *[None] * (x.ndim - 2))].chunk(2, 1)
-        hidden = self.norm_second(self.first(F.silu(self.norm_first(x))))
-        hidden = F.silu(torch.addcmul(shift, hidden, 1 + scale))
+        scale, shift = self.modulation(asked).chunk(2, 1)
+        hidden = self.first(_normed(self.norm_first, x))
+        hidden = _normed(self.norm_second, hidden, 1 + scale, shift)
         return cast(Tensor, self.attention(self.through(x) + self.second(hidden)))
 
 
@@ -133,8 +135,14 @@ class Attention(nn.Module):
     def forward(self, x: Float[Tensor, "B C *places"]) -> Float[Tensor, "B C *places"]:
         """Return the activations with what each place gathers from all of them added."""
         inward = self.inward(self.norm(x).flatten(2).mT).unflatten(-1, (3, self.heads, -1))
-        gathered = F.scaled_dot_product_attention(*inward.permute(2, 0, 3, 1, 4))
+        gathered = attention(*inward.permute(2, 0, 3, 1, 4))
         return x + cast(Tensor, self.outward(gathered.transpose(1, 2).flatten(2))).mT.reshape(x.shape)
+
+
+def _normed(norm: nn.GroupNorm, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    """Return SiLU of a group norm that may be scaled and shifted channel by channel."""
+    weight, bias = norm.weight, norm.bias
+    return group_norm_silu(x, norm.num_groups, weight, bias, scale=scale, shift=shift, epsilon=norm.eps)
 
 
 def _spread(x: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from tqdm import tqdm
 import genwright as gw
 from genwright.cli.output import json_option, say
 from genwright.cli.parameters import PAIR, conditions, device_option, loaded_model, recording_options, values
+from genwright.cli.served import kernels
 from genwright.cli.streaming import check_stream, write_stream
 from genwright.domain import Domain
 from genwright.errors import DataError, StoreError
@@ -107,6 +108,13 @@ def _store_argument(url: str) -> str:
     "--rows", type=int, help="Rows the network is given at once, 1 or a multiple of 16; may change last bits."
 )
 @click.option("--precision", default="float32", show_default=True, help="float32, or bfloat16: faster, for images.")
+@click.option(
+    "--kernels",
+    "served",
+    multiple=True,
+    metavar="NAME",
+    help="Which kernels compute: reference, invariant (rows' bits depend on no others), or OPERATION=NAME.",
+)
 @click.option("--stream", "as_drawn", is_flag=True, help="Write each sample while it is drawn, one after another.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")
 @device_option
@@ -126,6 +134,7 @@ def generate(
     workers: int,
     as_drawn: bool,
     as_json: bool,
+    served: Sequence[str],
     **choices: Any,
 ) -> int:
     """Draw samples from MODEL, record them and print them, one a line.
@@ -147,9 +156,10 @@ def generate(
     }
     tally = Tally(wanted=n, store=None if no_store else where or store_url())
     if as_drawn:
-        _stream(loaded, n, tally, output, given)
+        _stream(loaded, n, tally, output, given, kernels(served))
     else:
-        batches = gw.stream(loaded, n, engine=gw.use("local", workers=workers), **given)
+        with kernels(served):
+            batches = gw.stream(loaded, n, engine=gw.use("local", workers=workers), **given)
         to_text = _to_json if as_json else _to_text if output is None else None
         _put(_kept(batches, tally, flawed=as_json, to_text=to_text), tally, output, loaded.domain)
     if grid is not None and tally.first:
@@ -158,13 +168,22 @@ def generate(
     return 0 if tally.valid else 1
 
 
-def _stream(model: Model[Any], n: int, tally: Tally, output: Path | None, given: Mapping[str, Any]) -> None:
+def _stream(
+    model: Model[Any],
+    n: int,
+    tally: Tally,
+    output: Path | None,
+    given: Mapping[str, Any],
+    asked: AbstractContextManager[None],
+) -> None:
     """Write samples while they are drawn."""
     source = click.get_current_context().get_parameter_source
     others = {option: source(name) is not ParameterSource.DEFAULT for name, option in _TOGETHER.items()}
     check_stream(model.domain, output, others)
     chosen = {name: value for name, value in given.items() if name not in _TOGETHER}
-    write_stream(gw.stages(model, n, **chosen), tally, output, model.domain)
+    with asked:
+        stages = gw.stages(model, n, **chosen)
+    write_stream(stages, tally, output, model.domain)
 
 
 # What is for samples that are drawn together.

@@ -12,6 +12,8 @@ from typing import Any, final
 
 from genwright.errors import GenwrightError, OptionError, UsageError, shown
 from genwright.generation import Generation
+from genwright.kernels.policy import Policy
+from genwright.kernels.record import Chosen, add
 from genwright.model import Model
 from genwright.recipe import Component
 from genwright.registry import registry
@@ -48,7 +50,7 @@ class Local:
             self.workers, mp_context=context, initializer=_begin, initargs=(_plan(generation),)
         ) as pool:
             try:
-                yield from self._drawn(pool, run, indices)
+                yield from self._drawn(pool, run, indices, generation.chosen)
             except BrokenProcessPool as error:
                 raise GenwrightError(
                     f"engine 'local' draws with {self.workers} processes; one of them was ended from outside, "
@@ -57,13 +59,17 @@ class Local:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _drawn(self, pool: ProcessPoolExecutor, run: str, indices: Sequence[int]) -> Iterator[Sample[Any]]:
+    def _drawn(
+        self, pool: ProcessPoolExecutor, run: str, indices: Sequence[int], chosen: Chosen
+    ) -> Iterator[Sample[Any]]:
         """Yield the samples chunk by chunk, a few chunks ahead and no more, so that memory stays constant."""
         chunks = (list(indices[start : start + _CHUNK]) for start in range(0, len(indices), _CHUNK))
-        waiting: deque[Future[list[Sample[Any]]]] = deque()
+        waiting: deque[Future[tuple[list[Sample[Any]], Chosen]]] = deque()
         waiting.extend(pool.submit(_draw, run, chunk) for chunk in itertools.islice(chunks, 2 * self.workers))
         while waiting:
-            yield from waiting.popleft().result()
+            samples, served = waiting.popleft().result()
+            add(chosen, served)
+            yield from samples
             waiting.extend(pool.submit(_draw, run, chunk) for chunk in itertools.islice(chunks, 1))
 
 
@@ -80,6 +86,7 @@ def _plan(generation: Generation[Any]) -> Mapping[str, Any]:
         "precision": generation.precision,
         "device": generation.device,
         "threads": generation.threads,
+        "kernels": generation.kernels.to_json(),
     }
 
 
@@ -98,8 +105,9 @@ def _begin(plan: Mapping[str, Any]) -> None:
         registry=registry(),
         precision=plan["precision"],
         threads=plan["threads"],
+        kernels=Policy.from_json(plan["kernels"]),
     )
 
 
-def _draw(run: str, indices: list[int]) -> list[Sample[Any]]:
-    return list(_generation.samples(run, indices))
+def _draw(run: str, indices: list[int]) -> tuple[list[Sample[Any]], Chosen]:
+    return list(_generation.samples(run, indices)), _generation.chosen

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from genwright.errors import UnknownName
 from genwright.kernels.operation import Explanation, Operation
-from genwright.kernels.policy import AUTOMATIC, POLICY, Policy
+from genwright.kernels.policy import AUTOMATIC, POLICY, Policy, applied
 
-__all__ = ["OPERATIONS", "explain", "operation", "operations", "use"]
+__all__ = ["OPERATIONS", "check", "explain", "operation", "operations", "use"]
 
 OPERATIONS: dict[str, str] = {
     "attention": "genwright.kernels.attention.spec:attention",
@@ -19,6 +19,7 @@ OPERATIONS: dict[str, str] = {
     "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
     "geglu": "genwright.kernels.geglu.spec:geglu",
     "group_norm_silu": "genwright.kernels.group_norm_silu.spec:group_norm_silu",
+    "linear": "genwright.kernels.linear.spec:linear",
     "philox_normal": "genwright.kernels.philox_normal.spec:philox_normal",
     "sampler_step": "genwright.kernels.sampler_step.spec:sampler_step",
 }
@@ -50,6 +51,13 @@ def explain(op: str | Operation[..., Any], *args: Any, **keywords: Any) -> Expla
     return (operation(op) if isinstance(op, str) else op).explain(*args, **keywords)
 
 
+def check(each: Mapping[str, str]) -> None:
+    """Raise UnknownName unless each operation that is named has an implementation of the name beside it."""
+    for name, chosen in each.items():
+        if chosen not in (names := (AUTOMATIC, *operation(name).names)):
+            raise UnknownName(f"implementation of {name}", chosen, names)
+
+
 @contextmanager
 def use(implementation: str | None = None, *, invariant: bool | None = None, **each: str) -> Iterator[None]:
     """Choose implementations for a while: use("reference"), use(attention="triton"), use(invariant=True).
@@ -61,14 +69,9 @@ def use(implementation: str | None = None, *, invariant: bool | None = None, **e
     What is not said stays as it was around. A choice other than "automatic" that cannot serve raises MismatchError when
     the operation is called. Raises UnknownName if an operation or its implementation has no such name.
     """
-    for name, chosen in each.items():
-        if chosen not in (names := (AUTOMATIC, *operation(name).names)):
-            raise UnknownName(f"implementation of {name}", chosen, names)
-    token = POLICY.set(_changed(POLICY.get(), implementation, invariant, each))
-    try:
+    check(each)
+    with applied(_changed(POLICY.get(), implementation, invariant, each)):
         yield
-    finally:
-        POLICY.reset(token)
 
 
 def _changed(policy: Policy, everywhere: str | None, invariant: bool | None, each: dict[str, str]) -> Policy:

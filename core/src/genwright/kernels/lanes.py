@@ -1,269 +1,291 @@
-"""Sixteen float32 numbers side by side, as loops that numba compiles compute with them.
+"""Sixteen numbers of float32 at a time, in loops that numba compiles.
 
-LLVM makes of them the vectors that a processor has: one register of AVX-512, two of AVX2, four of NEON. Each operation
-is rounded as written and nothing is reordered, so bits do not depend on how wide the vectors are.
+LLVM adds up in the order that is written here, on every processor: with fast-math it would take another where its
+vectors are longer or its version is another, and with it other bits. Memory is given by addresses, and not looked at
+beyond: who calls a loop keeps the tensors alive and knows that they are large enough.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
-from torch import Tensor
+from numba.extending import intrinsic, models, register_model
 
 __all__ = [
+    "KINDS",
     "WIDTH",
-    "Lanes",
-    "fill",
-    "fused",
-    "get",
-    "greater",
+    "add",
+    "compiled",
+    "exp",
+    "first",
+    "fma",
+    "last",
     "load",
-    "power_of_two",
-    "put",
+    "load_int",
+    "maximum",
+    "multiply",
     "spread",
     "store",
-    "within",
+    "store_sums",
+    "subtract",
+    "sum_of",
+    "top_of",
 ]
 
 WIDTH = 16
-"""How many numbers there are."""
+"""How many numbers are taken at a time."""
 
-_FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
-_INTEGERS, _HALVES = (ir.VectorType(ir.IntType(bits), WIDTH) for bits in (32, 16))
-_ALIGNED = 4
+KINDS = {torch.float32: np.float32(0), torch.bfloat16: np.uint16(0), torch.float16: np.int16(0)}
+"""By its type, one of these tells `load` what memory holds; integers stand for what numba has no arithmetic of."""
+
+_FLOAT, _INT, _SHORT = ir.FloatType(), ir.IntType(32), ir.IntType(16)
+_FLOATS, _INTS, _SHORTS = (ir.VectorType(one, WIDTH) for one in (_FLOAT, _INT, _SHORT))
+_FEATURES = binding.get_host_cpu_features()
+_NOTHING = ir.Constant(ir.IntType(8).as_pointer(), None)
 
 
-class Lanes(types.Type):  # type: ignore[misc]
-    """The type of sixteen numbers."""
+class Lanes(types.Type):
+    """The type of sixteen numbers, in what numba compiles."""
 
     def __init__(self) -> None:
         super().__init__(name="Lanes")
 
 
+LANES = Lanes()
+
+
 @register_model(Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, of: Any) -> None:
-        super().__init__(manager, of, _FLOATS)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _FLOATS)
 
 
-_LANES = Lanes()
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return a function that is compiled when it is first called, and kept in a file if there is a place for one.
 
-
-def _operation(count: int, built: Callable[..., Any]) -> Any:
-    """Return a function of so many lanes that builds their result."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        return built(builder, *args)
-
-    # numba reads how many arguments there are off the signature.
-    if count == 1:
-        return intrinsic(lambda typing, x: (_LANES(_LANES), generated))
-    if count == 2:
-        return intrinsic(lambda typing, x, y: (_LANES(_LANES, _LANES), generated))
-    return intrinsic(lambda typing, x, y, z: (_LANES(_LANES, _LANES, _LANES), generated))
-
-
-_sum = _operation(2, lambda builder, x, y: builder.fadd(x, y))
-_difference = _operation(2, lambda builder, x, y: builder.fsub(x, y))
-_product = _operation(2, lambda builder, x, y: builder.fmul(x, y))
-_quotient = _operation(2, lambda builder, x, y: builder.fdiv(x, y))
-
-
-def _once_rounded(builder: Any, x: Any, y: Any, z: Any) -> Any:
-    kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32"), [x, y, z])
-
-
-fused = _operation(3, _once_rounded)
-"""x * y + z, rounded once."""
-
-greater = _operation(2, lambda builder, x, y: builder.select(builder.fcmp_ordered(">", x, y), x, y))
-"""The greater of both, and y where x is NaN."""
-
-
-def _defined(symbol: Any, chosen: Any) -> None:
-    @overload(symbol)
-    def _(x: Any, y: Any) -> Any:
-        if isinstance(x, Lanes) and isinstance(y, Lanes):
-            # numba takes only what is declared as this is.
-            def of_lanes(x: Any, y: Any) -> Any:
-                return chosen(x, y)
-
-            return of_lanes
-        return None
-
-
-for _symbol, _chosen in (
-    (operator.add, _sum),
-    (operator.sub, _difference),
-    (operator.mul, _product),
-    (operator.truediv, _quotient),
-):
-    _defined(_symbol, _chosen)
-
-
-def _pointer(context: Any, builder: Any, array: Any, kind: Any, at: Any) -> Any:
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
-
-
-def _place(context: Any, builder: Any, array: Any, kind: Any, at: Any, numbers: Any) -> Any:
-    return builder.bitcast(_pointer(context, builder, array, kind, at), numbers.as_pointer())
-
-
-def _each(value: int) -> Any:
-    return ir.Constant(_INTEGERS, [value] * WIDTH)
-
-
-@intrinsic
-def load(typing: Any, x: Any, at: Any) -> Any:
-    """Return the numbers of an array of one axis from a place on: float32, or bfloat16 seen as int16."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        kind = signature.args[0]
-        if kind.dtype == types.float32:
-            found = builder.load(_place(context, builder, args[0], kind, args[1], _FLOATS))
-            found.align = _ALIGNED
-            return found
-        halves = builder.load(_place(context, builder, args[0], kind, args[1], _HALVES))
-        halves.align = _ALIGNED // 2
-        return builder.bitcast(builder.shl(builder.zext(halves, _INTEGERS), _each(16)), _FLOATS)
-
-    return _LANES(x, types.intp), generated
-
-
-@intrinsic
-def store(typing: Any, x: Any, at: Any, lanes: Any) -> Any:
-    """Write numbers to an array of one axis from a place on; those seen as int16 are rounded to bfloat16, ties to even.
-
-    NaN remains NaN as long as it is one that arithmetic gives.
+    What was kept is taken until the file of the function changes; it does not see changes of this one.
     """
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        kind, value = signature.args[0], args[2]
-        if kind.dtype == types.float32:
-            builder.store(value, _place(context, builder, args[0], kind, args[1], _FLOATS)).align = _ALIGNED
-            return context.get_dummy_value()
-        bits = builder.bitcast(value, _INTEGERS)
-        odd = builder.and_(builder.lshr(bits, _each(16)), _each(1))
-        rounded = builder.lshr(builder.add(bits, builder.add(odd, _each(0x7FFF))), _each(16))
-        place = _place(context, builder, args[0], kind, args[1], _HALVES)
-        builder.store(builder.trunc(rounded, _HALVES), place).align = _ALIGNED // 2
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp, _LANES), generated
+    options = {"boundscheck": False, "error_model": "numpy", "nogil": True}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:
+        return njit(**options)(function)
 
 
-def _everywhere(builder: Any, value: Any, of: Any) -> Any:
-    first = builder.insert_element(ir.Constant(of, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, ir.Constant(of, ir.Undefined), _each(0))
+def _all(number: float | int, kind: Any = _INTS) -> Any:
+    return ir.Constant(kind, [number] * WIDTH)
 
 
-@intrinsic
-def fill(typing: Any, value: Any) -> Any:
-    """Return a number in every lane."""
+def _spread(builder: Any, number: Any, kind: Any) -> Any:
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, _INT(0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), _all(0))
 
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        return _everywhere(builder, args[0], _FLOATS)
 
-    return _LANES(types.float32), generated
+def _picked(builder: Any, a: Any, b: Any, which: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, len(which)), which))
+
+
+def _at(builder: Any, address: Any, index: Any, kind: Any) -> Any:
+    """Return the pointer to a vector from an index on."""
+    begin = builder.gep(builder.inttoptr(address, kind.element.as_pointer()), [index])
+    return builder.bitcast(begin, kind.as_pointer())
 
 
 @intrinsic
-def get(typing: Any, x: Any, at: Any) -> Any:
-    """Return the number at a place of an array of one axis: float32, or bfloat16 seen as int16.
+def load(context: Any, kind: Any, address: Any, index: Any) -> Any:
+    """Return sixteen numbers of a kind from an index on, in float32."""
 
-    No place is counted from the end.
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        if kind == types.float32:
+            return builder.load(_at(builder, given[1], given[2], _FLOATS), align=4)
+        bits = builder.zext(builder.load(_at(builder, given[1], given[2], _SHORTS), align=2), _INTS)
+        return _of_bfloat16(builder, bits) if kind == types.uint16 else _of_float16(builder, bits)
+
+    return LANES(kind, types.int64, types.int64), emit
+
+
+def _of_bfloat16(builder: Any, bits: Any) -> Any:
+    return builder.bitcast(builder.shl(bits, _all(16)), _FLOATS)
+
+
+def _of_float16(builder: Any, bits: Any) -> Any:
+    """Return numbers by their bits: a product moves the exponents, exactly and of the smallest too."""
+    if _FEATURES.get("f16c", False):
+        return builder.fpext(
+            builder.bitcast(builder.trunc(bits, _SHORTS), ir.VectorType(ir.HalfType(), WIDTH)), _FLOATS
+        )
+    size = builder.shl(builder.and_(bits, _all(0x7FFF)), _all(13))
+    moved = builder.bitcast(builder.fmul(builder.bitcast(size, _FLOATS), _all(2.0**112, _FLOATS)), _INTS)
+    special = builder.icmp_unsigned(">=", size, _all(0x7C00 << 13))
+    size = builder.select(special, builder.or_(size, _all(0x7F800000)), moved)
+    sign = builder.shl(builder.and_(bits, _all(0x8000)), _all(16))
+    return builder.bitcast(builder.or_(size, sign), _FLOATS)
+
+
+@intrinsic
+def load_int(context: Any, address: Any, index: Any) -> Any:
+    """Return one integer of 32 bits."""
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        at = builder.gep(builder.inttoptr(given[0], _INT.as_pointer()), [given[1]])
+        return builder.sext(builder.load(at, align=4), ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@intrinsic
+def store(context: Any, address: Any, index: Any, lanes: Any) -> Any:
+    """Write sixteen numbers of float32 from an index on."""
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        builder.store(given[2], _at(builder, given[0], given[1], _FLOATS), align=4)
+        return _NOTHING
+
+    return types.none(types.int64, types.int64, LANES), emit
+
+
+@intrinsic
+def store_sums(context: Any, address: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Write the sums of four times sixteen numbers from an index on, each the one that `sum_of` returns."""
+
+    def folded(builder: Any, x: Any, y: Any, size: int) -> Any:
+        """Return the sums of both halves of each `2 * size` numbers, of x and then of y."""
+        half = [begin + i for begin in range(0, 2 * WIDTH, 2 * size) for i in range(size)]
+        return builder.fadd(_picked(builder, x, y, half), _picked(builder, x, y, [i + size for i in half]))
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        sums = folded(builder, folded(builder, given[2], given[3], 8), folded(builder, given[4], given[5], 8), 4)
+        for size in (2, 1):
+            sums = builder.fadd(sums, _picked(builder, sums, sums, [i ^ size for i in range(WIDTH)]))
+        four = _picked(builder, sums, sums, [0, 4, 8, 12])
+        builder.store(four, _at(builder, given[0], given[1], four.type), align=4)
+        return _NOTHING
+
+    return types.none(types.int64, types.int64, LANES, LANES, LANES, LANES), emit
+
+
+@intrinsic
+def spread(context: Any, number: Any) -> Any:
+    """Return sixteen times a number."""
+    return LANES(types.float32), lambda _, builder, __, given: _spread(builder, given[0], _FLOATS)
+
+
+@intrinsic
+def add(context: Any, a: Any, b: Any) -> Any:
+    """Return a + b."""
+    return LANES(LANES, LANES), lambda _, builder, __, given: builder.fadd(*given)
+
+
+@intrinsic
+def subtract(context: Any, a: Any, b: Any) -> Any:
+    """Return a - b."""
+    return LANES(LANES, LANES), lambda _, builder, __, given: builder.fsub(*given)
+
+
+@intrinsic
+def multiply(context: Any, a: Any, b: Any) -> Any:
+    """Return a * b."""
+    return LANES(LANES, LANES), lambda _, builder, __, given: builder.fmul(*given)
+
+
+@intrinsic
+def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c, rounded once."""
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), given)
+
+    return LANES(LANES, LANES, LANES), emit
+
+
+def _greater(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+@intrinsic
+def maximum(context: Any, a: Any, b: Any) -> Any:
+    """Return the greater of each two; that of b where one is NaN."""
+    return LANES(LANES, LANES), lambda _, builder, __, given: _greater(builder, *given)
+
+
+def _folded(builder: Any, lanes: Any, join: Callable[[Any, Any, Any], Any]) -> Any:
+    for half in (8, 4, 2, 1):
+        lanes = join(builder, lanes, _picked(builder, lanes, lanes, [i ^ half for i in range(WIDTH)]))
+    return builder.extract_element(lanes, _INT(0))
+
+
+@intrinsic
+def sum_of(context: Any, lanes: Any) -> Any:
+    """Return the sum of sixteen numbers: of both halves, of the halves of that, and so on."""
+    joined = lambda builder, a, b: builder.fadd(a, b)  # noqa: E731
+    return types.float32(LANES), lambda _, builder, __, given: _folded(builder, given[0], joined)
+
+
+@intrinsic
+def top_of(context: Any, lanes: Any) -> Any:
+    """Return the greatest of sixteen numbers, none of which is NaN."""
+    return types.float32(LANES), lambda _, builder, __, given: _folded(builder, given[0], _greater)
+
+
+def _kept(builder: Any, lanes: Any, count: Any, sign: str) -> Any:
+    """Return the numbers of which the place has a relation to a count, and zeros."""
+    counts = _spread(builder, builder.trunc(count, _INT), _INTS)
+    places = ir.Constant(_INTS, list(range(WIDTH)))
+    return builder.select(builder.icmp_signed(sign, places, counts), lanes, _all(0.0, _FLOATS))
+
+
+@intrinsic
+def first(context: Any, lanes: Any, count: Any) -> Any:
+    """Return the first of sixteen numbers, so many, and zeros."""
+    return LANES(LANES, types.int64), lambda _, builder, __, given: _kept(builder, given[0], given[1], "<")
+
+
+@intrinsic
+def last(context: Any, lanes: Any, count: Any) -> Any:
+    """Return zeros, and the last of sixteen numbers, so many."""
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        return _kept(builder, given[0], builder.sub(ir.IntType(64)(WIDTH), given[1]), ">=")
+
+    return LANES(LANES, types.int64), emit
+
+
+@intrinsic
+def _scaled(context: Any, lanes: Any, power: Any) -> Any:
+    """Return numbers times 2 to the integers that `power` has in its last bits."""
+
+    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        bits, more = (builder.bitcast(one, _INTS) for one in given)
+        return builder.bitcast(builder.add(bits, builder.shl(more, _all(23))), _FLOATS)
+
+    return LANES(LANES, LANES), emit
+
+
+@compiled
+def exp(x: Any) -> Any:
+    """Return e to the x, to 7e-8 of it, for x from -87 to 0; what is below is taken as -87.
+
+    Source of the polynomial and of the split logarithm of 2: Moshier, Cephes Mathematical Library, expf.
     """
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        kind = signature.args[0]
-        found = builder.load(_pointer(context, builder, args[0], kind, args[1]))
-        if kind.dtype == types.float32:
-            return found
-        whole = ir.IntType(32)
-        return builder.bitcast(builder.shl(builder.zext(found, whole), ir.Constant(whole, 16)), ir.FloatType())
-
-    return types.float32(x, types.intp), generated
-
-
-@intrinsic
-def put(typing: Any, x: Any, at: Any, value: Any) -> Any:
-    """Write a number at a place of an array of float32, of one axis; no place is counted from its end."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        # LLVM leaves single what is atomic, which costs nothing; scatters of vectors are slower than what they replace.
-        place = _pointer(context, builder, args[0], signature.args[0], args[1])
-        builder.store_atomic(args[2], place, "monotonic", _ALIGNED)
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp, types.float32), generated
-
-
-@intrinsic
-def spread(typing: Any, x: Any, at: Any) -> Any:
-    """Return the number at a place of an array of one axis in every lane."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        number = builder.load(_pointer(context, builder, args[0], signature.args[0], args[1]))
-        return _everywhere(builder, number, _FLOATS)
-
-    return _LANES(x, types.intp), generated
-
-
-@intrinsic
-def within(typing: Any, x: Any, begin: Any, end: Any, other: Any) -> Any:
-    """Return x in the lanes from `begin` on and before `end`, and `other` in the rest."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: tuple[Any, ...]) -> Any:
-        lane = ir.Constant(_INTEGERS, list(range(WIDTH)))
-        begin, end = (_everywhere(builder, value, _INTEGERS) for value in args[1:3])
-        inside = builder.and_(builder.icmp_signed(">=", lane, begin), builder.icmp_signed("<", lane, end))
-        return builder.select(inside, args[0], args[3])
-
-    return _LANES(_LANES, types.int32, types.int32, _LANES), generated
-
-
-def _raised(builder: Any, factor: Any, place: Any) -> Any:
-    """Return a factor times two to the whole number that the last bits of another hold."""
-    bits = builder.shl(builder.bitcast(place, _INTEGERS), _each(23))
-    return builder.fmul(factor, builder.bitcast(bits, _FLOATS))
-
-
-_scaled = _operation(2, _raised)
-# 1.5 * 2^23, from which on there are no fractions, and what the exponent of 1 is written as.
-_WHOLE = np.float32(12582912 + 127)
-_LEAST = np.float32(-127)
-# Of 2^x between -1/2 and 1/2, by least relative error, which is 2e-9.
-_C1, _C2, _C3, _C4, _C5, _C6 = (
-    np.float32(value)
-    for value in (0.69314718, 0.24022646, 0.055503286, 0.0096184891, 0.0013399931, 0.00015345812)
-)  # fmt: skip
-
-
-def numbers(x: Tensor) -> np.ndarray[Any, Any]:
-    """Return the memory of a contiguous tensor as an array of one axis, as int16 if it is bfloat16."""
-    flat = x.view(-1)
-    return (flat.view(torch.int16) if x.dtype == torch.bfloat16 else flat).numpy()
-
-
-@njit
-def power_of_two(x: Any) -> Any:
-    """Return 2 to the power of x, which is to be below 128; 0 below -126.5, and NaN of NaN."""
-    x = greater(fill(_LEAST), x)
-    whole = x + fill(_WHOLE)
-    part = x - (whole - fill(_WHOLE))
-    found = fused(fill(_C6), part, fill(_C5))
-    found = fused(found, part, fill(_C4))
-    found = fused(found, part, fill(_C3))
-    found = fused(found, part, fill(_C2))
-    found = fused(found, part, fill(_C1))
-    found = fused(found, part, fill(np.float32(1)))
-    return _scaled(found, whole)
+    x = maximum(x, spread(np.float32(-87.0)))
+    # So large that its last bit counts ones: a sum with it is rounded to an integer.
+    large = spread(np.float32(12582912.0))
+    power = fma(x, spread(np.float32(1.44269504)), large)
+    whole = subtract(power, large)
+    x = fma(whole, spread(np.float32(-0.693359375)), x)
+    x = fma(whole, spread(np.float32(2.12194440e-4)), x)
+    y = spread(np.float32(1.9875691500e-4))
+    y = fma(y, x, spread(np.float32(1.3981999507e-3)))
+    y = fma(y, x, spread(np.float32(8.3334519073e-3)))
+    y = fma(y, x, spread(np.float32(4.1665795894e-2)))
+    y = fma(y, x, spread(np.float32(1.6666665459e-1)))
+    y = fma(y, x, spread(np.float32(5.0000001201e-1)))
+    y = fma(fma(y, x, spread(np.float32(1.0))), x, spread(np.float32(1.0)))
+    return _scaled(y, power)

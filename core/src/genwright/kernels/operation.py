@@ -110,31 +110,40 @@ class Operation(Generic[P, R]):
     reference: plain PyTorch, which runs anywhere and is the meaning of the operation
     invariant: whether the reference gives a row the same bits whatever rows are beside it
     others:    the other implementations
-    fusible:   whether torch.compile makes a kernel of the reference as good as any; inside it the reference is taken
+    compiled:  what is taken inside torch.compile, which makes kernels of its own of plain PyTorch; None for the choice
+               that is made outside it
     case:      the name under which tables list the arguments of a call
+    usual:     what serves before the reference where nothing was measured
     """
 
     name: str
     reference: Callable[P, R]
     invariant: bool
     others: tuple[Implementation[P], ...] = ()
-    fusible: bool = False
+    compiled: Callable[P, R] | None = None
     case: Callable[P, str] | None = None
+    usual: tuple[str, ...] = ()
 
     def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         """Return what the chosen implementation gives.
 
         Raises MismatchError if an implementation was asked for that cannot serve, UnknownName if there is none such.
         """
-        if self.fusible and torch.compiler.is_compiling():
-            return self.reference(*args, **keywords)
+        if self.compiled is not None and torch.compiler.is_compiling():
+            return self.compiled(*args, **keywords)
+        return self.chosen(*args, **keywords)(*args, **keywords)
+
+    def chosen(self, *args: P.args, **keywords: P.kwargs) -> Callable[P, R]:
+        """Return what serves a call with these arguments, and write it down as having served.
+
+        It is for loops whose arguments keep their shapes, strides, dtypes and devices, which then need not choose at
+        every call. Raises as a call does.
+        """
         name = next((name for name, reason in self._tried(args, keywords) if reason is None), None)
         if name is None:
             raise MismatchError(self._refusal(args, keywords))
         note(self.name, name)
-        if name == REFERENCE:
-            return self.reference(*args, **keywords)
-        return cast(R, self._others[name].function(*args, **keywords))
+        return self.reference if name == REFERENCE else cast(Callable[P, R], self._others[name].function)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -175,7 +184,7 @@ class Operation(Generic[P, R]):
         case = self.case(*args, **keywords) if self.case else ""
         measured = table(architecture(_device(args, keywords))).order(self.name, case)
         # What was not measured stands behind the reference, and serves where the reference may not.
-        return tuple(dict.fromkeys((*(name for name in measured if name in self.names), *self.names)))
+        return tuple(dict.fromkeys((*(name for name in measured if name in self.names), *self.usual, *self.names)))
 
     def _reason(self, name: str, policy: Policy, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str | None:
         invariant = self.invariant if name == REFERENCE else self._others[name].invariant

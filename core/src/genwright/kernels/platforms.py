@@ -9,7 +9,15 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-__all__ = ["differentiated", "interpreted", "off_processor", "off_triton", "without_numba", "without_triton"]
+__all__ = [
+    "differentiated",
+    "interpreted",
+    "off_processor",
+    "off_triton",
+    "without_gpu",
+    "without_numba",
+    "without_triton",
+]
 
 INTERPRET = "TRITON_INTERPRET"
 
@@ -27,6 +35,12 @@ def without_triton() -> str | None:
     if not interpreted() and not torch.cuda.is_available():
         return f"there is no GPU that PyTorch can use, and {INTERPRET}=1 is not set"
     return None
+
+
+@cache
+def without_gpu() -> str | None:
+    """Return the reason why nothing runs on a GPU of NVIDIA here, or None if it can."""
+    return None if torch.cuda.is_available() else "there is no GPU that PyTorch can use"
 
 
 @cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
-__all__ = ["AUTOMATIC", "POLICY", "REFERENCE", "Policy"]
+__all__ = ["AUTOMATIC", "POLICY", "REFERENCE", "Policy", "applied"]
 
 AUTOMATIC = "automatic"
 """The choice that follows the tables and falls back."""
@@ -34,5 +35,26 @@ class Policy:
         """Return the name of the implementation that an operation takes, or "automatic"."""
         return self.each.get(operation, self.everywhere)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` makes an equal policy of; empty if nothing was asked for."""
+        everywhere = {} if self.everywhere == AUTOMATIC else {"everywhere": self.everywhere}
+        each = {"each": dict(self.each)} if self.each else {}
+        return {**everywhere, **each, **({"invariant": True} if self.invariant else {})}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Policy:
+        """Return the policy that `to_json` wrote."""
+        return cls(**data)
+
 
 POLICY: ContextVar[Policy] = ContextVar("POLICY", default=Policy())  # noqa: B039 - it is frozen
+
+
+@contextmanager
+def applied(policy: Policy) -> Iterator[None]:
+    """Have a policy stand for a while, in the place of the one around it."""
+    token = POLICY.set(policy)
+    try:
+        yield
+    finally:
+        POLICY.reset(token)

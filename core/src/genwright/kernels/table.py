@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import torch
 
 from genwright.errors import DataError
 
-__all__ = ["TUNED", "Table", "architecture", "capability", "table"]
+__all__ = ["TUNED", "Table", "architecture", "capability", "digest", "table"]
 
 TUNED = Path(__file__).parent / "tuned"
 """Where the tables are: tuned/sm90.json. An architecture without one was not measured."""
@@ -72,6 +73,13 @@ def table(name: str, folder: Path = TUNED) -> Table:
             f'{path} should hold {{"measured": {{...}}, "priorities": {{operation: {{case: [names]}}}}}}; '
             f"it does not: {type(error).__name__}: {error}. Measure it again, or remove it to do without."
         ) from None
+
+
+@cache
+def digest(name: str, folder: Path = TUNED) -> str:
+    """Return the SHA-256 of the table of an architecture, in hexadecimal; "" if it was not measured."""
+    path = folder / f"{name}.json"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _read(found: Mapping[str, Mapping[str, Mapping[str, list[str]]]]) -> Table:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from genwright.backbones.stream import normed
 from genwright.kernels.adaptive_norm.reference import adaptive_norm
 
 X = torch.tensor([[[3.0, 4.0]], [[-1.0, 1.0]]])
 SCALE, SHIFT = torch.tensor([[[2.0, 0.0]], [[1.0, 3.0]]]), torch.tensor([[[0.5, 1.0]], [[0.0, -1.0]]])
 
 
-def test_it_is_the_norm_of_the_backbones() -> None:
+def normed(x: Tensor, by: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    unit = F.rms_norm(x, x.shape[-1:])
+    return torch.addcmul(by[1], unit, by[0]) if by else unit
+
+
+def test_it_is_a_root_mean_square_norm_that_is_scaled_and_shifted() -> None:
     assert torch.equal(adaptive_norm(X)[1], normed(X))
     stream, found = adaptive_norm(X, scale=SCALE, shift=SHIFT)
     assert stream is X

@@ -116,3 +116,36 @@ def test_what_they_cannot_take_is_refused_with_the_reason(
 def test_what_does_not_fit_is_refused_as_by_the_reference(name: str) -> None:
     with use(attention=name), pytest.raises(OptionError, match=r"got 0\.0\. Use scale"):
         attention(X, X, X, scale=0.0)
+
+
+@pytest.mark.parametrize("name", ["cudnn", "flash", "efficient"])
+def test_what_runs_on_gpus_alone_is_refused_elsewhere(name: str) -> None:
+    x = torch.zeros(1, 1, 8, 64, dtype=torch.float16)
+    with use(attention=name), pytest.raises(MismatchError, match=rf"'{name}' of attention .*(no GPU|on cpu)"):
+        attention(x, x, x)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "message"),
+    [
+        ("flash", torch.zeros(1, 1, 8, 64), "it takes float16 and bfloat16; got torch.float32"),
+        ("cudnn", torch.zeros(1, 1, 8, 64, dtype=torch.float16), "it runs on GPUs; tensors are on cpu"),
+        ("efficient", torch.zeros(1, 1, 8, 36, device="meta"), "it runs on GPUs; tensors are on meta"),
+    ],
+)
+def test_what_a_kernel_of_gpus_cannot_take_is_said(name: str, x: Tensor, message: str) -> None:
+    (found,) = [other for other in attention.others if other.name == name]
+    assert found.arguments(x, x, x) == message
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU that torch can use")
+@pytest.mark.parametrize("name", ["cudnn", "flash", "efficient"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_kernels_of_gpus_give_what_the_reference_gives(name: str, causal: bool) -> None:
+    noise = torch.Generator().manual_seed(1)
+    q, k, v = (torch.randn(2, 4, 96, 64, generator=noise).to("cuda", torch.bfloat16) for _ in range(3))
+    with use(attention=name):
+        found = attention(q, k, v, causal=causal)
+    expected = reference.attention(q.double(), k.double(), v.double(), causal=causal)
+    assert distance(found, expected) < SPEC.tolerances[torch.bfloat16]

@@ -28,9 +28,9 @@ def test_what_the_kernel_cannot_take_is_refused_if_asked_for(x: torch.Tensor, me
         attention(x, x, x)
 
 
-def test_the_reference_serves_unless_batch_invariance_is_asked_for() -> None:
+def test_pytorchs_own_serves_unless_batch_invariance_is_asked_for() -> None:
     pytest.importorskip("triton", reason="its kernels need Triton")
-    assert explain("attention", X, X, X, causal=True).chosen == "reference"
+    assert explain("attention", X, X, X, causal=True).chosen == "sdpa"
     with use(invariant=True), recorded() as chosen:
         found = attention(X, X, X, causal=True)
     assert chosen == {"attention": ["triton"]}

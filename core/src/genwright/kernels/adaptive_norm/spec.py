@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genwright.kernels.adaptive_norm import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton
+from genwright.kernels.platforms import differentiated, off_processor, off_triton
 from genwright.kernels.spec import Call, Spec
 from genwright.seeds import Noise
 
@@ -19,7 +19,18 @@ __all__ = ["SPEC", "adaptive_norm"]
 _TOLERANCES = {torch.float32: 5e-7, torch.float16: 1.5e-3, torch.bfloat16: 1.2e-2}
 # A row is held in registers.
 _WIDEST = 16_384
+_NARROWEST = 16
 _WORK = 12
+
+
+def _off_triton(x: Tensor, **given: Tensor | None) -> str | None:
+    return _unfit(x, **given) or off_triton(x, *given.values())
+
+
+def _off_loops(x: Tensor, **given: Tensor | None) -> str | None:
+    if x.dtype != torch.float32 or x.shape[-1] < _NARROWEST:
+        return f"it takes float32, {_NARROWEST} channels or more; got {x.dtype}, {x.shape[-1]}"
+    return _unfit(x, **given) or off_processor(x, *given.values())
 
 
 def _unfit(
@@ -46,7 +57,7 @@ def _unfit(
         return "it takes an update like x and a weight for each channel"
     if any(not tensor.is_contiguous() for tensor in wide) or any(tensor.stride(-1) != 1 for tensor in every):
         return "it takes contiguous tensors, of which rows may be parts of a larger one"
-    return differentiated(*every) or off_triton(*every)
+    return differentiated(*every)
 
 
 def _awkward(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
@@ -92,8 +103,12 @@ adaptive_norm = Operation(
     name="adaptive_norm",
     reference=reference.adaptive_norm,
     invariant=True,
-    fusible=True,
-    others=(Implementation.in_triton("adaptive_norm", _unfit),),
+    compiled=reference.adaptive_norm,
+    others=(
+        Implementation.in_triton("adaptive_norm", _off_triton),
+        Implementation.in_numba("adaptive_norm", _off_loops),
+    ),
+    usual=("numba",),
 )
 """Gate, residual, norm and modulation, as `genwright.kernels.adaptive_norm.reference` says."""
 

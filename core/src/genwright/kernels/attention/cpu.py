@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from genwright.kernels.attention.reference import check, longest_of
-from genwright.kernels.lanes import (
+from genwright.kernels.lanes import compiled
+from genwright.kernels.threads import shared
+from genwright.kernels.vectors import (
     WIDTH,
     fill,
     fused,
@@ -28,7 +29,6 @@ from genwright.kernels.lanes import (
     store,
     within,
 )
-from genwright.kernels.threads import shared
 
 __all__ = ["attention"]
 
@@ -89,7 +89,7 @@ def _laid(x: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
     return numbers(x.as_strided((reach + 1,), (1,))), x.stride()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _attend(out, q, k, v, bias, strides, starts, sizes, masks, factor, first, last):
     """Write what the queries of some lines gather; a line is a row's key and value head."""
     heads, kept, length, extent, width = sizes
@@ -128,7 +128,7 @@ def _attend(out, q, k, v, bias, strides, starts, sizes, masks, factor, first, la
                     _write(out, to, heads * width, here, width, total, mass)
 
 
-@njit(cache=True)
+@compiled
 def _pack(to, x, at, stride, count, padded, width, wide):
     """Lay out rows one after another, with zeros behind their features and behind the last."""
     whole = width // WIDTH * WIDTH
@@ -143,7 +143,7 @@ def _pack(to, x, at, stride, count, padded, width, wide):
         to[s] = np.float32(0)
 
 
-@njit(cache=True)
+@compiled
 def _pack_queries(to, q, at, stride, here, width, factor):
     """Lay out sixteen queries feature by feature, times a factor; zeros behind the last."""
     for lane in range(here):
@@ -154,7 +154,7 @@ def _pack_queries(to, q, at, stride, here, width, factor):
             put(to, d * WIDTH + lane, np.float32(0))
 
 
-@njit(cache=True)
+@compiled
 def _pack_biases(to, bias, at, down, along, here, count):
     for lane in range(WIDTH):
         row = min(lane, here - 1)
@@ -162,7 +162,7 @@ def _pack_biases(to, bias, at, down, along, here, count):
             put(to, s * WIDTH + lane, get(bias, at + row * down + s * along) * _LOG2E)
 
 
-@njit(cache=True)
+@compiled
 def _tile(
     total, weights, biases, queries, keys, values, bias, corner, down, along,
     top, present, rows, columns, biased, causal, window,
@@ -200,7 +200,7 @@ def _tile(
     return mass
 
 
-@njit(cache=True)
+@compiled
 def _score(scores, queries, keys, start, count, width):
     """Write the products of sixteen queries with some keys."""
     for s in range(0, count, _EIGHT):
@@ -229,7 +229,7 @@ def _score(scores, queries, keys, start, count, width):
         store(scores, to + 7 * WIDTH, h)
 
 
-@njit(cache=True)
+@compiled
 def _mask(scores, start, count, here, causal, window):
     """Hide the keys that a query does not see: those that do see a key are next to each other."""
     for s in range(count):
@@ -239,7 +239,7 @@ def _mask(scores, start, count, here, causal, window):
         store(scores, s * WIDTH, kept)
 
 
-@njit(cache=True)
+@compiled
 def _gather(total, weights, values, decay, start, count, wide):
     """Add some values times their weights to what was gathered before, which decays."""
     for feature in range(0, wide, _EIGHT):
@@ -270,7 +270,7 @@ def _gather(total, weights, values, decay, start, count, wide):
         store(total, to + 7 * WIDTH, h)
 
 
-@njit(cache=True)
+@compiled
 def _write(out, to, stride, present, width, total, mass):
     """Write what was gathered by the mass of its weights, and zeros where there were none."""
     by = greater(mass, fill(_TINY))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from genwright.kernels.attention.reference import check, seen
 
-__all__ = ["products", "sdpa"]
+__all__ = ["cudnn", "efficient", "flash", "products", "sdpa"]
 
 
 def sdpa(
@@ -35,6 +37,24 @@ def sdpa(
         bias, causal = torch.where(mask, bias, -math.inf), False
     grouped = q.shape[1] != k.shape[1]
     return F.scaled_dot_product_attention(q, k, v, bias, is_causal=causal, scale=scale, enable_gqa=grouped)
+
+
+def flash(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Tensor:
+    """Return what FlashAttention gives, as `sdpa` does."""
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        return sdpa(q, k, v, **others)
+
+
+def cudnn(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Tensor:
+    """Return what cuDNN gives, as `sdpa` does."""
+    with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
+        return sdpa(q, k, v, **others)
+
+
+def efficient(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Tensor:
+    """Return what memory-efficient attention gives, as `sdpa` does; it takes a bias."""
+    with sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
+        return sdpa(q, k, v, **others)
 
 
 def products(

@@ -6,15 +6,15 @@ that is not finite may spoil the results of more queries of its sequence than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genwright.kernels.attention import reference
+from genwright.kernels.attention import pytorch, reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_processor, off_triton
+from genwright.kernels.platforms import differentiated, off_processor, off_triton, without_gpu
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
@@ -22,9 +22,9 @@ __all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
 TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 """How far kernels of attention may be from their references, by the dtypes that they take."""
 
-# Of wider heads, keys and values of a block are more than the first caches hold.
-_WIDEST = 256
 _PYTORCH = "genwright.kernels.attention.pytorch"
+# What flash and cuDNN take on Hopper; of wider heads, a block of keys is more than the first caches of processors hold.
+_WIDEST = 256
 
 
 def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
@@ -77,6 +77,25 @@ def _off_sdpa(
     return _of_one_dtype(q, k, v, bias)
 
 
+def _off_gpu(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> str | None:
+    if q.device.type != "cuda":
+        return f"it runs on GPUs; tensors are on {q.device}"
+    if q.shape[-1] % 8 or q.shape[-1] > _WIDEST:
+        return f"it takes heads of up to {_WIDEST} numbers, a multiple of 8; got {q.shape[-1]}"
+    return _off_sdpa(q, k, v, **others)
+
+
+def _off_halves(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor | None = None, **others: Any) -> str | None:
+    if q.dtype not in (torch.float16, torch.bfloat16):
+        return f"it takes float16 and bfloat16; got {q.dtype}"
+    return "it takes no bias" if bias is not None else _off_gpu(q, k, v, **others)
+
+
+def _of_pytorch(name: str, arguments: Callable[..., str | None], *, gpu: bool = False) -> Implementation[...]:
+    platform = {"platform": without_gpu} if gpu else {}
+    return Implementation(name=name, target=f"{_PYTORCH}:{name}", invariant=False, arguments=arguments, **platform)
+
+
 def _off_products(
     q: Tensor,
     k: Tensor,
@@ -124,6 +143,12 @@ def _case(
     length = next((size for size in (64, 256, 1024) if k.shape[2] <= size), "longer")
     said = [name for name, is_so in kinds.items() if is_so] or ["dense"]
     return f"{str(q.dtype).removeprefix('torch.')} {' '.join(said)} D{width} S{length}"
+
+
+def _compiled(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Tensor:
+    """Return attention by what torch.compile has a kernel for, else by the reference."""
+    serves = reference.attention if _off_sdpa(q, k, v, **others) else pytorch.sdpa
+    return serves(q, k, v, **others)
 
 
 def _inputs(
@@ -208,10 +233,15 @@ attention = Operation(
     others=(
         Implementation.in_triton("attention", _unfit),
         Implementation.in_numba("attention", _off_loops),
-        Implementation(name="sdpa", target=f"{_PYTORCH}:sdpa", invariant=False, arguments=_off_sdpa),
-        Implementation(name="products", target=f"{_PYTORCH}:products", invariant=False, arguments=_off_products),
+        _of_pytorch("sdpa", _off_sdpa),
+        _of_pytorch("products", _off_products),
+        _of_pytorch("cudnn", _off_halves, gpu=True),
+        _of_pytorch("flash", _off_halves, gpu=True),
+        _of_pytorch("efficient", _off_gpu, gpu=True),
     ),
+    compiled=_compiled,
     case=_case,
+    usual=("sdpa",),
 )
 """What each query gathers from the values of the keys that it sees, as `attention.reference.attention` says."""
 

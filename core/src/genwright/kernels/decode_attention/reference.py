@@ -24,7 +24,7 @@ def decode_attention(
     """Return what the query of each row gathers from the values of its first keys.
 
     k, v:    a cache of S places; N / K query heads, next to each other, share one of its heads
-    lengths: how many places each row has filled, at most S; None for all. What is in the others does not matter
+    lengths: how many places each row has filled, at most S; None for all. The others hold any finite numbers
     scale:   of products of queries and keys; H ** -0.5 if None
 
     NaN and infinities are as in `attention`. A row that has filled none gathers zeros.

@@ -1,4 +1,7 @@
-"""The operation `decode_attention`: in Triton a row's bits depend neither on other rows nor on the cache's length."""
+"""The operation `decode_attention`: in Triton and numba bits depend neither on other rows nor on the cache's length.
+
+In numba they do not depend on the processor either.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch import Tensor
 from genwright.kernels.attention.spec import TOLERANCES, off_heads
 from genwright.kernels.decode_attention import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton
+from genwright.kernels.platforms import differentiated, off_processor, off_triton
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "decode_attention"]
@@ -18,6 +21,28 @@ __all__ = ["SPEC", "decode_attention"]
 
 def _unfit(q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None) -> str | None:
     return differentiated(q, k, v) or off_heads(q, k, v) or off_triton(q, k, v, lengths)
+
+
+def _not_in_loops(
+    q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
+) -> str | None:
+    if q.dtype not in TOLERANCES or not q.dtype == k.dtype == v.dtype:
+        return f"it takes one dtype of 16 bits, or float32; got {q.dtype}, {k.dtype}, {v.dtype}"
+    if q.shape[-1] < 16:
+        return f"it takes heads of a width of 16 or more; got {q.shape[-1]}"
+    if not k.stride(-1) == v.stride(-1) == 1:
+        return "it takes keys and values of which the last axis is dense"
+    if lengths is not None and lengths.dtype != torch.int32:
+        return f"it takes lengths of int32; got {lengths.dtype}"
+    return off_processor(q, k, v, lengths) or differentiated(q, k, v)
+
+
+def _not_in_products(
+    q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
+) -> str | None:
+    if not (k.is_contiguous() and v.is_contiguous()):
+        return "it takes caches whose heads, places and numbers lie one after another"
+    return None if k.numel() else "it takes a cache of one place or more"
 
 
 def _call(
@@ -67,7 +92,17 @@ decode_attention = Operation(
     reference=reference.decode_attention,
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
-    others=(Implementation.in_triton("decode_attention", _unfit),),
+    others=(
+        Implementation.in_triton("decode_attention", _unfit),
+        Implementation.in_numba("decode_attention", _not_in_loops),
+        Implementation(
+            name="products",
+            target="genwright.kernels.decode_attention.pytorch:products",
+            invariant=False,
+            arguments=_not_in_products,
+        ),
+    ),
+    usual=("numba", "products"),
 )
 """What the query of each row gathers, as `decode_attention.reference.decode_attention` says."""
 

@@ -65,7 +65,7 @@ geglu = Operation(
     reference=reference.geglu,
     # PyTorch's differ in last bits by where a row lies, and GELU by whether it lies alone (on a CPU, torch 2.13).
     invariant=False,
-    fusible=True,
+    compiled=reference.geglu,
     others=(Implementation.in_triton("geglu", _unfit),),
 )
 """Gated products, as `genwright.kernels.geglu.reference` says."""

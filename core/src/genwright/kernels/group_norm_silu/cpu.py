@@ -10,11 +10,11 @@ import math
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-from genwright.kernels.lanes import WIDTH, fill, fused, greater, load, numbers, power_of_two, store
+from genwright.kernels.lanes import compiled
 from genwright.kernels.threads import shared
+from genwright.kernels.vectors import WIDTH, fill, fused, greater, load, numbers, power_of_two, store
 
 __all__ = ["group_norm_silu"]
 
@@ -55,7 +55,7 @@ def group_norm_silu(
     return result
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _normed(result, x, weight, bias, scale, shift, modulated, sizes, epsilon, first, last):
     """Write some samples, from one number on and before another."""
     places, channels, groups = sizes
@@ -81,7 +81,7 @@ def _normed(result, x, weight, bias, scale, shift, modulated, sizes, epsilon, fi
         _write(result, x, factor, term, start, places, channels)
 
 
-@njit(cache=True)
+@compiled
 def _run(sums, squares, x, start, count, channels):
     """Write the mean of each channel over a run of places, and the sum of its squared deviations."""
     sums[:], squares[:] = np.float32(0), np.float32(0)
@@ -96,7 +96,7 @@ def _run(sums, squares, x, start, count, channels):
             store(squares, c, fused(deviation, deviation, load(squares, c)))
 
 
-@njit(cache=True)
+@compiled
 def _factors(factor, term, means, apart, weight, bias, places, groups, epsilon):
     """Write by what the numbers of each channel are multiplied, and what is added then."""
     width = means.size // groups
@@ -111,14 +111,14 @@ def _factors(factor, term, means, apart, weight, bias, places, groups, epsilon):
             factor[c], term[c] = by, bias[c] - mean * by
 
 
-@njit(cache=True)
+@compiled
 def _write(result, x, factor, term, start, places, channels):
     for at in range(start, start + places * channels, channels):
         for c in range(0, channels, WIDTH):
             store(result, at + c, _silu(fused(load(x, at + c), load(factor, c), load(term, c))))
 
 
-@njit(cache=True)
+@compiled
 def _silu(x):
     zero = fill(np.float32(0))
     # Minus the greater of both is minus x, and no more than 126 in base 2.

@@ -132,7 +132,7 @@ group_norm_silu = Operation(
     reference=reference.group_norm_silu,
     # PyTorch's differ in last bits by where a sample lies, if it has odd sizes (on a CPU, torch 2.13).
     invariant=False,
-    fusible=True,
+    compiled=reference.group_norm_silu,
     others=(
         Implementation.in_triton("group_norm_silu", _unfit),
         Implementation.in_numba("group_norm_silu", _off_loops),

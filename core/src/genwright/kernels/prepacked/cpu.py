@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-from genwright.kernels.lanes import WIDTH, fill, fused, load, numbers, spread, store
+from genwright.kernels.lanes import compiled
 from genwright.kernels.threads import shared
+from genwright.kernels.vectors import WIDTH, fill, fused, load, numbers, spread, store
 
 __all__ = ["convolution", "packed"]
 
@@ -56,7 +56,7 @@ def convolution(x: Tensor, sums: Tensor, bias: Tensor) -> Tensor:
     return out.to(x.dtype).movedim(-1, 1)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _convolved(out, x, factors, bias, sizes, first, last):
     """Write some squares of results, from one number on and before another."""
     height, width, channels, kept = sizes
@@ -72,7 +72,7 @@ def _convolved(out, x, factors, bias, sizes, first, last):
             _return(out, gathered, s * kept, square, bias, start + s, height, width, kept)
 
 
-@njit(cache=True)
+@compiled
 def _multiply(gathered, factors, given, one, count, channels, kept):
     """Write one of the sums of results of some squares."""
     for k in range(0, kept, WIDTH):
@@ -103,7 +103,7 @@ def _multiply(gathered, factors, given, one, count, channels, kept):
             store(gathered, to + 7 * kept, h)
 
 
-@njit(cache=True)
+@compiled
 def _corner(place, height, width):
     """Return the sample of a square and where its results begin, down and across."""
     across = -(-width // 4)
@@ -111,7 +111,7 @@ def _corner(place, height, width):
     return place // per, place % per // across * 4, place % across * 4
 
 
-@njit(cache=True)
+@compiled
 def _bring(given, to, square, x, place, height, width, channels):
     """Write the sums of a square of numbers."""
     sample, top, left = _corner(place, height, width)
@@ -138,7 +138,7 @@ def _bring(given, to, square, x, place, height, width, channels):
             _sums(given, to + c + j * _SQUARES * channels, 6 * _SQUARES * channels, p, q, r, s, t, u)
 
 
-@njit(cache=True)
+@compiled
 def _sums(to, at, apart, p, q, r, s, t, u):
     """Write six sums of six numbers."""
     two, four, five = fill(_TWO), fill(_FOUR), fill(_FIVE)
@@ -152,7 +152,7 @@ def _sums(to, at, apart, p, q, r, s, t, u):
     store(to, at + 5 * apart, fused(four, q, u) - five * s)
 
 
-@njit(cache=True)
+@compiled
 def _results(to, at, apart, count, term, p, q, r, s, t, u):
     """Write up to four results of six sums, to which a term is added."""
     first, second, third, fourth = q + r, q - r, s + t, s - t
@@ -165,7 +165,7 @@ def _results(to, at, apart, count, term, p, q, r, s, t, u):
         store(to, at + 3 * apart, fused(fill(_EIGHTH), fourth, second) + u + term)
 
 
-@njit(cache=True)
+@compiled
 def _return(out, gathered, at, square, bias, place, height, width, kept):
     """Write the results of a square."""
     sample, top, left = _corner(place, height, width)

@@ -116,7 +116,7 @@ sampler_step = Operation(
     name="sampler_step",
     reference=reference.sampler_step,
     invariant=True,
-    fusible=True,
+    compiled=reference.sampler_step,
     others=(Implementation.in_triton("sampler_step", _unfit),),
 )
 """A step of a sampler, as `genwright.kernels.sampler_step.reference` says."""

@@ -1,0 +1,58 @@
+"""What `--kernels` asks for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import genwright as gw
+from genwright.cli import main
+from genwright.cli.served import kernels
+from genwright.errors import UnknownName
+from genwright.kernels.policy import POLICY, Policy
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_words_and_pairs_together_are_a_policy() -> None:
+    with kernels(["reference", "invariant", "geglu=triton"]):
+        assert POLICY.get() == Policy(everywhere="reference", each={"geglu": "triton"}, invariant=True)
+    with kernels([]):
+        assert POLICY.get() == Policy()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("refrence", "no choice of kernels named 'refrence'"),
+        ("geglu=tritn", "no implementation of geglu named 'tritn'"),
+        ("geglue=triton", "no operation named 'geglue'"),
+    ],
+)
+def test_what_there_is_not_is_refused_with_what_there_is(asked: str, told: str) -> None:
+    with pytest.raises(UnknownName, match=told), kernels([asked]):
+        pass
+
+
+def test_a_run_says_what_was_asked_for_and_is_replayed_so(
+    rhythms: Path, rhythms_model: Path, home: Path, capsys: Capture
+) -> None:
+    assert main(["generate", str(rhythms_model), "-n", "3", "--kernels", "reference"]) == 0
+    with closing(gw.open_store()) as store:
+        run = next(iter(store.runs()))
+        assert run.config["kernels"] == {"everywhere": "reference"}
+        assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
+        replay = next(store.runs(kind="replay"))
+    assert json.loads(json.dumps(dict(replay.config)))["kernels"] == {"everywhere": "reference"}
+
+
+def test_a_word_that_is_not_known_ends_the_command_before_anything_is_recorded(
+    rhythms: Path, rhythms_model: Path, home: Path, capsys: Capture
+) -> None:
+    assert main(["generate", str(rhythms_model), "-n", "3", "--kernels", "fast"]) == 2
+    assert "no choice of kernels named 'fast'" in capsys.readouterr().err
+    with closing(gw.open_store()) as store:
+        assert list(store.runs()) == []
