@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from genwright.readings import Condition
 
-__all__ = ["Peer", "Wrapped", "peer"]
+__all__ = ["Peer", "Wrapped", "load_torchaudio", "peer"]
 
 _TRAINED = 1000
 
@@ -45,6 +46,10 @@ class Peer:
     @torch.inference_mode()
     def drawn(self, noise: Tensor) -> Tensor:
         """Return the samples that its own steps make of unit noise."""
+        # Schedulers of several steps count those that they took.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.scheduler.set_timesteps(len(self.scheduler.timesteps))
         x = noise
         for time in self.scheduler.timesteps:
             x = self.scheduler.step(self.network(x, time).sample, time, x).prev_sample
@@ -82,8 +87,17 @@ class Wrapped:
         return x - level * noise.to(x.dtype)
 
 
+def load_torchaudio() -> None:
+    """Load torchaudio, if there is one: diffusers imports it, and fails over an extension that does not fit torch."""
+    with suppress(ImportError):
+        from genwright_audio.extension import torchaudio
+
+        torchaudio()
+
+
 def peer(*, shape: tuple[int, ...], channels: tuple[int, ...], blocks: int, steps: int, dtype: torch.dtype) -> Peer:
     """Return a UNet2DModel with random weights, without attention. Raises ImportError without diffusers."""
+    load_torchaudio()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from diffusers import DDIMScheduler, UNet2DModel

@@ -1,4 +1,4 @@
-"""The operation `attention`: what a query gathers does not depend on the rows beside it, in Triton.
+"""The operation `attention`: what a query gathers does not depend on the rows beside it, in Triton and numba.
 
 Results differ from the reference's by the rounding of weights to the inputs' dtype before they multiply values. A value
 that is not finite may spoil the results of more queries of its sequence than those that see it, never of another's.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genwright.kernels.attention import pytorch, reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import off_triton, without_gpu
+from genwright.kernels.platforms import differentiated, off_processor, off_triton, without_gpu
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
@@ -23,7 +23,7 @@ TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 """How far kernels of attention may be from their references, by the dtypes that they take."""
 
 _PYTORCH = "genwright.kernels.attention.pytorch"
-# What flash and cuDNN take on Hopper.
+# What flash and cuDNN take on Hopper; of wider heads, a block of keys is more than the first caches of processors hold.
 _WIDEST = 256
 
 
@@ -110,6 +110,22 @@ def _off_products(
     return _of_one_dtype(q, k, v, bias)
 
 
+def _off_loops(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    bias: Tensor | None = None,
+    starts: Tensor | None = None,
+    **others: Any,
+) -> str | None:
+    if {x.dtype for x in (q, k, v)} - TOLERANCES.keys() or len({q.dtype, k.dtype, v.dtype}) > 1:
+        return f"it takes tensors of one dtype of 16 bits, or float32; got {q.dtype}, {k.dtype} and {v.dtype}"
+    if not 1 <= q.shape[-1] <= _WIDEST:
+        return f"it takes heads of a width of up to {_WIDEST}; got {q.shape[-1]}"
+    return differentiated(q, k, v, bias) or off_processor(q, k, v, bias, starts)
+
+
 def _case(
     q: Tensor,
     k: Tensor,
@@ -124,7 +140,7 @@ def _case(
     """Return the dtype, the kind of mask, and the width and length, rounded up to those that are measured."""
     kinds = {"causal": causal, "window": window is not None, "bias": bias is not None, "packed": starts is not None}
     width = next((size for size in (16, 32, 64, 128) if q.shape[-1] <= size), "wider")
-    length = next((size for size in (256, 1024) if k.shape[2] <= size), "longer")
+    length = next((size for size in (64, 256, 1024) if k.shape[2] <= size), "longer")
     said = [name for name, is_so in kinds.items() if is_so] or ["dense"]
     return f"{str(q.dtype).removeprefix('torch.')} {' '.join(said)} D{width} S{length}"
 
@@ -216,6 +232,7 @@ attention = Operation(
     invariant=False,
     others=(
         Implementation.in_triton("attention", _unfit),
+        Implementation.in_numba("attention", _off_loops),
         _of_pytorch("sdpa", _off_sdpa),
         _of_pytorch("products", _off_products),
         _of_pytorch("cudnn", _off_halves, gpu=True),

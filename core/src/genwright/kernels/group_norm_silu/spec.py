@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genwright.kernels.group_norm_silu import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_triton
+from genwright.kernels.platforms import differentiated, off_processor, off_triton
 from genwright.kernels.spec import Call, Spec
 from genwright.seeds import Noise
 
@@ -19,6 +19,8 @@ __all__ = ["SPEC", "group_norm_silu"]
 _TOLERANCES = {torch.float32: 1e-6, torch.float16: 1.5e-3, torch.bfloat16: 1.2e-2}
 # The channels of a group, times 64 runs of places, are held in registers.
 _WIDEST = 128
+# As many channels as a loop takes at once.
+_TOGETHER = 16
 _WORK = 20
 
 
@@ -49,12 +51,44 @@ def _unfit(
     return differentiated(*every) or off_triton(*every)
 
 
+def _off_loops(
+    x: Tensor,
+    groups: int,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    scale: Tensor | None = None,
+    shift: Tensor | None = None,
+    epsilon: float = 1e-5,
+) -> str | None:
+    rows = [tensor for tensor in (scale, shift) if tensor is not None]
+    every = [x, weight, bias, *rows]
+    if len({tensor.dtype for tensor in every}) > 1 or x.dtype not in (torch.float32, torch.bfloat16):
+        return "it takes tensors that are all float32 or bfloat16"
+    if x.ndim < 2 or groups < 1 or x.shape[1] % groups or x.shape[1] % _TOGETHER:
+        return f"it takes [B, C, ...] with channels in steps of {_TOGETHER}; got {[*x.shape]} of {groups} groups"
+    if len(rows) == 1:
+        return "it takes a scale and a shift, or neither"
+    if any(tensor.shape != x.shape[:2] for tensor in rows) or any(t.shape != x.shape[1:2] for t in (weight, bias)):
+        return "it takes a weight and a bias for each channel, a scale and a shift for each of a sample"
+    if not _channels_last(x):
+        return "it takes tensors with channels last"
+    return differentiated(*every) or off_processor(*every)
+
+
 def _channels_last(x: Tensor) -> bool:
     return x.movedim(1, -1).is_contiguous()
 
 
 def _awkward(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
-    for shape, groups in (((2, 6, 5, 7), 3), ((1, 66, 9), 11), ((3, 4), 2), ((2, 4, 4200), 1), ((0, 4, 3), 2)):
+    for shape, groups in (
+        ((2, 6, 5, 7), 3),
+        ((1, 66, 9), 11),
+        ((3, 4), 2),
+        ((2, 4, 4200), 1),
+        ((0, 4, 3), 2),
+        ((3, 48, 9, 8), 6),
+    ):
         x, given = _given(shape, dtype, device)
         last = x.movedim(1, -1).contiguous().movedim(-1, 1)
         by = {"scale": given[2], "shift": given[3]}
@@ -99,7 +133,10 @@ group_norm_silu = Operation(
     # PyTorch's differ in last bits by where a sample lies, if it has odd sizes (on a CPU, torch 2.13).
     invariant=False,
     compiled=reference.group_norm_silu,
-    others=(Implementation.in_triton("group_norm_silu", _unfit),),
+    others=(
+        Implementation.in_triton("group_norm_silu", _unfit),
+        Implementation.in_numba("group_norm_silu", _off_loops),
+    ),
 )
 """A group norm and SiLU, as `genwright.kernels.group_norm_silu.reference` says."""
 

@@ -1,0 +1,186 @@
+"""Convolutions of 3 by 3 by loops: squares of 4 by 4 results from a quarter of the products.
+
+Squares of 6 by 6 numbers, and weights, are brought to 36 sums each, which are multiplied over channels, sum by sum,
+and brought back. A square's bits depend on nothing beside it.
+
+Source: Lavin and Gray (2016), arXiv:1509.09308.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genwright.kernels.lanes import compiled
+from genwright.kernels.threads import shared
+from genwright.kernels.vectors import WIDTH, fill, fused, load, numbers, spread, store
+
+__all__ = ["convolution", "packed"]
+
+_SQUARES = 32
+_EIGHT = 8
+_SUMS = 36
+# So many squares, times channels, are worth another thread.
+_WORTH = 4_000
+_TWO, _FOUR, _FIVE, _EIGHTH = (np.float32(value) for value in (2, 4, 5, 8))
+
+_OF_WEIGHTS = (
+    torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float64) / 24.0
+)
+
+
+def packed(weight: Tensor) -> Tensor:
+    """Return the sums of weights [K, C, 3, 3] as [36, K / 16, C, 16]."""
+    sums = torch.einsum("ip, kcpq, jq -> ijkc", _OF_WEIGHTS, weight.detach().double(), _OF_WEIGHTS)
+    kept, channels = weight.shape[:2]
+    return sums.reshape(_SUMS, kept // WIDTH, WIDTH, channels).mT.to(torch.float32).contiguous()
+
+
+def convolution(x: Tensor, sums: Tensor, bias: Tensor) -> Tensor:
+    """Return the convolution of x [B, C, H, W], padded by 1, with packed weights; channels lie together."""
+    rows, channels, height, width = x.shape
+    kept = len(bias)
+    exact = torch.float32 if x.dtype == torch.float16 else x.dtype
+    given = x.detach().movedim(1, -1).to(exact).contiguous()
+    out = torch.empty(rows, height, width, kept, dtype=exact)
+    sizes = height, width, channels, kept
+    across = -(-height // 4) * -(-width // 4)
+    flat, whole = numbers(given), numbers(out)
+    terms, factors = bias.detach().to(torch.float32).contiguous().numpy(), sums.view(-1).numpy()
+
+    def some(first: int, last: int) -> None:
+        _convolved(whole, flat, factors, terms, sizes, first, last)
+
+    shared(some, rows * across, work=rows * across * channels, worth=_WORTH)
+    return out.to(x.dtype).movedim(-1, 1)
+
+
+@compiled
+def _convolved(out, x, factors, bias, sizes, first, last):
+    """Write some squares of results, from one number on and before another."""
+    height, width, channels, kept = sizes
+    given, gathered = np.empty(_SUMS * _SQUARES * channels, np.float32), np.empty(_SUMS * _SQUARES * kept, np.float32)
+    square = np.empty(_SUMS * WIDTH, np.float32)
+    for start in range(first, last, _SQUARES):
+        count = min(_SQUARES, last - start)
+        for s in range(count):
+            _bring(given, s * channels, square, x, start + s, height, width, channels)
+        for one in range(_SUMS):
+            _multiply(gathered, factors, given, one, count, channels, kept)
+        for s in range(count):
+            _return(out, gathered, s * kept, square, bias, start + s, height, width, kept)
+
+
+@compiled
+def _multiply(gathered, factors, given, one, count, channels, kept):
+    """Write one of the sums of results of some squares."""
+    for k in range(0, kept, WIDTH):
+        panel = (one * kept + k) * channels
+        for s in range(0, count, _EIGHT):
+            a = b = c = d = e = f = g = h = fill(np.float32(0))
+            at = (one * _SQUARES + s) * channels
+            two, three, four, five = at + channels, at + 2 * channels, at + 3 * channels, at + 4 * channels
+            six, seven, eight = at + 5 * channels, at + 6 * channels, at + 7 * channels
+            for channel in range(channels):
+                x = load(factors, panel + channel * WIDTH)
+                a = fused(x, spread(given, at + channel), a)
+                b = fused(x, spread(given, two + channel), b)
+                c = fused(x, spread(given, three + channel), c)
+                d = fused(x, spread(given, four + channel), d)
+                e = fused(x, spread(given, five + channel), e)
+                f = fused(x, spread(given, six + channel), f)
+                g = fused(x, spread(given, seven + channel), g)
+                h = fused(x, spread(given, eight + channel), h)
+            to = (one * _SQUARES + s) * kept + k
+            store(gathered, to, a)
+            store(gathered, to + kept, b)
+            store(gathered, to + 2 * kept, c)
+            store(gathered, to + 3 * kept, d)
+            store(gathered, to + 4 * kept, e)
+            store(gathered, to + 5 * kept, f)
+            store(gathered, to + 6 * kept, g)
+            store(gathered, to + 7 * kept, h)
+
+
+@compiled
+def _corner(place, height, width):
+    """Return the sample of a square and where its results begin, down and across."""
+    across = -(-width // 4)
+    per = across * -(-height // 4)
+    return place // per, place % per // across * 4, place % across * 4
+
+
+@compiled
+def _bring(given, to, square, x, place, height, width, channels):
+    """Write the sums of a square of numbers."""
+    sample, top, left = _corner(place, height, width)
+    zero = fill(np.float32(0))
+    for c in range(0, channels, WIDTH):
+        for i in range(6):
+            row, at = top + i - 1, i * 6 * WIDTH
+            if row < 0 or row >= height:
+                for j in range(6):
+                    store(square, at + j * WIDTH, zero)
+                continue
+            start = ((sample * height + row) * width + left - 1) * channels + c
+            p = load(x, start) if left > 0 else zero
+            q = load(x, start + channels)
+            r = load(x, start + 2 * channels) if left + 1 < width else zero
+            s = load(x, start + 3 * channels) if left + 2 < width else zero
+            t = load(x, start + 4 * channels) if left + 3 < width else zero
+            u = load(x, start + 5 * channels) if left + 4 < width else zero
+            _sums(square, at, WIDTH, p, q, r, s, t, u)
+        for j in range(6):
+            p, q = load(square, j * WIDTH), load(square, (6 + j) * WIDTH)
+            r, s = load(square, (12 + j) * WIDTH), load(square, (18 + j) * WIDTH)
+            t, u = load(square, (24 + j) * WIDTH), load(square, (30 + j) * WIDTH)
+            _sums(given, to + c + j * _SQUARES * channels, 6 * _SQUARES * channels, p, q, r, s, t, u)
+
+
+@compiled
+def _sums(to, at, apart, p, q, r, s, t, u):
+    """Write six sums of six numbers."""
+    two, four, five = fill(_TWO), fill(_FOUR), fill(_FIVE)
+    store(to, at, fused(four, p, t) - five * r)
+    even, odd = t - four * r, s - four * q
+    store(to, at + apart, even + odd)
+    store(to, at + 2 * apart, even - odd)
+    even, odd = t - r, two * (s - q)
+    store(to, at + 3 * apart, even + odd)
+    store(to, at + 4 * apart, even - odd)
+    store(to, at + 5 * apart, fused(four, q, u) - five * s)
+
+
+@compiled
+def _results(to, at, apart, count, term, p, q, r, s, t, u):
+    """Write up to four results of six sums, to which a term is added."""
+    first, second, third, fourth = q + r, q - r, s + t, s - t
+    store(to, at, p + first + third + term)
+    if count > 1:
+        store(to, at + apart, fused(fill(_TWO), fourth, second) + term)
+    if count > 2:
+        store(to, at + 2 * apart, fused(fill(_FOUR), third, first) + term)
+    if count > 3:
+        store(to, at + 3 * apart, fused(fill(_EIGHTH), fourth, second) + u + term)
+
+
+@compiled
+def _return(out, gathered, at, square, bias, place, height, width, kept):
+    """Write the results of a square."""
+    sample, top, left = _corner(place, height, width)
+    apart = _SQUARES * kept
+    zero = fill(np.float32(0))
+    for k in range(0, kept, WIDTH):
+        for j in range(6):
+            start = at + k + j * apart
+            p, q = load(gathered, start), load(gathered, start + 6 * apart)
+            r, s = load(gathered, start + 12 * apart), load(gathered, start + 18 * apart)
+            t, u = load(gathered, start + 24 * apart), load(gathered, start + 30 * apart)
+            _results(square, j * WIDTH, 6 * WIDTH, 4, zero, p, q, r, s, t, u)
+        for i in range(min(4, height - top)):
+            start = i * 6 * WIDTH
+            p, q, r = load(square, start), load(square, start + WIDTH), load(square, start + 2 * WIDTH)
+            s, t, u = load(square, start + 3 * WIDTH), load(square, start + 4 * WIDTH), load(square, start + 5 * WIDTH)
+            to = ((sample * height + top + i) * width + left) * kept + k
+            _results(out, to, kept, min(4, width - left), load(bias, k), p, q, r, s, t, u)

@@ -1,0 +1,112 @@
+"""A prepacked network gives what the network gives, and PyTorch's convolutions serve where loops may not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genwright.kernels import recorded
+from genwright.kernels.prepacked import network as module
+from genwright.kernels.prepacked.network import Packed, prepacked
+from genwright.kernels.spec import distance
+
+X = torch.randn(2, 16, 9, 8, generator=torch.Generator().manual_seed(1))
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    shared = nn.Conv2d(32, 32, 3, padding=1)
+    return nn.Sequential(
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.SiLU(),
+        nn.Sequential(shared, nn.Conv2d(32, 32, 3, padding="same", bias=False)),
+        shared,
+        nn.Conv2d(32, 16, 3, padding=1, stride=2),
+    )
+
+
+def replaced(made: nn.Module) -> list[str]:
+    return [name for name, layer in made.named_modules(remove_duplicate=False) if isinstance(layer, Packed)]
+
+
+@pytest.fixture
+def packed() -> nn.Sequential:
+    pytest.importorskip("numba", reason="numba compiles its loops")
+    return prepacked(network())
+
+
+def test_it_gives_what_the_network_gives_in_inference(packed: nn.Sequential) -> None:
+    with torch.inference_mode(), recorded() as chosen:
+        found = packed(X)
+        assert distance(found, network()(X)) < 1e-5
+    assert replaced(packed) == ["0", "2.0", "2.1", "3"]
+    assert packed[3] is packed[2][0]
+    assert chosen == {"convolution": ["numba"]}
+
+
+def test_the_network_itself_stays_as_it_was(packed: nn.Sequential) -> None:
+    given = network()
+    made = prepacked(given)
+    assert replaced(given) == []
+    with torch.no_grad():
+        given[0].weight.zero_()
+    assert made[0].layer.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(16, 16, 3),
+        nn.Conv2d(16, 16, 1),
+        nn.Conv2d(16, 16, 3, padding=1, stride=2),
+        nn.Conv2d(16, 16, 3, padding=2, dilation=2),
+        nn.Conv2d(16, 16, 3, padding=1, groups=2),
+        nn.Conv2d(16, 16, 3, padding=1, padding_mode="circular"),
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.Conv2d(16, 8, 3, padding=1),
+        nn.Conv2d(16, 16, 3, padding=1).double(),
+        nn.utils.parametrizations.weight_norm(nn.Conv2d(16, 16, 3, padding=1)),
+        nn.Conv1d(16, 16, 3, padding=1),
+    ],
+    ids=str,
+)
+def test_other_layers_stay(layer: nn.Module) -> None:
+    assert replaced(prepacked(nn.Sequential(layer))) == []
+
+
+def test_a_layer_that_is_watched_stays() -> None:
+    watched = nn.Conv2d(16, 16, 3, padding=1)
+    watched.register_forward_hook(lambda *given: None)
+    assert replaced(prepacked(nn.Sequential(watched))) == []
+
+
+def test_a_single_convolution_is_replaced_too() -> None:
+    pytest.importorskip("numba", reason="numba compiles its loops")
+    assert isinstance(prepacked(nn.Conv2d(16, 16, 3, padding=1)), Packed)
+
+
+@pytest.mark.parametrize("x", [X[0], X[:0], X.double()], ids=["a single image", "no image", "float64"])
+def test_pytorch_serves_where_loops_may_not(packed: nn.Sequential, x: Tensor) -> None:
+    made = packed.to(x.dtype)
+    with torch.inference_mode(), recorded() as chosen:
+        assert torch.equal(made(x), network().to(x.dtype)(x))
+    assert chosen == {}
+
+
+def test_gradients_are_those_of_the_network(packed: nn.Sequential) -> None:
+    for made in (packed, network()):
+        made(X).sum().backward()
+    assert packed[0].layer.weight.grad is not None
+    with recorded() as chosen:
+        assert torch.equal(packed(X), network()(X))
+    assert chosen == {}
+
+
+def test_without_numba_it_is_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "without_numba", lambda: "numba is not installed")
+    given = network()
+    made = prepacked(given)
+    assert made is not given
+    assert replaced(made) == []
+    assert torch.equal(made(X), given(X))
