@@ -249,9 +249,16 @@ def test_a_run_that_says_no_precision_was_drawn_in_float32(
     assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
 
 
-def test_what_is_read_token_by_token_is_drawn_in_float32_alone(toy_model: Model[str]) -> None:
-    with pytest.raises(OptionError, match=r"token by token draw in float32; got bfloat16\. Leave the precision out"):
-        generation(toy_model, precision="bfloat16")
+def test_tokens_are_drawn_in_bfloat16_by_streams_that_know_it(
+    toys: Registry, toy_model: Model[str], store: MemoryStore
+) -> None:
+    samples = gw.generate(toy_model, 20, seed=2, precision="bfloat16", store=store)
+    made = generation(toy_model, seed=2, precision="bfloat16")
+    assert list(made.items([3, 19])) == [samples.items[3], samples.items[19]]
+    assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
+    unknown = r"backbone 'pixelcnn' draws token by token in float32; got bfloat16\. Leave the precision out"
+    with pytest.raises(OptionError, match=unknown):
+        generation(taught(toy_model, backbone=use("pixelcnn")), precision="bfloat16")
 
 
 def test_an_unknown_precision_is_refused(toy_model: Model[str]) -> None:

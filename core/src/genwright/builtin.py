@@ -134,6 +134,7 @@ _BACKBONES = (
         summary="causal transformer with rotary positions and a preallocated cache",
         spaces=("tokens",),
         roles=("causal",),
+        halves=True,
     ),
     BackboneSpec(
         name="pixelcnn",

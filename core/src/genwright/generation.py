@@ -89,7 +89,7 @@ class Generation(Generic[Item]):
     chosen: Chosen = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_precision(self.precision, self._reads)
+        _check_precision(self.precision, self._reads, self.model.recipe.backbone.name, self.registry)
         is_whole = isinstance(self.rows, int) and not isinstance(self.rows, bool)
         if not is_whole or not 0 < self.rows <= _MOST_ROWS or (self.rows > 1 and self.rows % TILE):
             raise OptionError(
@@ -273,12 +273,14 @@ def _computing(device: str, precision: Precision) -> torch.autocast:
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def _check_precision(precision: object, reads: Reads) -> None:
+def _check_precision(precision: object, reads: Reads, backbone: str, registry: Registry) -> None:
     if precision not in get_args(Precision):
         raise OptionError(f"samples are drawn in float32 or bfloat16; got {shown(precision)}. The default is float32.")
-    # What a stream keeps of earlier tokens is in the precision of the weights.
-    if precision == "bfloat16" and reads == "next-token":
-        raise OptionError("models that are read token by token draw in float32; got bfloat16. Leave the precision out.")
+    # What a stream keeps of earlier tokens is in a precision that the stream knows.
+    if precision == "bfloat16" and reads == "next-token" and not registry.get("backbone", backbone).halves:
+        raise OptionError(
+            f"backbone {backbone!r} draws token by token in float32; got bfloat16. Leave the precision out."
+        )
 
 
 def make_sampler(

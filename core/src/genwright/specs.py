@@ -126,12 +126,14 @@ class BackboneSpec(Spec):
     """A network, with the spaces it works on and the roles it can serve.
 
     contours: whether it follows `Condition.contours`; one that does not is refused where a model is to learn some
+    halves:   whether its streams compute in bfloat16 where autocast asks for that, as all but streams do by themselves
     """
 
     kind = "backbone"
     spaces: tuple[Space, ...]
     roles: tuple[Role, ...]
     contours: bool = False
+    halves: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

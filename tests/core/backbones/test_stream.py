@@ -5,6 +5,7 @@ from unittest.mock import patch
 import pytest
 import torch
 
+from genwright import kernels
 from genwright.backbones.stream import rotate
 from genwright.backbones.transformer import Transformer, rotation
 from genwright.readings import Condition
@@ -33,7 +34,6 @@ def asked(*sizes: float, colours: tuple[int, ...] = (0, 0, 1, -1)) -> Condition:
 
 
 def test_gains_of_the_norms_are_part_of_what_is_computed(network: Transformer) -> None:
-    """Streams multiply them into the weights once; each must still act where it stands."""
     tokens, condition = torch.tensor([7, 7, 7, 7]), asked(0.5, 0.1, 0.2, torch.nan)
     before = network.open(condition).step(tokens)
     for name, gain in network.named_parameters():
@@ -105,3 +105,40 @@ def test_a_row_s_place_changes_none_of_its_bits_however_narrow_a_product(
     one, other = network.open(Condition.none(rows)), network.open(Condition.none(rows))
     for row in tokens:
         assert torch.equal(other.step(row.roll(1)), one.step(row).roll(1, 0))
+
+
+def test_products_and_the_cache_are_in_bfloat16_where_autocast_asks_for_it(network: Transformer) -> None:
+    tokens, condition = torch.tensor([7, 3, 1, 0]), asked(0.5, 0.1, 0.2, torch.nan)
+    exact, beside = network.open(condition), torch.tensor([2, 2, 5, 6])
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = network.open(condition)
+        assert {layer.keys.dtype for layer in rounded._layers} == {torch.bfloat16}
+        for given in (tokens, beside):
+            found, expected = rounded.step(given), exact.step(given)
+            assert found.dtype == torch.float32
+            error = (found - expected).norm() / expected.norm()
+            assert 1e-5 < error < 0.03
+
+
+def test_a_stream_says_by_what_it_draws(network: Transformer) -> None:
+    with kernels.use("reference"), kernels.recorded() as chosen:
+        stream = network.open(asked(0.5, 0.1, 0.2, torch.nan))
+    assert chosen == {name: ["reference"] for name in ("linear", "rotary_cache", "decode_attention")}
+    with kernels.use("reference"):
+        expected = stream.step(torch.tensor([7, 7, 7, 7]))
+    found = network.open(asked(0.5, 0.1, 0.2, torch.nan)).step(torch.tensor([7, 7, 7, 7]))
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+def test_kernels_for_processors_draw_what_the_network_gives(rows: int) -> None:
+    pytest.importorskip("numba", reason="its loops need numba")
+    space = Tokens(vocab_size=30, shape=(20,))
+    network = shaken(Transformer(space=space, conditions=ConditionSpace(), width=64, depth=2, heads=2)).eval()
+    tokens = torch.randint(0, 30, (rows, 20), generator=torch.Generator().manual_seed(rows))
+    with torch.inference_mode(), kernels.recorded() as chosen:
+        stream = network.open(Condition.none(rows))
+        found = torch.stack([stream.step(column) for column in tokens.T], 1)
+        assert torch.allclose(found, network(tokens, Condition.none(rows)), atol=1e-5)
+    assert chosen["decode_attention"] == chosen["rotary_cache"] == ["numba"]
+    assert chosen["linear"] == ["numba" if rows == 1 else "onednn"]
