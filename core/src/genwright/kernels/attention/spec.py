@@ -7,6 +7,7 @@ that is not finite may spoil the results of more queries of its sequence than th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import torch
@@ -188,14 +189,18 @@ def _awkward(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
 
 
 def _usual(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
-    for width, causal in ((64, False), (64, True), (128, False), (128, True)):
-        for length in (256, 2048, 4096):
-            args = _inputs(2048 // width, 2048 // width, length, length, width, dtype, device, rows=16384 // length)
-            kind = "causal" if causal else "dense"
-            yield Call(name=f"{kind}, heads of {width}, {length:,} positions", args=args, keywords={"causal": causal})
-    args = _inputs(16, 16, 1024, 1024, 64, dtype, device, rows=4)
-    bias = torch.zeros(1, 16, 1024, 1024, dtype=dtype, device=device)
-    yield Call(name="a bias, heads of 64, 1,024 positions", args=args, keywords={"bias": bias})
+    small = device.type == "cpu"
+    widths, lengths = ((32, 64), (64, 256, 1024)) if small else ((64, 128), (256, 2048, 4096))
+    channels, places = (384, 1024) if small else (2048, 16_384)
+    for width, causal, length in product(widths, (False, True), lengths):
+        heads = channels // width
+        args = _inputs(heads, heads, length, length, width, dtype, device, rows=places // length)
+        kind = "causal" if causal else "dense"
+        yield Call(name=f"{kind}, heads of {width}, {length:,} positions", args=args, keywords={"causal": causal})
+    heads, length = (6, 256) if small else (16, 1024)
+    args = _inputs(heads, heads, length, length, 64, dtype, device, rows=4)
+    bias = torch.zeros(1, heads, length, length, dtype=dtype, device=device)
+    yield Call(name=f"a bias, heads of 64, {length:,} positions", args=args, keywords={"bias": bias})
 
 
 def _traffic(

@@ -64,7 +64,8 @@ def _awkward(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
 
 
 def _usual(dtype: torch.dtype, device: torch.device) -> Iterator[Call]:
-    for rows, width, tokens in ((8192, 256, 257), (8192, 768, 50_257)):
+    small, large = ((1024, 256, 257), (256, 384, 4096)), ((8192, 256, 257), (8192, 768, 50_257))
+    for rows, width, tokens in small if device.type == "cpu" else large:
         args = _inputs(rows, width, tokens, dtype, device)
         yield Call(name=f"{rows:,} x {width} to {tokens:,}", args=args)
 
