@@ -1,10 +1,11 @@
 """Measure what is promised and print it as one table, beside what others reach.
 
-    python benchmarks/run.py DOMAIN [--quick] [--samples N] [--model NAME_OR_FOLDER] [--only SECTION ...]
+    python benchmarks/run.py DOMAIN ... [--quick] [--samples N] [--model NAME_OR_FOLDER] [--only SECTION ...]
+    python benchmarks/run.py kernels sampling [--quick] [--tune] [--seconds N] [--only SECTION ...]
     python benchmarks/run.py store [--quick] [--rows N] [--peers-python PATH] [--only SECTION ...]
 
 Nothing is measured whose quick tests are red. The sections measured also go to benchmarks/results/, as Markdown and as
-JSON, beside those measured before; unless with --quick, --smoke, --ungated, --model or another number of samples or
+JSON, a file for each domain, beside those measured before; unless with --quick, --smoke, --ungated, --model or another number of samples or
 rows, for trying things.
 """
 
@@ -15,7 +16,9 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -37,17 +40,21 @@ SECTIONS = {
     "families": ("modes", "orders", "pipeline", "pictures", "stacked", "bits"),
     "gpu": ("devices",),
     "audio": ("quality", "vocoder", "codec", "wavenet"),
+    "kernels": ("machine", "promised", "operations"),
+    "sampling": ("tokens", "denoised", "drawn", "replay"),
     "store": ("ingest", "single", "postgresql", "peers", "verify", "proof", "search", "memory"),
 }
-_FOLDERS = {"audio": "audio.", "store": "store."}
+_FOLDERS = {name: f"{name}." for name in ("audio", "kernels", "sampling", "store")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 1 if a target is missed or a test red."""
     asked = _parser().parse_args(arguments)
-    names = [name for name in SECTIONS[asked.domain] if not asked.only or name in asked.only]
     cases = {
-        name: importlib.import_module(f"benchmarks.cases.{_FOLDERS.get(asked.domain, '')}{name}") for name in names
+        (domain, name): importlib.import_module(f"benchmarks.cases.{_FOLDERS.get(domain, '')}{name}")
+        for domain in dict.fromkeys(asked.domains)
+        for name in SECTIONS[domain]
+        if not asked.only or name in asked.only
     }
     if not asked.ungated:
         try:
@@ -55,29 +62,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Red as error:
             print(f"Refused: {error}", file=sys.stderr)
             return 1
+    found = _found(cases, asked)
+    for domain, sections in found.items():
+        title = f"Benchmark of {domain}"
+        if _is_tried(asked):
+            print(as_markdown(f"{title}, for trying things", sections))
+        else:
+            _keep(title, sections, _HERE / "results" / domain, SECTIONS[domain])
+    every = (row for sections in found.values() for section in sections for row in section.rows)
+    return int(any(row.verdict == "FAIL" for row in every))
+
+
+def _found(cases: Mapping[tuple[str, str], ModuleType], asked: argparse.Namespace) -> dict[str, list[Section]]:
+    """Return what was measured, by domain. Of the seconds that are left, each section has the same share."""
+    found: dict[str, list[Section]] = {domain: [] for domain in dict.fromkeys(asked.domains)}
+    end = None if asked.seconds is None else time.monotonic() + asked.seconds
     with tempfile.TemporaryDirectory(prefix="genwright-benchmark-") as scratch:
-        setting = _setting(asked, Path(scratch))
-        sections = [_measured(name, case, setting) for name, case in cases.items()]
-    title = f"Benchmark of {asked.domain}"
-    if _is_tried(asked):
-        print(as_markdown(f"{title}, for trying things", sections))
-    else:
-        _keep(title, sections, _HERE / "results" / asked.domain, SECTIONS[asked.domain])
-    return int(any(row.verdict == "FAIL" for section in sections for row in section.rows))
+        for place, ((domain, name), case) in enumerate(cases.items()):
+            now = time.monotonic()
+            until = None if end is None else now + (end - now) / (len(cases) - place)
+            setting = replace(_setting(asked, domain, Path(scratch)), until=until)
+            found[domain].append(_measured(name, case, setting))
+    return found
 
 
-def _setting(asked: argparse.Namespace, scratch: Path) -> Setting:
+def _setting(asked: argparse.Namespace, domain: str, scratch: Path) -> Setting:
     quick = asked.quick or asked.smoke
     samples = (2_000 if quick else _SAMPLES) if asked.samples is None else asked.samples
     usual = 50 if asked.smoke else 10_000 if quick else _ROWS
     return Setting(
-        model=asked.model or asked.domain,
+        model=asked.model or domain,
         quick=quick,
         smoke=asked.smoke,
         samples=samples,
         rows=usual if asked.rows is None else asked.rows,
         peers_python=asked.peers_python,
         scratch=scratch,
+        tunes=asked.tune,
     )
 
 
@@ -108,7 +129,7 @@ def _keep(title: str, sections: Sequence[Section], path: Path, order: Sequence[s
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure what is promised, beside what others reach.")
-    parser.add_argument("domain", choices=sorted(SECTIONS))
+    parser.add_argument("domains", nargs="+", choices=sorted(SECTIONS), metavar="DOMAIN", help=", ".join(sorted(SECTIONS)))
     parser.add_argument("--quick", action="store_true", help="measure less, to try things")
     parser.add_argument("--smoke", action="store_true", help="measure next to nothing, to see that it runs")
     parser.add_argument("--ungated", action="store_true", help="measure although tests are red or missing")
@@ -124,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         help="for store: the interpreter that has llm and MLflow (benchmarks/peers/requirements-store.txt says how to "
         "make it); else $GENWRIGHT_PEERS_PYTHON",
     )
+    parser.add_argument("--tune", action="store_true", help="for kernels: write the table of which is fastest here")
+    parser.add_argument("--seconds", type=float, metavar="N", help="for kernels and sampling: about as long in all")
     sections = sorted({name for names in SECTIONS.values() for name in names})
     parser.add_argument("--only", action="append", choices=sections, help="a section; may be given several times")
     return parser

@@ -83,11 +83,12 @@ def compared(
     note: str,
     *,
     section: str = _SECTION,
+    unit: str = "/CPU-s",
 ) -> Iterator[Row]:
     """Yield the rates, then how many times a peer's ours is, for each peer that has a target or is named for one."""
     ours = rates["ours"]
     others = {peer: rate.median for peer, rate in rates.items() if peer != "ours"}
-    yield Row(section=section, name=name, value=ours.median, unit="/CPU-s", spread=ours.spread, peers=others, note=note)
+    yield Row(section=section, name=name, value=ours.median, unit=unit, spread=ours.spread, peers=others, note=note)
     for peer, target in targets.items():
         times = (
             Repeated(tuple(a / b for a, b in zip(ours.values, rates[peer].values, strict=True)))

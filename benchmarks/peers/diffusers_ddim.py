@@ -49,7 +49,7 @@ class Peer:
         # Schedulers of several steps count those that they took.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.scheduler.set_timesteps(len(self.scheduler.timesteps))
+            self.scheduler.set_timesteps(len(self.scheduler.timesteps), device=noise.device)
         x = noise
         for time in self.scheduler.timesteps:
             x = self.scheduler.step(self.network(x, time).sample, time, x).prev_sample
@@ -88,7 +88,7 @@ class Wrapped:
 
 
 def load_torchaudio() -> None:
-    """Load torchaudio, if there is one: diffusers imports it, and fails over an extension that does not fit torch."""
+    """Load torchaudio, if there is one: other packages import it, and fail over an extension that does not fit torch."""
     with suppress(ImportError):
         from genwright_audio.extension import torchaudio
 

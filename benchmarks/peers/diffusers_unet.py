@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,23 @@ from benchmarks.peers.diffusers_ddim import Peer, load_torchaudio
 from genwright.kernels.attention.spec import attention
 from genwright.kernels.group_norm_silu.spec import group_norm_silu
 from genwright.kernels.prepacked import prepacked
+from genwright.readings import Condition
+from genwright.rows import each_row
 
-__all__ = ["ours", "peer"]
+__all__ = ["Denoiser", "ours", "peer"]
 
 _TRAINED = 1000
 _SHAPE = (1, 32, 32)
 
 
-def peer(scheduler: str, *, steps: int, dtype: torch.dtype, channels: tuple[int, ...] = (64, 128, 192)) -> Peer:
+def peer(
+    scheduler: str,
+    *,
+    steps: int,
+    dtype: torch.dtype,
+    channels: tuple[int, ...] = (64, 128, 192),
+    device: torch.device | str = "cpu",
+) -> Peer:
     """Return a UNet2DModel with random weights, of 7.4 million by itself, and a scheduler: "ddim" or "dpm-solver++".
 
     All but its first level have attention, of heads of 8. Raises ImportError without diffusers.
@@ -45,8 +54,8 @@ def peer(scheduler: str, *, steps: int, dtype: torch.dtype, channels: tuple[int,
             "ddim": lambda: DDIMScheduler(num_train_timesteps=_TRAINED, clip_sample=False),
             "dpm-solver++": lambda: DPMSolverMultistepScheduler(num_train_timesteps=_TRAINED),
         }[scheduler]()
-        made.set_timesteps(steps)
-    weights = nn.Module.to(network.eval(), dtype).to(memory_format=torch.channels_last)
+        made.set_timesteps(steps, device=device)
+    weights = nn.Module.to(network.eval(), device, dtype).to(memory_format=torch.channels_last)
     return Peer(network=weights, scheduler=made, shape=_SHAPE)
 
 
@@ -60,6 +69,33 @@ def ours(network: nn.Module) -> nn.Module:
     made.conv_norm_out, made.conv_act = _Norm(made.conv_norm_out), nn.Identity()
     packed: nn.Module = prepacked(made)
     return packed
+
+
+@final
+class Denoiser:
+    """A network of diffusers, which gives the noise at a thousand times, read as a denoiser at any level of noise.
+
+    It waits for no GPU, so that what draws from it can be recorded as one graph.
+    """
+
+    def __init__(self, peer: Peer, network: nn.Module) -> None:
+        self.shape, self.network = peer.shape, network
+        self.weight = next(network.parameters())
+        kept = peer.scheduler.alphas_cumprod.double()
+        self.sigmas = ((1 - kept) / kept).sqrt().float().to(self.weight.device)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest level of noise that it knows."""
+        return float(self.sigmas[0]), float(self.sigmas[-1])
+
+    @torch.inference_mode()
+    def denoise(self, x: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
+        """Return the clean samples that the network takes x for, at the time next to the level of noise."""
+        level = each_row(sigma.to(x.dtype), x)
+        time = torch.searchsorted(self.sigmas, sigma.to(self.sigmas)).clamp(max=len(self.sigmas) - 1)
+        noise: Tensor = self.network((x / (1 + level.square()).sqrt()).to(self.weight.dtype), time).sample
+        return x - level * noise.to(x.dtype)
 
 
 class _Norm(nn.Module):

@@ -9,7 +9,9 @@ from typing import Any, final
 
 import torch
 
-__all__ = ["Size", "gpt2", "llama"]
+from benchmarks.peers.diffusers_ddim import load_torchaudio
+
+__all__ = ["Size", "drawing", "gpt2", "llama"]
 
 
 @final
@@ -28,11 +30,22 @@ class Size:
     kept: int
 
 
-def gpt2(size: Size, *, rows: int, length: int, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
+def gpt2(
+    size: Size,
+    *,
+    rows: int,
+    length: int,
+    dtype: torch.dtype,
+    activation: str = "relu2",
+    device: torch.device | str = "cpu",
+) -> Callable[[], torch.Tensor]:
     """Return what draws `rows` rows of `length` tokens from GPT-2; its heads share no keys.
 
-    Its activation is squared ReLU, as in ours, since GPT-2's own takes longer. Raises ImportError without transformers.
+    activation: squared ReLU, as in ours, since GPT-2's own, "gelu_new", takes longer
+
+    Raises ImportError without transformers.
     """
+    load_torchaudio()
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
@@ -42,15 +55,17 @@ def gpt2(size: Size, *, rows: int, length: int, dtype: torch.dtype) -> Callable[
         n_layer=size.depth,
         n_head=size.heads,
         n_inner=4 * size.width,
-        activation_function="relu2",
+        activation_function=activation,
         bos_token_id=size.vocabulary - 1,
         eos_token_id=None,
     )
-    return _drawing(GPT2LMHeadModel(config), size, rows=rows, length=length, dtype=dtype)
+    network = GPT2LMHeadModel(config).to(device, dtype)
+    return drawing(network, start=size.vocabulary - 1, rows=rows, length=length)
 
 
 def llama(size: Size, *, rows: int, length: int, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
     """Return what draws from Llama: like ours with rotary positions, RMS norms and shared keys; gated by SiLU."""
+    load_torchaudio()
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -65,19 +80,21 @@ def llama(size: Size, *, rows: int, length: int, dtype: torch.dtype) -> Callable
         bos_token_id=size.vocabulary - 1,
         eos_token_id=None,
     )
-    return _drawing(LlamaForCausalLM(config), size, rows=rows, length=length, dtype=dtype)
+    network = LlamaForCausalLM(config).to(dtype)
+    return drawing(network, start=size.vocabulary - 1, rows=rows, length=length)
 
 
-def _drawing(network: Any, size: Size, *, rows: int, length: int, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
-    network = network.eval().to(dtype)
-    start = torch.full((rows, 1), size.vocabulary - 1)
+def drawing(network: Any, *, start: int, rows: int, length: int) -> Callable[[], torch.Tensor]:
+    """Return what draws rows of so many tokens from a network of transformers, each after the start token."""
+    network.eval()
+    begun = torch.full((rows, 1), start, device=network.device)
 
     def draw() -> torch.Tensor:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
             drawn: torch.Tensor = network.generate(
-                start,
-                attention_mask=torch.ones_like(start),
+                begun,
+                attention_mask=torch.ones_like(begun),
                 do_sample=True,
                 top_k=0,
                 use_cache=True,

@@ -40,7 +40,7 @@ def test_what_was_measured_is_printed_and_kept(
 def test_make_bench_names_what_the_benchmark_takes() -> None:
     makefile = (Path(run.__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
     _, _, arguments = makefile.partition("benchmarks/run.py")
-    assert run._parser().parse_args(arguments.splitlines()[0].split()).domain == "molecules"
+    assert run._parser().parse_args(arguments.splitlines()[0].split()).domains == ["molecules"]
 
 
 def test_sections_of_the_store_are_its_own(found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_sections_of_the_store_are_its_own(found: dict[str, Any], monkeypatch: p
 )
 def test_rows_are_as_many_as_asked_for(options: list[str], rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENWRIGHT_PEERS_PYTHON", "peers/bin/python")
-    setting = run._setting(run._parser().parse_args(["store", *options]), Path())
+    setting = run._setting(run._parser().parse_args(["store", *options]), "store", Path())
     assert (setting.rows, setting.peers_python) == (rows, "peers/bin/python")
 
 

@@ -1,0 +1,1 @@
+"""What the benchmark of kernels measures, section by section."""

@@ -1,0 +1,1 @@
+"""What the benchmark of sampling measures, section by section."""

@@ -1,0 +1,88 @@
+"""Drawing images by a U-Net of 7.4 million weights: the same weights by diffusers, and by our operations and samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import torch
+
+from benchmarks.cases.kernels.machine import usual_device
+from benchmarks.cases.peers import compared
+from benchmarks.cases.sampling.turns import Work, turns, unit
+from benchmarks.peers.diffusers_ddim import Peer
+from benchmarks.peers.diffusers_unet import Denoiser, ours, peer
+from benchmarks.row import Row, Target, at_least
+from benchmarks.setting import Setting
+from genwright.generation import threads
+from genwright.readings import Condition
+from genwright.samplers.denoise import DDIM, DenoiseSampler, DPMSolver
+from genwright.seeds import Noise
+
+__all__ = ["TESTS", "rows"]
+
+TESTS = (
+    "tests/core/samplers/test_denoise.py",
+    "tests/benchmarks/peers/test_diffusers_unet.py",
+    "tests/benchmarks/cases/sampling",
+)
+
+_SECTION = "denoised"
+_THEIRS = "diffusers"
+# By a GPU or not: rows at once, and how many times as fast as theirs ours is to be.
+_ROWS = {"cpu": 16, "cuda": 64}
+_LEAST = {"cpu": 1.4, "cuda": 3.0}
+_SAMPLERS: Mapping[str, tuple[type[DPMSolver] | type[DDIM], int]] = {"dpm-solver++": (DPMSolver, 20), "ddim": (DDIM, 50)}
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    """Yield images a second, in float32 by each sampler and in bfloat16 by the first, each work's done in turns."""
+    device = usual_device()
+    first, *_ = _SAMPLERS
+    with threads(1):
+        for name, dtype in (*((name, torch.float32) for name in _SAMPLERS), (first, torch.bfloat16)):
+            target = at_least(_LEAST[device.type]) if dtype == torch.float32 and not setting.smoke else None
+            yield from _compared(name, dtype, device, setting, target)
+
+
+def _compared(
+    scheduler: str, dtype: torch.dtype, device: torch.device, setting: Setting, target: Target | None
+) -> Iterator[Row]:
+    (sampler, steps), count = _SAMPLERS[scheduler], 2 if setting.smoke else _ROWS[device.type]
+    steps = 2 if setting.smoke else steps
+    name = f"{count} rows of 1 x 32 x 32, {scheduler}, {steps} steps, {str(dtype).removeprefix('torch.')}"
+    missing = partial(Row, section=_SECTION, name=f"{name}: ours to {_THEIRS}'s", value=None, target=target)
+    if setting.is_late:
+        yield missing(note="The time allowed had passed.")
+        return
+    try:
+        other = peer(scheduler, steps=steps, dtype=dtype, device=device)
+    except ImportError as error:
+        yield missing(note=f"diffusers is not installed ({error}): pip install -r benchmarks/requirements.txt.")
+        return
+    work = {"ours": _ours(other, sampler, steps, count), _THEIRS: _theirs(other, count)}
+    found = turns(work, count, device, repetitions=_repetitions(scheduler, setting), warm=device.type == "cuda")
+    yield from compared(name, found, {_THEIRS: target}, "", section=_SECTION, unit=unit(device))
+
+
+def _repetitions(scheduler: str, setting: Setting) -> int:
+    return 1 if setting.smoke else 2 if scheduler == "ddim" else 3
+
+
+def _ours(other: Peer, sampler: type[DPMSolver] | type[DDIM], steps: int, count: int) -> Work:
+    """Return what draws two calls of our sampler, or one on a processor, from the peer's weights by our operations."""
+    reading = Denoiser(other, ours(other.network))
+    lowest, highest = reading.ends
+    device = reading.sigmas.device
+    made: DenoiseSampler = sampler(steps=steps, sigma_min=lowest, sigma_max=highest)
+    noise, condition = Noise(0, torch.arange(count, device=device)), Condition.none(count).to(device)
+    reading.denoise(torch.zeros(count, *reading.shape, device=device), reading.sigmas[:1].expand(count), condition)
+    return lambda: made.sample(reading, noise, condition, rows=count)
+
+
+def _theirs(other: Peer, count: int) -> Work:
+    weight = next(other.network.parameters())
+    noise = torch.randn(count, *other.shape, device=weight.device, dtype=weight.dtype)
+    with torch.inference_mode():
+        other.network(noise, other.scheduler.timesteps[0])
+    return lambda: other.drawn(noise)

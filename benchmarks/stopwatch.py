@@ -1,0 +1,70 @@
+"""How long calls take that are too short to be timed one by one: on a processor or on a GPU, in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from benchmarks.clock import Repeated
+
+__all__ = ["timed"]
+
+Work = Callable[[], object]
+
+_ROUNDS = 7
+# The second cache of a GPU holds less; what is overwritten before a call has to be read again.
+_CACHE = 256 << 20
+
+
+def timed(
+    work: Mapping[str, Work], device: torch.device, *, seconds: float = 0.2, rounds: int = _ROUNDS, warm: bool = False
+) -> dict[str, Repeated]:
+    """Return the seconds that one call of each piece of work takes, by name; each has been called before.
+
+    On a processor it is the time of this process's threads. On a GPU it is the GPU's own, and nothing is in its caches
+    when a call begins, unless they are to be warm.
+
+    seconds: about how long each is called altogether; what takes longer is still called once a round
+    """
+    counts = {name: _count(each, device, seconds / rounds) for name, each in work.items()}
+    found: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, each in work.items():
+            found[name].append(_once(each, device, counts[name], warm))
+    return {name: Repeated(tuple(values)) for name, values in found.items()}
+
+
+def _count(each: Work, device: torch.device, seconds: float) -> int:
+    taken = _once(each, device, 1, True)
+    return max(1, min(2_000, int(seconds / max(taken, 1e-7))))
+
+
+def _once(each: Work, device: torch.device, count: int, warm: bool) -> float:
+    """Return the seconds of one of several calls."""
+    if device.type == "cuda":
+        return _on_gpu(each, count, warm)
+    start = time.process_time()
+    for _ in range(count):
+        each()
+    return (time.process_time() - start) / count
+
+
+def _on_gpu(each: Work, count: int, warm: bool) -> float:
+    events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(count)]
+    for before, after in events:
+        if not warm:
+            _overwritten().zero_()
+        before.record()
+        each()
+        after.record()
+    torch.cuda.synchronize()
+    return sum(before.elapsed_time(after) for before, after in events) / 1000 / count
+
+
+@cache
+def _overwritten() -> Tensor:
+    return torch.empty(_CACHE, dtype=torch.uint8, device="cuda")
