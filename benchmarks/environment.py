@@ -19,6 +19,8 @@ _PACKAGES = (
     "genwright-images",
     "genwright-audio",
     "torch",
+    "triton",
+    "numba",
     "numpy",
     "rdkit",
     "fcd-torch",
@@ -40,6 +42,7 @@ def environment() -> Mapping[str, str]:
 
     return {
         "processor": _processor(),
+        **({"GPU": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "cores": str(os.cpu_count()),
         "load": f"{os.getloadavg()[0]:.1f} when the run began",
         "threads": str(torch.get_num_threads()),

@@ -5,8 +5,8 @@
     python benchmarks/run.py store [--quick] [--rows N] [--peers-python PATH] [--only SECTION ...]
 
 Nothing is measured whose quick tests are red. The sections measured also go to benchmarks/results/, as Markdown and as
-JSON, a file for each domain, beside those measured before; unless with --quick, --smoke, --ungated, --model or another number of samples or
-rows, for trying things.
+JSON, a file for each domain, beside those measured before; unless with --quick, --smoke, --ungated, --model or another
+number of samples or rows, for trying things.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+
+import torch
 
 _HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(_HERE.parent))
@@ -44,6 +46,7 @@ SECTIONS = {
     "sampling": ("tokens", "denoised", "drawn", "replay"),
     "store": ("ingest", "single", "postgresql", "peers", "verify", "proof", "search", "memory"),
 }
+_ON_EITHER = "kernels", "sampling"
 _FOLDERS = {name: f"{name}." for name in ("audio", "kernels", "sampling", "store")}
 
 
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in SECTIONS[domain]
         if not asked.only or name in asked.only
     }
-    if not asked.ungated:
+    if not asked.ungated and not asked.tested:
         try:
             check_green(sorted({test for case in cases.values() for test in case.TESTS}))
         except Red as error:
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _is_tried(asked):
             print(as_markdown(f"{title}, for trying things", sections))
         else:
-            _keep(title, sections, _HERE / "results" / domain, SECTIONS[domain])
+            _keep(title, sections, _HERE / "results" / _named(domain), SECTIONS[domain])
     every = (row for sections in found.values() for section in sections for row in section.rows)
     return int(any(row.verdict == "FAIL" for row in every))
 
@@ -84,6 +87,11 @@ def _found(cases: Mapping[tuple[str, str], ModuleType], asked: argparse.Namespac
             setting = replace(_setting(asked, domain, Path(scratch)), until=until)
             found[domain].append(_measured(name, case, setting))
     return found
+
+
+def _named(domain: str) -> str:
+    """Return what results of a domain are kept under; those that a GPU gave are apart from those of a processor."""
+    return f"{domain}-gpu" if domain in _ON_EITHER and torch.cuda.is_available() else domain
 
 
 def _setting(asked: argparse.Namespace, domain: str, scratch: Path) -> Setting:
@@ -129,10 +137,13 @@ def _keep(title: str, sections: Sequence[Section], path: Path, order: Sequence[s
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure what is promised, beside what others reach.")
-    parser.add_argument("domains", nargs="+", choices=sorted(SECTIONS), metavar="DOMAIN", help=", ".join(sorted(SECTIONS)))
+    parser.add_argument(
+        "domains", nargs="+", choices=sorted(SECTIONS), metavar="DOMAIN", help=", ".join(sorted(SECTIONS))
+    )
     parser.add_argument("--quick", action="store_true", help="measure less, to try things")
     parser.add_argument("--smoke", action="store_true", help="measure next to nothing, to see that it runs")
     parser.add_argument("--ungated", action="store_true", help="measure although tests are red or missing")
+    parser.add_argument("--tested", action="store_true", help="measure at once: the tests have just run, and are green")
     parser.add_argument("--samples", type=int, metavar="N", help="for quality: 30,000, or 2,000 if quick")
     parser.add_argument(
         "--model", metavar="NAME_OR_FOLDER", help="the domain's default model if not given; of families, all that ship"

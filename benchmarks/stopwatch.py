@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,7 +55,8 @@ def _once(each: Work, device: torch.device, count: int, warm: bool) -> float:
 
 
 def _on_gpu(each: Work, count: int, warm: bool) -> float:
-    events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(count)]
+    made: Any = torch.cuda.Event
+    events = [[made(enable_timing=True) for _ in range(2)] for _ in range(count)]
     for before, after in events:
         if not warm:
             _overwritten().zero_()
@@ -62,7 +64,8 @@ def _on_gpu(each: Work, count: int, warm: bool) -> float:
         each()
         after.record()
     torch.cuda.synchronize()
-    return sum(before.elapsed_time(after) for before, after in events) / 1000 / count
+    taken: float = sum(before.elapsed_time(after) for before, after in events)
+    return taken / 1000 / count
 
 
 @cache

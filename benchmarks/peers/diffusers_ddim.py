@@ -88,7 +88,7 @@ class Wrapped:
 
 
 def load_torchaudio() -> None:
-    """Load torchaudio, if there is one: other packages import it, and fail over an extension that does not fit torch."""
+    """Load torchaudio, if there is one: what imports it fails over an extension that does not fit torch."""
     with suppress(ImportError):
         from genwright_audio.extension import torchaudio
 

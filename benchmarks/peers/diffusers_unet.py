@@ -93,7 +93,7 @@ class Denoiser:
     def denoise(self, x: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
         """Return the clean samples that the network takes x for, at the time next to the level of noise."""
         level = each_row(sigma.to(x.dtype), x)
-        time = torch.searchsorted(self.sigmas, sigma.to(self.sigmas)).clamp(max=len(self.sigmas) - 1)
+        time = torch.searchsorted(self.sigmas, sigma.to(self.sigmas).contiguous()).clamp(max=len(self.sigmas) - 1)
         noise: Tensor = self.network((x / (1 + level.square()).sqrt()).to(self.weight.dtype), time).sample
         return x - level * noise.to(x.dtype)
 

@@ -67,7 +67,7 @@ def _of_block(block: Block) -> Mapping[str, Tensor]:
     attention, feed = block.attention, block.feed
     assert isinstance(feed, SwiGLU)
     kept = attention.kept * attention.head
-    q, k, v = attention.inward.weight.split([attention.heads * attention.head, kept, kept])
+    q, k, v = torch.split(attention.inward.weight, [attention.heads * attention.head, kept, kept])
     gate, up = feed.up.weight.chunk(2)
     ones = torch.ones(attention.head)
     return {

@@ -94,14 +94,17 @@ def row(case: Case, found: Served, roofline: Roofline, *, section: str = _SECTIO
         unit="µs",
         spread=(1e6 * low, 1e6 * high),
         peers={name: 1e6 * each.median for name, each in every.items()},
-        note=" ".join([f"By {found.chosen}.", *_compared(found, seconds), _reached(case, seconds, roofline), *_reasons(found)]),
+        note=" ".join(_said(case, found, seconds, roofline)),
     )
 
 
-def _compared(found: Served, seconds: Repeated) -> Iterator[str]:
+def _said(case: Case, found: Served, seconds: Repeated, roofline: Roofline) -> Iterator[str]:
+    yield f"By {found.chosen}."
     if found.best is not None and found.best[0] != found.chosen:
         name, best = found.best
         yield f"{best.median / seconds.median:.3g} times as fast as {name}."
+    yield _reached(case, seconds, roofline)
+    yield from _reasons(found)
 
 
 def _reached(case: Case, seconds: Repeated, roofline: Roofline) -> str:

@@ -185,7 +185,7 @@ def _times_backward(call: str) -> Repeated:
 def _share(name: str, dtype: torch.dtype, call: str) -> Repeated:
     """Return the share of the roofline that Triton's implementation reaches."""
     operation, given = _found(name, dtype, call)
-    with use(**{name: "triton"}):
+    with use(None, invariant=None, **{name: "triton"}):
         work = partial(operation.chosen(*given.args, **given.keywords), *given.args, **given.keywords)
         work()
     known = spec(name)
@@ -207,9 +207,9 @@ def _decoded(small: bool) -> Repeated:
 
 
 def _equal_normals() -> Repeated:
-    """Return the share of normals drawn on the GPU that have the bits of those drawn by the reference on a processor."""
+    """Return the share of normals drawn on the GPU that have the bits of the reference's on a processor."""
     equal, samples = 0, torch.arange(_NORMALS // _AT_ONCE)
-    for sample in samples.split(1):
+    for sample in samples.view(-1, 1).unbind():
         with use(philox_normal="triton"):
             there = philox_normal(7, "step", sample.to(_GPU), 3, _AT_ONCE)
         with use(philox_normal=REFERENCE):

@@ -75,7 +75,7 @@ def _working(operation: Operation[..., Any], call: Call) -> tuple[dict[str, Work
     reasons: dict[str, str] = {}
     missing = {other.name: other.missing for other in operation.others}
     for name in operation.names:
-        with use(**{operation.name: name}):
+        with use(None, invariant=None, **{operation.name: name}):
             reason = operation.explain(*call.args, **call.keywords).reasons.get(name)
             if reason is None:
                 reason = _tried(made := partial(_function(operation, call), *call.args, **call.keywords))

@@ -1,4 +1,4 @@
-"""Drawing images by a U-Net of 7.4 million weights: the same weights by diffusers, and by our operations and samplers."""
+"""Drawing images by a U-Net of 7.4 million weights: by diffusers, and from the same weights by ours."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ TESTS = (
     "tests/benchmarks/cases/sampling",
 )
 
+Solver = type[DPMSolver] | type[DDIM]
+
 _SECTION = "denoised"
 _THEIRS = "diffusers"
 # By a GPU or not: rows at once, and how many times as fast as theirs ours is to be.
 _ROWS = {"cpu": 16, "cuda": 64}
 _LEAST = {"cpu": 1.4, "cuda": 3.0}
-_SAMPLERS: Mapping[str, tuple[type[DPMSolver] | type[DDIM], int]] = {"dpm-solver++": (DPMSolver, 20), "ddim": (DDIM, 50)}
+_SAMPLERS: Mapping[str, tuple[type[DPMSolver] | type[DDIM], int]] = {
+    "dpm-solver++": (DPMSolver, 20),
+    "ddim": (DDIM, 50),
+}
 
 
 def rows(setting: Setting) -> Iterator[Row]:
@@ -69,8 +74,8 @@ def _repetitions(scheduler: str, setting: Setting) -> int:
     return 1 if setting.smoke else 2 if scheduler == "ddim" else 3
 
 
-def _ours(other: Peer, sampler: type[DPMSolver] | type[DDIM], steps: int, count: int) -> Work:
-    """Return what draws two calls of our sampler, or one on a processor, from the peer's weights by our operations."""
+def _ours(other: Peer, sampler: Solver, steps: int, count: int) -> Work:
+    """Return what our sampler draws from the peer's weights by our operations."""
     reading = Denoiser(other, ours(other.network))
     lowest, highest = reading.ends
     device = reading.sigmas.device

@@ -109,9 +109,7 @@ def _row(drawn: Drawn, setting: Setting, device: torch.device) -> Row:
     )
 
 
-def _rate(
-    made: Generation[Any], count: int, device: torch.device, setting: Setting
-) -> tuple[Repeated, Sequence[Any]]:
+def _rate(made: Generation[Any], count: int, device: torch.device, setting: Setting) -> tuple[Repeated, Sequence[Any]]:
     items: list[Any] = []
 
     def draw() -> None:
@@ -124,4 +122,5 @@ def _rate(
 
 def _lasting(items: Sequence[Any]) -> float:
     """Return how many seconds a sound lasts, on average."""
-    return sum(len(item.wave) / item.rate for item in items) / len(items)
+    seconds: float = sum(len(item.wave) / item.rate for item in items)
+    return seconds / len(items)

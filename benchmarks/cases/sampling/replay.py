@@ -64,7 +64,7 @@ def _row(name: str, setting: Setting, *, allowed: float) -> Row:
         return empty(note=str(missing))
     first, seconds = _timed(one, range(TILE))
     if not setting.smoke and seconds * (len(_SIZES) + 3) > 2 * allowed:
-        return empty(note=f"{TILE} samples take {seconds:.0f} s, and no more than {allowed:.0f} s were allowed for all.")
+        return empty(note=f"{TILE} samples take {seconds:.0f} s, of {allowed:.0f} s allowed for all.")
     count = max(TILE, min(_SAMPLES, int(allowed * _FIRST / seconds * TILE)))
     expected, seconds = _timed(one, range(count))
     end = time.monotonic() + allowed - seconds

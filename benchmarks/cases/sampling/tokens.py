@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, final
 
 import torch
@@ -99,8 +100,8 @@ def _beside_gpt2(
     note = ""
     try:
         for name, activation in (("GPT-2", "relu2"), ("GPT-2 with GELU", "gelu_new")):
-            given = {"rows": count, "length": size.length - 1, "dtype": torch.float32}
-            work[name] = gpt2(size, activation=activation, device=device, **given)
+            made = partial(gpt2, size, rows=count, length=size.length - 1, dtype=torch.float32)
+            work[name] = made(activation=activation, device=device)
     except ImportError as error:
         note = _not_installed(error)
     found = turns(work, count * (size.length - 1), device, repetitions=1 if setting.smoke else 3)
@@ -122,9 +123,7 @@ def _beside_itself(
         note = _not_installed(error)
     found = turns(work, count * (size.length - 1), device, repetitions=1 if setting.smoke else 3)
     name = f"{count} rows of {size.length - 1} tokens, float32, SwiGLU"
-    yield from compared(
-        name, found, {"Qwen3 of the same weights": target}, note, section=_SECTION, unit=unit(device)
-    )
+    yield from compared(name, found, {"Qwen3 of the same weights": target}, note, section=_SECTION, unit=unit(device))
 
 
 def _drawn(network: Transformer, size: Size, count: int) -> Work:

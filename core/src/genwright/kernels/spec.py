@@ -36,7 +36,7 @@ class Spec(Generic[P, R]):
     tolerances: how far a result may be from that of the reference in float64, as `distance`, by dtype; these are the
                 dtypes that the operation takes
     awkward:    calls for tests, small, of a dtype on a device: odd sizes, strides, what is optional left out and given
-    usual:      calls for benchmarks, of the sizes that models have on such a device; on a processor they take milliseconds
+    usual:      calls for benchmarks, of the sizes that models have on such a device; a processor's take milliseconds
     traffic:    the bytes that a call must read and write if nothing is moved twice
     work:       the floating-point operations of a call
     """
