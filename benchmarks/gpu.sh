@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1
 python="${PYTHON:-python3}"
 limits=(120 180) seconds=150 wanted=(--tune)
-[[ " $* " == *" --smoke "* ]] && wanted=()
+# Interpreted, tests of kernels take minutes.
+[[ " $* " == *" --smoke "* ]] && wanted=() limits=(600 600)
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 

@@ -85,3 +85,26 @@ def test_nothing_is_measured_whose_tests_are_red(
     assert run.main(["molecules"]) == 1
     assert capsys.readouterr().err == "Refused: ['tests/benchmarks/test_row.py'] fail.\n"
     assert not (tmp_path / "results").exists()
+
+
+def test_several_domains_are_kept_apart_and_those_of_a_gpu_too(
+    found: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = ["kernels", "sampling", "--tested", "--only", "machine", "--only", "drawn"]
+    assert run.main(asked) == 0
+    monkeypatch.setattr(run.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(run, "environment", dict)
+    assert run.main(asked) == 0
+    kept = {path.stem: [section.name for section in from_json(path)] for path in tmp_path.glob("results/*.json")}
+    here = {"kernels": ["machine"], "sampling": ["drawn"]}
+    assert kept == here | {f"{name}-gpu": sections for name, sections in here.items()}
+
+
+def test_sections_share_the_seconds_that_are_allowed(found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    until: list[float | None] = []
+    monkeypatch.setattr(run, "_measured", lambda name, case, setting: until.append(setting.until))
+    monkeypatch.setattr(run.time, "monotonic", lambda: 100.0)
+    asked = run._parser().parse_args(["kernels", "--tune", "--seconds", "60"])
+    assert run._setting(asked, "kernels", Path()).tunes
+    run._found({("kernels", name): run.importlib.import_module(name) for name in ("a", "b", "c")}, asked)
+    assert until == [120.0, 130.0, 160.0]

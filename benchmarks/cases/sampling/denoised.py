@@ -33,6 +33,8 @@ _SECTION = "denoised"
 _THEIRS = "diffusers"
 # By a GPU or not: rows at once, and how many times as fast as theirs ours is to be.
 _ROWS = {"cpu": 16, "cuda": 64}
+# Calls of so many rows each: on a GPU all after the second are launched as one graph.
+_CALLS = {"cpu": 1, "cuda": 4}
 _LEAST = {"cpu": 1.4, "cuda": 3.0}
 _SAMPLERS: Mapping[str, tuple[type[DPMSolver] | type[DDIM], int]] = {
     "dpm-solver++": (DPMSolver, 20),
@@ -65,8 +67,9 @@ def _compared(
     except ImportError as error:
         yield missing(note=f"diffusers is not installed ({error}): pip install -r benchmarks/requirements.txt.")
         return
-    work = {"ours": _ours(other, sampler, steps, count), _THEIRS: _theirs(other, count)}
-    found = turns(work, count, device, repetitions=_repetitions(scheduler, setting), warm=device.type == "cuda")
+    calls = _CALLS[device.type]
+    work = {"ours": _ours(other, sampler, steps, count, calls), _THEIRS: _theirs(other, count, calls)}
+    found = turns(work, count * calls, device, repetitions=_repetitions(scheduler, setting), warm=device.type == "cuda")
     yield from compared(name, found, {_THEIRS: target}, "", section=_SECTION, unit=unit(device))
 
 
@@ -74,20 +77,21 @@ def _repetitions(scheduler: str, setting: Setting) -> int:
     return 1 if setting.smoke else 2 if scheduler == "ddim" else 3
 
 
-def _ours(other: Peer, sampler: Solver, steps: int, count: int) -> Work:
+def _ours(other: Peer, sampler: Solver, steps: int, count: int, calls: int) -> Work:
     """Return what our sampler draws from the peer's weights by our operations."""
     reading = Denoiser(other, ours(other.network))
     lowest, highest = reading.ends
     device = reading.sigmas.device
     made: DenoiseSampler = sampler(steps=steps, sigma_min=lowest, sigma_max=highest)
-    noise, condition = Noise(0, torch.arange(count, device=device)), Condition.none(count).to(device)
-    reading.denoise(torch.zeros(count, *reading.shape, device=device), reading.sigmas[:1].expand(count), condition)
+    noise = Noise(0, torch.arange(count * calls, device=device))
+    condition, some = (Condition.none(number).to(device) for number in (count * calls, count))
+    reading.denoise(torch.zeros(count, *reading.shape, device=device), reading.sigmas[:1].expand(count), some)
     return lambda: made.sample(reading, noise, condition, rows=count)
 
 
-def _theirs(other: Peer, count: int) -> Work:
+def _theirs(other: Peer, count: int, calls: int) -> Work:
     weight = next(other.network.parameters())
     noise = torch.randn(count, *other.shape, device=weight.device, dtype=weight.dtype)
     with torch.inference_mode():
         other.network(noise, other.scheduler.timesteps[0])
-    return lambda: other.drawn(noise)
+    return lambda: [other.drawn(noise) for _ in range(calls)]

@@ -34,7 +34,7 @@ class Drawn:
     """A model that ships, and what of it is counted.
 
     rows:  at once on a processor, and on a GPU
-    count: how many calls of so many rows are drawn there
+    calls: how many calls of so many rows are drawn on a processor
     """
 
     name: str
@@ -95,7 +95,8 @@ def _row(drawn: Drawn, setting: Setting, device: torch.device) -> Row:
         made = generation(drawn.name, setting, device, rows=count)
     except shipped.Missing as missing:
         return Row(section=_SECTION, name=name, value=None, note=str(missing))
-    calls = 1 if setting.smoke else drawn.calls
+    # Of several calls a GPU launches the later ones as one graph each.
+    calls = 1 if setting.smoke else 4 if on_gpu else drawn.calls
     rate, items = _rate(made, count * calls, device, setting)
     each = _lasting(items) if drawn.what == "seconds of sound" else 1.0
     low, high = rate.spread
