@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,18 +14,16 @@ import torch
 from torch import Tensor
 
 pytest.importorskip("numba", reason="its loops need numba")
-import numba
-
 from genwright.kernels import lanes
-from genwright.kernels.lanes import KINDS, WIDTH
+from genwright.kernels.lanes import FLOAT, INT, KINDS, LONG, WIDTH
 
-FLOAT = KINDS[torch.float32]
 X = torch.randn(4 * WIDTH, generator=torch.Generator().manual_seed(1))
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
-def written(loop: Any, *given: Any, count: int = WIDTH) -> Tensor:
+def written(loop: Any, *given: Any, count: int = WIDTH, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return what a loop writes to an address, between guards that it must leave alone."""
-    whole = torch.full((count + 2 * WIDTH,), math.nan)
+    whole = torch.full((count + 2 * WIDTH,), math.nan, dtype=dtype)
     loop(*given, whole[WIDTH:].data_ptr())
     assert whole[:WIDTH].isnan().all()
     assert whole[WIDTH + count :].isnan().all()
@@ -31,68 +32,116 @@ def written(loop: Any, *given: Any, count: int = WIDTH) -> Tensor:
 
 @lanes.compiled
 def widen(kind: Any, x: int, begin: int, out: int) -> None:
-    lanes.store(out, 0, lanes.load(kind, x, begin))
+    lanes.store(lanes.numbers(FLOAT, out), 0, lanes.load(lanes.numbers(kind, x), begin))
+
+
+@lanes.compiled
+def widen_each(kind: Any, x: int, begin: int, out: int) -> None:
+    for i in range(WIDTH):
+        lanes.put(lanes.numbers(FLOAT, out), i, lanes.get(lanes.numbers(kind, x), begin + i))
+
+
+@lanes.compiled
+def narrow(kind: Any, x: int, out: int) -> None:
+    lanes.store(lanes.numbers(kind, out), 0, lanes.load(lanes.numbers(FLOAT, x), 0))
+
+
+@lanes.compiled
+def through_an_array(x: int, out: int) -> None:
+    x, out = lanes.numbers(FLOAT, x), lanes.numbers(FLOAT, out)
+    array = np.empty(WIDTH + 1, np.float32)
+    lanes.store(array, 1, lanes.load(x, 1))
+    lanes.put(array, 0, lanes.get(x, 0))
+    lanes.store(out, 0, lanes.load(array, 0))
+    lanes.put(out, WIDTH, lanes.get(array, WIDTH))
 
 
 @lanes.compiled
 def exponentials(x: int, out: int) -> None:
-    lanes.store(out, 0, lanes.exp(lanes.load(FLOAT, x, 0)))
+    lanes.store(lanes.numbers(FLOAT, out), 0, lanes.exp(lanes.load(lanes.numbers(FLOAT, x), 0)))
 
 
 @lanes.compiled
 def arithmetic(x: int, out: int) -> None:
-    a, b, c = lanes.load(FLOAT, x, 0), lanes.load(FLOAT, x, 16), lanes.load(FLOAT, x, 32)
-    lanes.store(out, 0, lanes.fma(a, b, c))
-    lanes.store(out, 16, lanes.subtract(lanes.multiply(a, b), lanes.add(b, c)))
-    lanes.store(out, 32, lanes.maximum(a, b))
-    lanes.store(out, 48, lanes.spread(lanes.top_of(a)))
+    x, out = lanes.numbers(FLOAT, x), lanes.numbers(FLOAT, out)
+    a, b, c = lanes.load(x, 0), lanes.load(x, 16), lanes.load(x, 32)
+    lanes.store(out, 0, lanes.fused(a, b, c))
+    lanes.store(out, 16, a * b - (b + c) / a)
+    lanes.store(out, 32, lanes.greater(a, b))
+    lanes.store(out, 48, lanes.spread(lanes.greatest_of(a)))
 
 
 @lanes.compiled
 def parts(x: int, count: int, out: int) -> None:
-    lanes.store(out, 0, lanes.first(lanes.load(FLOAT, x, 0), count))
-    lanes.store(out, 16, lanes.last(lanes.load(FLOAT, x, 0), count))
+    x, out = lanes.numbers(FLOAT, x), lanes.numbers(FLOAT, out)
+    lanes.store(out, 0, lanes.first(lanes.load(x, 0), count))
+    lanes.store(out, 16, lanes.last(lanes.load(x, 0), count))
+
+
+@lanes.compiled
+def part(x: int, begin: int, end: int, out: int) -> None:
+    x, out = lanes.numbers(FLOAT, x), lanes.numbers(FLOAT, out)
+    lanes.store(out, 0, lanes.within(lanes.load(x, 0), begin, end, lanes.load(x, 16)))
 
 
 @lanes.compiled
 def sums(x: int, out: int) -> None:
-    four = lanes.load(FLOAT, x, 0), lanes.load(FLOAT, x, 16), lanes.load(FLOAT, x, 32), lanes.load(FLOAT, x, 48)
-    lanes.store_sums(out, 0, four[0], four[1], four[2], four[3])
+    x, out = lanes.numbers(FLOAT, x), lanes.numbers(FLOAT, out)
+    lanes.store_sums(out, 0, lanes.load(x, 0), lanes.load(x, 16), lanes.load(x, 32), lanes.load(x, 48))
 
 
 @lanes.compiled
 def sum_at(x: int, begin: int) -> float:
-    return lanes.sum_of(lanes.load(FLOAT, x, begin))  # type: ignore[no-any-return]
+    return lanes.sum_of(lanes.load(lanes.numbers(FLOAT, x), begin))  # type: ignore[no-any-return]
 
 
 @lanes.compiled
-def int_at(x: int, index: int) -> int:
-    return lanes.load_int(x, index)  # type: ignore[no-any-return]
+def integer_at(kind: Any, x: int, index: int) -> int:
+    return lanes.get(lanes.numbers(kind, x), index)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_numbers_of_16_bits_are_widened_exactly(dtype: torch.dtype) -> None:
+@lanes.compiled
+def is_given(x: int) -> bool:
+    return True if lanes.numbers(FLOAT, x) else False  # noqa: SIM210
+
+
+@pytest.mark.parametrize("one", [widen, widen_each])
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+def test_numbers_of_16_bits_are_widened_exactly(dtype: torch.dtype, one: Any) -> None:
     every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)
-    out = torch.cat([written(widen, KINDS[dtype], every.data_ptr(), i) for i in range(0, 2**16, WIDTH)])
+    out = torch.cat([written(one, KINDS[dtype], every.data_ptr(), i) for i in range(0, 2**16, WIDTH)])
     torch.testing.assert_close(out, every.float(), rtol=0, atol=0, equal_nan=True)
     assert torch.equal(out.signbit(), every.signbit())
 
 
+def test_bfloat16_is_rounded_as_pytorch_does() -> None:
+    x = torch.cat([X[:12], torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, -torch.inf, torch.nan])])
+    found = written(narrow, KINDS[torch.bfloat16], x.data_ptr(), dtype=torch.bfloat16)
+    assert torch.equal(found[:-1], x.to(torch.bfloat16)[:-1])
+    assert found[-1].isnan()
+
+
+def test_arrays_of_a_loop_are_read_and_written_like_memory() -> None:
+    assert torch.equal(written(through_an_array, X.data_ptr(), count=WIDTH + 1), X[: WIDTH + 1])
+
+
 def test_exponentials_are_exact_to_seven_digits() -> None:
-    for x in -88 * torch.rand(100, WIDTH, generator=torch.Generator().manual_seed(2)):
+    for x in 175.6 * torch.rand(200, WIDTH, generator=torch.Generator().manual_seed(2)) - 87.3:
         found = written(exponentials, x.data_ptr()).double()
-        assert torch.allclose(found, x.clamp(min=-87).double().exp(), rtol=7e-8, atol=0)
-    special = torch.tensor([0.0, -0.0, -87.0, -1e30, -math.inf] + [-1e-9] * 11)
-    found = written(exponentials, special.data_ptr()).tolist()
-    assert found[:2] == found[5:7] == [1.0, 1.0]
-    assert found[2] == found[3] == found[4] > 1.6e-38
+        assert torch.allclose(found, x.double().exp(), rtol=7e-8, atol=0)
+
+
+def test_exponentials_of_what_is_low_are_0_of_0_1_and_of_nan_nan() -> None:
+    x = torch.tensor([0.0, -0.0, -1e-9, -87.7, -1e30, -math.inf, math.nan] + [-1.0] * 9)
+    assert written(exponentials, x.data_ptr())[:6].tolist() == [1, 1, 1, 0, 0, 0]
+    assert written(exponentials, x.data_ptr())[6].isnan()
 
 
 def test_arithmetic_is_that_of_each_number() -> None:
     a, b, c, _ = X.view(4, WIDTH)
     found = written(arithmetic, X.data_ptr(), count=4 * WIDTH).view(4, WIDTH)
     assert torch.equal(found[0], (a.double() * b.double() + c.double()).float())
-    assert torch.equal(found[1], a * b - (b + c))
+    assert torch.equal(found[1], a * b - (b + c) / a)
     assert torch.equal(found[2], torch.maximum(a, b))
     assert torch.equal(found[3], a.max().expand(WIDTH))
 
@@ -113,6 +162,13 @@ def test_the_first_and_the_last_are_kept_and_nan_is_not(count: int) -> None:
     assert torch.equal(written(parts, x.data_ptr(), count, count=2 * WIDTH)[WIDTH:], x.nan_to_num())
 
 
+@pytest.mark.parametrize(("begin", "end"), [(2, 5), (-9, 99), (3, 3)])
+def test_lanes_outside_are_others(begin: int, end: int) -> None:
+    expected = X[WIDTH : 2 * WIDTH].clone()
+    expected[max(begin, 0) : end] = X[max(begin, 0) : min(end, WIDTH)]
+    assert torch.equal(written(part, X.data_ptr(), begin, end), expected)
+
+
 def test_sums_are_those_of_halves_of_halves() -> None:
     x = X.view(4, WIDTH)
     for half in (8, 4, 2, 1):
@@ -122,18 +178,50 @@ def test_sums_are_those_of_halves_of_halves() -> None:
     assert found.tolist() == [sum_at(X.data_ptr(), i) for i in range(0, 64, WIDTH)]
 
 
-def test_integers_have_signs() -> None:
-    x = torch.tensor([7, -5], dtype=torch.int32)
-    assert [int_at(x.data_ptr(), i) for i in range(2)] == [7, -5]
+@pytest.mark.parametrize(("kind", "least"), [(INT, -(2**31)), (LONG, -(2**63))])
+def test_integers_are_read_as_they_are(kind: Any, least: int) -> None:
+    x = torch.tensor([7, least], dtype=torch.int32 if kind is INT else torch.int64)
+    assert [integer_at(kind, x.data_ptr(), i) for i in range(2)] == [7, least]
+
+
+def test_memory_at_address_0_is_none() -> None:
+    assert [is_given(0), is_given(X.data_ptr())] == [False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int32])
+def test_what_is_not_written_is_refused_when_it_is_compiled(dtype: torch.dtype) -> None:
+    from numba.core.errors import TypingError
+
+    with pytest.raises(TypingError, match="store"):
+        narrow(KINDS[dtype], X.data_ptr(), X.data_ptr())
 
 
 def test_without_a_place_for_files_loops_are_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    njit = numba.njit
+    def placeless(function: Any) -> Any:
+        raise RuntimeError("no locator available")
 
-    def placeless(**options: Any) -> Any:
-        if options.pop("cache", False):
-            raise RuntimeError("no locator available")
-        return njit(**options)
-
-    monkeypatch.setattr(lanes, "njit", placeless)
+    monkeypatch.setattr(lanes, "_Cache", placeless)
     assert lanes.compiled(lambda x: x + np.float32(1))(np.float32(2)) == 3
+
+
+LOOP = """
+from genwright.kernels import lanes
+
+@lanes.compiled
+def loop(x):
+    return x + 1
+"""
+
+
+@pytest.mark.parametrize(("edited", "found"), [("", 1), ("lanes._SOURCE = 'edited'", 0)])
+def test_what_was_compiled_is_found_again_unless_lanes_are_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str, found: int
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "held.py").write_text(LOOP, encoding="utf-8")
+    asked = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from held import lanes, loop; "
+    for change, hits in (("", 0), (edited, found)):
+        said = f"{asked}\n{change}\nloop(1); print(loop.stats.cache_hits and sum(loop.stats.cache_hits.values()) or 0)"
+        out = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+        assert int(out.stdout) == hits

@@ -1,13 +1,20 @@
-"""Sixteen numbers of float32 at a time, in loops that numba compiles.
+"""Sixteen numbers of float32 at a time, with signs for what is done to them, in loops that numba compiles.
 
-LLVM adds up in the order that is written here, on every processor: with fast-math it would take another where its
-vectors are longer or its version is another, and with it other bits. Memory is given by addresses, and not looked at
-beyond: who calls a loop keeps the tensors alive and knows that they are large enough.
+LLVM makes of them the vectors that a processor has: one register of AVX-512, two of AVX2, four of NEON. Each operation
+is rounded as it is written and none are reordered, so that bits do not depend on how wide the vectors are; with
+fast-math they would.
+
+Functions of Python hand memory to a loop by its address (`Tensor.data_ptr`) and kind (`KINDS`), since arrays take numba
+about 1 us each to accept; the loop makes `numbers` of them. What is read from those is read from arrays of a loop's own
+too. Neither is looked at beyond that: who calls a loop keeps the tensors alive and knows that they are large enough.
 """
 
 from __future__ import annotations
 
+import hashlib
+import operator
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,40 +22,54 @@ import torch
 from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.core.caching import FunctionCache
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 __all__ = [
+    "FLOAT",
+    "INT",
     "KINDS",
+    "LONG",
     "WIDTH",
-    "add",
     "compiled",
     "exp",
     "first",
-    "fma",
+    "fused",
+    "get",
+    "greater",
+    "greatest_of",
     "last",
     "load",
-    "load_int",
-    "load_long",
-    "maximum",
-    "multiply",
+    "numbers",
+    "put",
     "spread",
     "store",
     "store_sums",
-    "subtract",
     "sum_of",
-    "top_of",
+    "within",
 ]
 
 WIDTH = 16
 """How many numbers are taken at a time."""
 
-KINDS = {torch.float32: np.float32(0), torch.bfloat16: np.uint16(0), torch.float16: np.int16(0)}
-"""By its type, one of these tells `load` what memory holds; integers stand for what numba has no arithmetic of."""
+KINDS = {
+    torch.float32: np.float32(0),
+    torch.bfloat16: np.uint16(0),
+    torch.float16: np.int16(0),
+    torch.int32: np.int32(0),
+    torch.int64: np.int64(0),
+}
+"""By its dtype, one of these tells a loop what memory holds; integers stand for what numba has no arithmetic of."""
 
-_FLOAT, _INT, _SHORT = ir.FloatType(), ir.IntType(32), ir.IntType(16)
-_FLOATS, _INTS, _SHORTS = (ir.VectorType(one, WIDTH) for one in (_FLOAT, _INT, _SHORT))
+FLOAT, INT, LONG = (KINDS[dtype] for dtype in (torch.float32, torch.int32, torch.int64))
+"""The kinds of float32, int32 and int64."""
+
+_FLOAT, _BYTE, _SHORT, _INT, _LONG = (ir.FloatType(), *(ir.IntType(bits) for bits in (8, 16, 32, 64)))
+_FLOATS, _SHORTS, _INTS = (ir.VectorType(one, WIDTH) for one in (_FLOAT, _SHORT, _INT))
+_HELD = {types.float32: _FLOAT, types.uint16: _SHORT, types.int16: _SHORT, types.int32: _INT, types.int64: _LONG}
 _FEATURES = binding.get_host_cpu_features()
-_NOTHING = ir.Constant(ir.IntType(8).as_pointer(), None)
+_NOTHING = ir.Constant(_BYTE.as_pointer(), None)
+_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 class Lanes(types.Type):
@@ -58,29 +79,56 @@ class Lanes(types.Type):
         super().__init__(name="Lanes")
 
 
-LANES = Lanes()
-
-
 @register_model(Lanes)
-class _Model(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FLOATS)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, of: Any) -> None:
+        super().__init__(manager, of, _FLOATS)
+
+
+class Numbers(types.Type):
+    """The type of memory from an address on.
+
+    dtype: numba's type of a kind
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"Numbers({dtype})")
+
+
+@register_model(Numbers)
+class _NumbersModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, of: Any) -> None:
+        super().__init__(manager, of, _HELD[of.dtype].as_pointer())
+
+
+_LANES = Lanes()
+
+
+class _Cache(FunctionCache):  # type: ignore[misc, unused-ignore]
+    """Files of what was compiled, found again only if this module is what it was, parts of which they contain."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return *super()._index_key(sig, codegen), _SOURCE
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Return a function that is compiled when it is first called, and kept in a file if there is a place for one.
 
-    What was kept is taken until the file of the function changes; it does not see changes of this one.
+    What was kept is taken until this module or that of the function changes; so no function calls one of a third.
     """
-    options = {"boundscheck": False, "error_model": "numpy", "nogil": True}
+    made = njit(boundscheck=False, error_model="numpy", nogil=True)(function)
     try:
-        return njit(cache=True, **options)(function)
+        made._cache = _Cache(function)
     except RuntimeError:
-        return njit(**options)(function)
+        # There is no place for a file.
+        return made
+    return made
 
 
 def _all(number: float | int, kind: Any = _INTS) -> Any:
-    return ir.Constant(kind, [number] * WIDTH)
+    """Return a constant, in every lane if that is what the type has."""
+    return ir.Constant(kind, [number] * WIDTH if isinstance(kind, ir.VectorType) else number)
 
 
 def _spread(builder: Any, number: Any, kind: Any) -> Any:
@@ -92,78 +140,114 @@ def _picked(builder: Any, a: Any, b: Any, which: list[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, len(which)), which))
 
 
-def _at(builder: Any, address: Any, index: Any, kind: Any) -> Any:
-    """Return the pointer to a vector from an index on."""
-    begin = builder.gep(builder.inttoptr(address, kind.element.as_pointer()), [index])
-    return builder.bitcast(begin, kind.as_pointer())
-
-
 @intrinsic
-def load(context: Any, kind: Any, address: Any, index: Any) -> Any:
-    """Return sixteen numbers of a kind from an index on, in float32."""
-
-    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        if kind == types.float32:
-            return builder.load(_at(builder, given[1], given[2], _FLOATS), align=4)
-        bits = builder.zext(builder.load(_at(builder, given[1], given[2], _SHORTS), align=2), _INTS)
-        return _of_bfloat16(builder, bits) if kind == types.uint16 else _of_float16(builder, bits)
-
-    return LANES(kind, types.int64, types.int64), emit
+def numbers(context: Any, kind: Any, address: Any) -> Any:
+    """Return the numbers of a kind from an address on; at address 0 there are none, and they count as false."""
+    of = Numbers(kind)
+    to = _HELD[kind].as_pointer()
+    return of(kind, types.int64), lambda _, builder, __, given: builder.inttoptr(given[1], to)
 
 
-def _of_bfloat16(builder: Any, bits: Any) -> Any:
-    return builder.bitcast(builder.shl(bits, _all(16)), _FLOATS)
+@type_callable(bool)
+def _(context: Any) -> Any:
+    return lambda x: types.boolean if isinstance(x, Numbers) else None
 
 
-def _of_float16(builder: Any, bits: Any) -> Any:
+@lower_builtin(bool, Numbers)
+def _(context: Any, builder: Any, of: Any, given: Any) -> Any:
+    return builder.icmp_unsigned("!=", builder.ptrtoint(given[0], _LONG), _LONG(0))
+
+
+def _place(context: Any, builder: Any, kind: Any, given: Any, count: int = 1) -> Any:
+    """Return the pointer to some numbers from an index on, of memory or of an array of one axis."""
+    start = given[0] if isinstance(kind, Numbers) else context.make_array(kind)(context, builder, given[0]).data
+    at = builder.gep(start, [given[1]])
+    return at if count == 1 else builder.bitcast(at, ir.VectorType(_HELD[kind.dtype], count).as_pointer())
+
+
+def _read(context: Any, builder: Any, kind: Any, given: Any, count: int = 1) -> Any:
+    """Return numbers in float32, and integers of 32 and 64 bits as they are."""
+    size = kind.dtype.bitwidth // 8
+    found = builder.load(_place(context, builder, kind, given, count), align=size)
+    if kind.dtype in (types.float32, types.int32, types.int64):
+        return found
+    return (_of_bfloat16 if kind.dtype == types.uint16 else _of_float16)(builder, found)
+
+
+def _alike(lanes: Any, one: Any) -> Any:
+    """Return a type, or as many of it as there are lanes."""
+    return ir.VectorType(one, WIDTH) if isinstance(lanes.type, ir.VectorType) else one
+
+
+def _of_bfloat16(builder: Any, found: Any) -> Any:
+    whole = _alike(found, _INT)
+    return builder.bitcast(builder.shl(builder.zext(found, whole), _all(16, whole)), _alike(found, _FLOAT))
+
+
+def _of_float16(builder: Any, found: Any) -> Any:
     """Return numbers by their bits: a product moves the exponents, exactly and of the smallest too."""
+    floats, whole = _alike(found, _FLOAT), _alike(found, _INT)
     if _FEATURES.get("f16c", False):
-        return builder.fpext(
-            builder.bitcast(builder.trunc(bits, _SHORTS), ir.VectorType(ir.HalfType(), WIDTH)), _FLOATS
-        )
-    size = builder.shl(builder.and_(bits, _all(0x7FFF)), _all(13))
-    moved = builder.bitcast(builder.fmul(builder.bitcast(size, _FLOATS), _all(2.0**112, _FLOATS)), _INTS)
-    special = builder.icmp_unsigned(">=", size, _all(0x7C00 << 13))
-    size = builder.select(special, builder.or_(size, _all(0x7F800000)), moved)
-    sign = builder.shl(builder.and_(bits, _all(0x8000)), _all(16))
-    return builder.bitcast(builder.or_(size, sign), _FLOATS)
+        return builder.fpext(builder.bitcast(found, _alike(found, ir.HalfType())), floats)
+    bits = builder.zext(found, whole)
+    size = builder.shl(builder.and_(bits, _all(0x7FFF, whole)), _all(13, whole))
+    moved = builder.bitcast(builder.fmul(builder.bitcast(size, floats), _all(2.0**112, floats)), whole)
+    special = builder.icmp_unsigned(">=", size, _all(0x7C00 << 13, whole))
+    size = builder.select(special, builder.or_(size, _all(0x7F800000, whole)), moved)
+    sign = builder.shl(builder.and_(bits, _all(0x8000, whole)), _all(16, whole))
+    return builder.bitcast(builder.or_(size, sign), floats)
 
 
 @intrinsic
-def load_int(context: Any, address: Any, index: Any) -> Any:
-    """Return one integer of 32 bits."""
-
-    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        at = builder.gep(builder.inttoptr(given[0], _INT.as_pointer()), [given[1]])
-        return builder.sext(builder.load(at, align=4), ir.IntType(64))
-
-    return types.int64(types.int64, types.int64), emit
+def load(context: Any, x: Any, index: Any) -> Any:
+    """Return sixteen numbers from an index on."""
+    return _LANES(x, types.int64), lambda of, builder, _, given: _read(of, builder, x, given, WIDTH)
 
 
 @intrinsic
-def load_long(context: Any, address: Any, index: Any) -> Any:
-    """Return one integer of 64 bits."""
-
-    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        at = builder.gep(builder.inttoptr(given[0], ir.IntType(64).as_pointer()), [given[1]])
-        return builder.load(at, align=8)
-
-    return types.int64(types.int64, types.int64), emit
+def get(context: Any, x: Any, index: Any) -> Any:
+    """Return the number at an index, which is not counted from the end."""
+    one = x.dtype if x.dtype in (types.int32, types.int64) else types.float32
+    return one(x, types.int64), lambda of, builder, _, given: _read(of, builder, x, given)
 
 
 @intrinsic
-def store(context: Any, address: Any, index: Any, lanes: Any) -> Any:
-    """Write sixteen numbers of float32 from an index on."""
+def store(context: Any, x: Any, index: Any, lanes: Any) -> Any:
+    """Write sixteen numbers from an index on, in float32, or rounded to bfloat16, ties to even.
 
-    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        builder.store(given[2], _at(builder, given[0], given[1], _FLOATS), align=4)
+    NaN remains NaN as long as it is one that arithmetic gives.
+    """
+    if x.dtype not in (types.float32, types.uint16):
+        return None
+
+    def emit(of: Any, builder: Any, _: Any, given: Any) -> Any:
+        found = given[2] if x.dtype == types.float32 else _to_bfloat16(builder, given[2])
+        builder.store(found, _place(of, builder, x, given, WIDTH), align=x.dtype.bitwidth // 8)
         return _NOTHING
 
-    return types.none(types.int64, types.int64, LANES), emit
+    return types.none(x, types.int64, _LANES), emit
+
+
+def _to_bfloat16(builder: Any, lanes: Any) -> Any:
+    bits = builder.bitcast(lanes, _INTS)
+    odd = builder.and_(builder.lshr(bits, _all(16)), _all(1))
+    return builder.trunc(builder.lshr(builder.add(bits, builder.add(odd, _all(0x7FFF))), _all(16)), _SHORTS)
 
 
 @intrinsic
-def store_sums(context: Any, address: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+def put(context: Any, x: Any, index: Any, number: Any) -> Any:
+    """Write a number of float32 at an index, which is not counted from the end."""
+
+    def emit(of: Any, builder: Any, _: Any, given: Any) -> Any:
+        # LLVM leaves single what is atomic, which costs nothing; scatters of vectors are slower than what they replace.
+        builder.store_atomic(given[2], _place(of, builder, x, given), "monotonic", 4)
+        return _NOTHING
+
+    return types.none(x, types.int64, types.float32), emit
+
+
+@intrinsic
+def store_sums(context: Any, x: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """Write the sums of four times sixteen numbers from an index on, each the one that `sum_of` returns."""
 
     def folded(builder: Any, x: Any, y: Any, size: int) -> Any:
@@ -171,50 +255,52 @@ def store_sums(context: Any, address: Any, index: Any, a: Any, b: Any, c: Any, d
         half = [begin + i for begin in range(0, 2 * WIDTH, 2 * size) for i in range(size)]
         return builder.fadd(_picked(builder, x, y, half), _picked(builder, x, y, [i + size for i in half]))
 
-    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
+    def emit(of: Any, builder: Any, _: Any, given: Any) -> Any:
         sums = folded(builder, folded(builder, given[2], given[3], 8), folded(builder, given[4], given[5], 8), 4)
         for size in (2, 1):
             sums = builder.fadd(sums, _picked(builder, sums, sums, [i ^ size for i in range(WIDTH)]))
-        four = _picked(builder, sums, sums, [0, 4, 8, 12])
-        builder.store(four, _at(builder, given[0], given[1], four.type), align=4)
+        builder.store(_picked(builder, sums, sums, [0, 4, 8, 12]), _place(of, builder, x, given, 4), align=4)
         return _NOTHING
 
-    return types.none(types.int64, types.int64, LANES, LANES, LANES, LANES), emit
+    return types.none(x, types.int64, _LANES, _LANES, _LANES, _LANES), emit
 
 
 @intrinsic
 def spread(context: Any, number: Any) -> Any:
     """Return sixteen times a number."""
-    return LANES(types.float32), lambda _, builder, __, given: _spread(builder, given[0], _FLOATS)
+    return _LANES(types.float32), lambda _, builder, __, given: _spread(builder, given[0], _FLOATS)
+
+
+def _sign(symbol: Any, name: str) -> None:
+    """Give numbers a sign of arithmetic by the instruction of that name."""
+
+    @type_callable(symbol)
+    def _(context: Any) -> Any:
+        return lambda a, b: _LANES if isinstance(a, Lanes) and isinstance(b, Lanes) else None
+
+    @lower_builtin(symbol, Lanes, Lanes)
+    def _(context: Any, builder: Any, of: Any, given: Any) -> Any:
+        return getattr(builder, name)(*given)
+
+
+for _symbol, _name in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _sign(_symbol, _name)
 
 
 @intrinsic
-def add(context: Any, a: Any, b: Any) -> Any:
-    """Return a + b."""
-    return LANES(LANES, LANES), lambda _, builder, __, given: builder.fadd(*given)
-
-
-@intrinsic
-def subtract(context: Any, a: Any, b: Any) -> Any:
-    """Return a - b."""
-    return LANES(LANES, LANES), lambda _, builder, __, given: builder.fsub(*given)
-
-
-@intrinsic
-def multiply(context: Any, a: Any, b: Any) -> Any:
-    """Return a * b."""
-    return LANES(LANES, LANES), lambda _, builder, __, given: builder.fmul(*given)
-
-
-@intrinsic
-def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
+def fused(context: Any, a: Any, b: Any, c: Any) -> Any:
     """Return a * b + c, rounded once."""
 
     def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), given)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32"), given)
 
-    return LANES(LANES, LANES, LANES), emit
+    return _LANES(_LANES, _LANES, _LANES), emit
 
 
 def _greater(builder: Any, a: Any, b: Any) -> Any:
@@ -222,9 +308,9 @@ def _greater(builder: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def maximum(context: Any, a: Any, b: Any) -> Any:
+def greater(context: Any, a: Any, b: Any) -> Any:
     """Return the greater of each two; that of b where one is NaN."""
-    return LANES(LANES, LANES), lambda _, builder, __, given: _greater(builder, *given)
+    return _LANES(_LANES, _LANES), lambda _, builder, __, given: _greater(builder, *given)
 
 
 def _folded(builder: Any, lanes: Any, join: Callable[[Any, Any, Any], Any]) -> Any:
@@ -237,67 +323,69 @@ def _folded(builder: Any, lanes: Any, join: Callable[[Any, Any, Any], Any]) -> A
 def sum_of(context: Any, lanes: Any) -> Any:
     """Return the sum of sixteen numbers: of both halves, of the halves of that, and so on."""
     joined = lambda builder, a, b: builder.fadd(a, b)  # noqa: E731
-    return types.float32(LANES), lambda _, builder, __, given: _folded(builder, given[0], joined)
+    return types.float32(_LANES), lambda _, builder, __, given: _folded(builder, given[0], joined)
 
 
 @intrinsic
-def top_of(context: Any, lanes: Any) -> Any:
+def greatest_of(context: Any, lanes: Any) -> Any:
     """Return the greatest of sixteen numbers, none of which is NaN."""
-    return types.float32(LANES), lambda _, builder, __, given: _folded(builder, given[0], _greater)
-
-
-def _kept(builder: Any, lanes: Any, count: Any, sign: str) -> Any:
-    """Return the numbers of which the place has a relation to a count, and zeros."""
-    counts = _spread(builder, builder.trunc(count, _INT), _INTS)
-    places = ir.Constant(_INTS, list(range(WIDTH)))
-    return builder.select(builder.icmp_signed(sign, places, counts), lanes, _all(0.0, _FLOATS))
+    return types.float32(_LANES), lambda _, builder, __, given: _folded(builder, given[0], _greater)
 
 
 @intrinsic
-def first(context: Any, lanes: Any, count: Any) -> Any:
-    """Return the first of sixteen numbers, so many, and zeros."""
-    return LANES(LANES, types.int64), lambda _, builder, __, given: _kept(builder, given[0], given[1], "<")
-
-
-@intrinsic
-def last(context: Any, lanes: Any, count: Any) -> Any:
-    """Return zeros, and the last of sixteen numbers, so many."""
+def within(context: Any, lanes: Any, begin: Any, end: Any, other: Any) -> Any:
+    """Return the numbers from the lane `begin` on and before `end`, and those of `other` in the rest."""
 
     def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        return _kept(builder, given[0], builder.sub(ir.IntType(64)(WIDTH), given[1]), ">=")
+        places = ir.Constant(_INTS, list(range(WIDTH)))
+        begin, end = (_spread(builder, builder.trunc(place, _INT), _INTS) for place in given[1:3])
+        inside = builder.and_(builder.icmp_signed(">=", places, begin), builder.icmp_signed("<", places, end))
+        return builder.select(inside, given[0], given[3])
 
-    return LANES(LANES, types.int64), emit
+    return _LANES(_LANES, types.int64, types.int64, _LANES), emit
+
+
+@compiled
+def first(lanes: Any, count: Any) -> Any:
+    """Return the first of sixteen numbers, so many, and zeros."""
+    return within(lanes, 0, count, spread(FLOAT))
+
+
+@compiled
+def last(lanes: Any, count: Any) -> Any:
+    """Return zeros, and the last of sixteen numbers, so many."""
+    return within(lanes, WIDTH - count, WIDTH, spread(FLOAT))
 
 
 @intrinsic
 def _scaled(context: Any, lanes: Any, power: Any) -> Any:
-    """Return numbers times 2 to the integers that `power` has in its last bits."""
+    """Return numbers times the power of 2 of which the last bits of `power` have the exponent."""
 
     def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        bits, more = (builder.bitcast(one, _INTS) for one in given)
-        return builder.bitcast(builder.add(bits, builder.shl(more, _all(23))), _FLOATS)
+        bits = builder.shl(builder.bitcast(given[1], _INTS), _all(23))
+        return builder.fmul(given[0], builder.bitcast(bits, _FLOATS))
 
-    return LANES(LANES, LANES), emit
+    return _LANES(_LANES, _LANES), emit
 
 
 @compiled
 def exp(x: Any) -> Any:
-    """Return e to the x, to 7e-8 of it, for x from -87 to 0; what is below is taken as -87.
+    """Return e to the x, to 7e-8 of it, for x to 88; 0 below -87.7, and NaN of NaN.
 
     Source of the polynomial and of the split logarithm of 2: Moshier, Cephes Mathematical Library, expf.
     """
-    x = maximum(x, spread(np.float32(-87.0)))
-    # So large that its last bit counts ones: a sum with it is rounded to an integer.
-    large = spread(np.float32(12582912.0))
-    power = fma(x, spread(np.float32(1.44269504)), large)
-    whole = subtract(power, large)
-    x = fma(whole, spread(np.float32(-0.693359375)), x)
-    x = fma(whole, spread(np.float32(2.12194440e-4)), x)
+    x = greater(spread(np.float32(-88)), x)
+    # So large that its last bit counts ones: a sum with it is rounded to an integer, and that of 0 has exponent 127.
+    large = spread(np.float32(12582912 + 127))
+    power = fused(x, spread(np.float32(1.44269504)), large)
+    whole = power - large
+    x = fused(whole, spread(np.float32(-0.693359375)), x)
+    x = fused(whole, spread(np.float32(2.12194440e-4)), x)
     y = spread(np.float32(1.9875691500e-4))
-    y = fma(y, x, spread(np.float32(1.3981999507e-3)))
-    y = fma(y, x, spread(np.float32(8.3334519073e-3)))
-    y = fma(y, x, spread(np.float32(4.1665795894e-2)))
-    y = fma(y, x, spread(np.float32(1.6666665459e-1)))
-    y = fma(y, x, spread(np.float32(5.0000001201e-1)))
-    y = fma(fma(y, x, spread(np.float32(1.0))), x, spread(np.float32(1.0)))
+    y = fused(y, x, spread(np.float32(1.3981999507e-3)))
+    y = fused(y, x, spread(np.float32(8.3334519073e-3)))
+    y = fused(y, x, spread(np.float32(4.1665795894e-2)))
+    y = fused(y, x, spread(np.float32(1.6666665459e-1)))
+    y = fused(y, x, spread(np.float32(5.0000001201e-1)))
+    y = fused(fused(y, x, spread(np.float32(1))), x, spread(np.float32(1)))
     return _scaled(y, power)
