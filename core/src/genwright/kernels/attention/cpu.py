@@ -1,9 +1,11 @@
 """Attention by loops over vectors of sixteen queries, which each go through their keys in the same order.
 
-Products are summed feature by feature, eight keys or eight features at a time.
+Products are summed feature by feature, eight keys or eight features at a time; scores are kept in base 2.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from genwright.kernels.lanes import (
     LONG,
     WIDTH,
     compiled,
-    exp,
+    exp2,
     fused,
     get,
     greater,
@@ -37,6 +39,7 @@ _LEAST = np.float32(-3e38)
 _HIDDEN = np.float32(-np.inf)
 _TINY = np.float32(1e-30)
 _ZERO = np.float32(0)
+_LOG2E = np.float32(1 / math.log(2))
 _ENDLESS = 1 << 30
 # So many products are worth another thread.
 _WORTH = 2_000_000
@@ -71,7 +74,7 @@ def attention(
     strides = tuple(x.stride() for x in given)
     sizes = heads, kept, queries, keys, width, 1 if ends is None else len(ends) - 1
     masks = bias is not None, causal, _ENDLESS if window is None else min(window, _ENDLESS)
-    factor = np.float32(width**-0.5 if scale is None else scale)
+    factor = np.float32((width**-0.5 if scale is None else scale) / math.log(2))
 
     def some(first: int, last: int) -> None:
         _attend(KINDS[q.dtype], *places, strides, sizes, masks, factor, first, last)
@@ -152,7 +155,7 @@ def _pack_biases(to, bias, at, down, along, here, count):
     for lane in range(WIDTH):
         row = min(lane, here - 1)
         for s in range(count):
-            put(to, s * WIDTH + lane, get(bias, at + row * down + s * along))
+            put(to, s * WIDTH + lane, get(bias, at + row * down + s * along) * _LOG2E)
 
 
 @compiled
@@ -182,10 +185,10 @@ def _tile(
             new = greater(load(weights, s * WIDTH), new)
         # Where nothing was seen yet, -infinity less -infinity would be NaN.
         anchor = greater(new, spread(_LEAST))
-        decay = exp(peak - anchor)
+        decay = exp2(peak - anchor)
         mass = mass * decay
         for s in range(count):
-            weight = exp(load(weights, s * WIDTH) - anchor)
+            weight = exp2(load(weights, s * WIDTH) - anchor)
             store(weights, s * WIDTH, weight)
             mass = mass + weight
         _gather(total, weights, values, decay, start, count, wide)
