@@ -13,13 +13,14 @@ from torch import Tensor
 
 from genwright.kernels.attention.reference import check, longest_of
 from genwright.kernels.lanes import (
+    EIGHT,
     FLOAT,
     KINDS,
     LONG,
     WIDTH,
+    add_products,
     compiled,
     exp2,
-    fused,
     get,
     greater,
     load,
@@ -27,14 +28,15 @@ from genwright.kernels.lanes import (
     put,
     spread,
     store,
+    store_eight,
     within,
+    zeros,
 )
 from genwright.kernels.threads import shared
 
 __all__ = ["attention"]
 
 _KEYS = 64
-_EIGHT = 8
 _LEAST = np.float32(-3e38)
 _HIDDEN = np.float32(-np.inf)
 _TINY = np.float32(1e-30)
@@ -92,7 +94,7 @@ def _attend(kind, out, q, k, v, bias, starts, strides, sizes, masks, factor, fir
     of_q, of_k, of_v, of_bias = strides
     biased, causal, window = masks
     group = heads // kept
-    wide, long = -(-width // _EIGHT) * _EIGHT, -(-extent // _EIGHT) * _EIGHT
+    wide, long = -(-width // EIGHT) * EIGHT, -(-extent // EIGHT) * EIGHT
     keys, values = np.empty(long * width, np.float32), np.empty(long * wide, np.float32)
     every = np.empty(length * width, np.float32)
     queries, total = np.empty(width * WIDTH, np.float32), np.empty(wide * WIDTH, np.float32)
@@ -105,7 +107,7 @@ def _attend(kind, out, q, k, v, bias, starts, strides, sizes, masks, factor, fir
                 offset = get(starts, sequence)
                 rows = columns = get(starts, sequence + 1) - offset
             place = b * of_k[0] + head * of_k[1] + offset * of_k[2]
-            _pack(keys, k, place, of_k[2], columns, min(long, columns + _EIGHT), width, width)
+            _pack(keys, k, place, of_k[2], columns, min(long, columns + EIGHT), width, width)
             place = b * of_v[0] + head * of_v[1] + offset * of_v[2]
             _pack(values, v, place, of_v[2], columns, columns, width, wide)
             for n in range(head * group, (head + 1) * group):
@@ -199,30 +201,9 @@ def _tile(
 @compiled
 def _score(scores, queries, keys, start, count, width):
     """Write the products of sixteen queries with some keys."""
-    for s in range(0, count, _EIGHT):
-        a = b = c = d = e = f = g = h = spread(_ZERO)
-        one = (start + s) * width
-        two, three, four, five = one + width, one + 2 * width, one + 3 * width, one + 4 * width
-        six, seven, eight = one + 5 * width, one + 6 * width, one + 7 * width
-        for feature in range(width):
-            x = load(queries, feature * WIDTH)
-            a = fused(x, spread(get(keys, one + feature)), a)
-            b = fused(x, spread(get(keys, two + feature)), b)
-            c = fused(x, spread(get(keys, three + feature)), c)
-            d = fused(x, spread(get(keys, four + feature)), d)
-            e = fused(x, spread(get(keys, five + feature)), e)
-            f = fused(x, spread(get(keys, six + feature)), f)
-            g = fused(x, spread(get(keys, seven + feature)), g)
-            h = fused(x, spread(get(keys, eight + feature)), h)
-        to = s * WIDTH
-        store(scores, to, a)
-        store(scores, to + WIDTH, b)
-        store(scores, to + 2 * WIDTH, c)
-        store(scores, to + 3 * WIDTH, d)
-        store(scores, to + 4 * WIDTH, e)
-        store(scores, to + 5 * WIDTH, f)
-        store(scores, to + 6 * WIDTH, g)
-        store(scores, to + 7 * WIDTH, h)
+    for s in range(0, count, EIGHT):
+        sums = add_products(zeros(), queries, 0, keys, (start + s) * width, width, 1, width)
+        store_eight(scores, s * WIDTH, WIDTH, sums)
 
 
 @compiled
@@ -238,32 +219,14 @@ def _mask(scores, start, count, here, causal, window):
 @compiled
 def _gather(total, weights, values, decay, start, count, wide):
     """Add some values times their weights to what was gathered before, which decays."""
-    for feature in range(0, wide, _EIGHT):
+    for feature in range(0, wide, EIGHT):
         to = feature * WIDTH
         a, b = load(total, to) * decay, load(total, to + WIDTH) * decay
         c, d = load(total, to + 2 * WIDTH) * decay, load(total, to + 3 * WIDTH) * decay
         e, f = load(total, to + 4 * WIDTH) * decay, load(total, to + 5 * WIDTH) * decay
         g, h = load(total, to + 6 * WIDTH) * decay, load(total, to + 7 * WIDTH) * decay
-        at = start * wide + feature
-        for s in range(count):
-            x = load(weights, s * WIDTH)
-            a = fused(x, spread(get(values, at)), a)
-            b = fused(x, spread(get(values, at + 1)), b)
-            c = fused(x, spread(get(values, at + 2)), c)
-            d = fused(x, spread(get(values, at + 3)), d)
-            e = fused(x, spread(get(values, at + 4)), e)
-            f = fused(x, spread(get(values, at + 5)), f)
-            g = fused(x, spread(get(values, at + 6)), g)
-            h = fused(x, spread(get(values, at + 7)), h)
-            at += wide
-        store(total, to, a)
-        store(total, to + WIDTH, b)
-        store(total, to + 2 * WIDTH, c)
-        store(total, to + 3 * WIDTH, d)
-        store(total, to + 4 * WIDTH, e)
-        store(total, to + 5 * WIDTH, f)
-        store(total, to + 6 * WIDTH, g)
-        store(total, to + 7 * WIDTH, h)
+        sums = add_products((a, b, c, d, e, f, g, h), weights, 0, values, start * wide + feature, 1, wide, count)
+        store_eight(total, to, WIDTH, sums)
 
 
 @compiled

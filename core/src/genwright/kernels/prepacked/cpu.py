@@ -12,13 +12,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genwright.kernels.lanes import FLOAT, KINDS, WIDTH, compiled, fused, get, load, numbers, spread, store
+from genwright.kernels.lanes import (
+    EIGHT,
+    FLOAT,
+    KINDS,
+    WIDTH,
+    add_products,
+    compiled,
+    fused,
+    load,
+    numbers,
+    spread,
+    store,
+    store_eight,
+    zeros,
+)
 from genwright.kernels.threads import shared
 
 __all__ = ["convolution", "packed"]
 
 _SQUARES = 32
-_EIGHT = 8
 _SUMS = 36
 # So many squares, times channels, are worth another thread.
 _WORTH = 4_000
@@ -77,30 +90,10 @@ def _multiply(gathered, factors, given, one, count, channels, kept):
     """Write one of the sums of results of some squares."""
     for k in range(0, kept, WIDTH):
         panel = (one * kept + k) * channels
-        for s in range(0, count, _EIGHT):
-            a = b = c = d = e = f = g = h = spread(_ZERO)
+        for s in range(0, count, EIGHT):
             at = (one * _SQUARES + s) * channels
-            two, three, four, five = at + channels, at + 2 * channels, at + 3 * channels, at + 4 * channels
-            six, seven, eight = at + 5 * channels, at + 6 * channels, at + 7 * channels
-            for channel in range(channels):
-                x = load(factors, panel + channel * WIDTH)
-                a = fused(x, spread(get(given, at + channel)), a)
-                b = fused(x, spread(get(given, two + channel)), b)
-                c = fused(x, spread(get(given, three + channel)), c)
-                d = fused(x, spread(get(given, four + channel)), d)
-                e = fused(x, spread(get(given, five + channel)), e)
-                f = fused(x, spread(get(given, six + channel)), f)
-                g = fused(x, spread(get(given, seven + channel)), g)
-                h = fused(x, spread(get(given, eight + channel)), h)
-            to = (one * _SQUARES + s) * kept + k
-            store(gathered, to, a)
-            store(gathered, to + kept, b)
-            store(gathered, to + 2 * kept, c)
-            store(gathered, to + 3 * kept, d)
-            store(gathered, to + 4 * kept, e)
-            store(gathered, to + 5 * kept, f)
-            store(gathered, to + 6 * kept, g)
-            store(gathered, to + 7 * kept, h)
+            sums = add_products(zeros(), factors, panel, given, at, channels, 1, channels)
+            store_eight(gathered, (one * _SQUARES + s) * kept + k, kept, sums)
 
 
 @compiled

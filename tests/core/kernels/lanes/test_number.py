@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 pytest.importorskip("numba", reason="its loops need numba")
 from genwright.kernels import lanes
 from genwright.kernels.lanes import FLOAT, INT, KINDS, LONG, WIDTH
+from tests.core.kernels.lanes.memory import written
 
 X = torch.randn(4 * WIDTH, generator=torch.Generator().manual_seed(1))
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
-
-
-def written(loop: Any, *given: Any, count: int = WIDTH, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return what a loop writes to an address, between guards that it must leave alone."""
-    whole = torch.full((count + 2 * WIDTH,), math.nan, dtype=dtype)
-    loop(*given, whole[WIDTH:].data_ptr())
-    assert whole[:WIDTH].isnan().all()
-    assert whole[WIDTH + count :].isnan().all()
-    return whole[WIDTH : WIDTH + count]
 
 
 @lanes.compiled
@@ -54,11 +42,6 @@ def through_an_array(x: int, out: int) -> None:
     lanes.put(array, 0, lanes.get(x, 0))
     lanes.store(out, 0, lanes.load(array, 0))
     lanes.put(out, WIDTH, lanes.get(array, WIDTH))
-
-
-@lanes.compiled
-def exponentials(x: int, out: int) -> None:
-    lanes.store(lanes.numbers(FLOAT, out), 0, lanes.exp(lanes.load(lanes.numbers(FLOAT, x), 0)))
 
 
 @lanes.compiled
@@ -125,18 +108,6 @@ def test_arrays_of_a_loop_are_read_and_written_like_memory() -> None:
     assert torch.equal(written(through_an_array, X.data_ptr(), count=WIDTH + 1), X[: WIDTH + 1])
 
 
-def test_exponentials_are_exact_to_seven_digits() -> None:
-    for x in 175.6 * torch.rand(200, WIDTH, generator=torch.Generator().manual_seed(2)) - 87.3:
-        found = written(exponentials, x.data_ptr()).double()
-        assert torch.allclose(found, x.double().exp(), rtol=7e-8, atol=0)
-
-
-def test_exponentials_of_what_is_low_are_0_of_0_1_and_of_nan_nan() -> None:
-    x = torch.tensor([0.0, -0.0, -1e-9, -87.7, -1e30, -math.inf, math.nan] + [-1.0] * 9)
-    assert written(exponentials, x.data_ptr())[:6].tolist() == [1, 1, 1, 0, 0, 0]
-    assert written(exponentials, x.data_ptr())[6].isnan()
-
-
 def test_arithmetic_is_that_of_each_number() -> None:
     a, b, c, _ = X.view(4, WIDTH)
     found = written(arithmetic, X.data_ptr(), count=4 * WIDTH).view(4, WIDTH)
@@ -194,34 +165,3 @@ def test_what_is_not_written_is_refused_when_it_is_compiled(dtype: torch.dtype) 
 
     with pytest.raises(TypingError, match="store"):
         narrow(KINDS[dtype], X.data_ptr(), X.data_ptr())
-
-
-def test_without_a_place_for_files_loops_are_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def placeless(function: Any) -> Any:
-        raise RuntimeError("no locator available")
-
-    monkeypatch.setattr(lanes, "_Cache", placeless)
-    assert lanes.compiled(lambda x: x + np.float32(1))(np.float32(2)) == 3
-
-
-LOOP = """
-from genwright.kernels import lanes
-
-@lanes.compiled
-def loop(x):
-    return x + 1
-"""
-
-
-@pytest.mark.parametrize(("edited", "found"), [("", 1), ("lanes._SOURCE = 'edited'", 0)])
-def test_what_was_compiled_is_found_again_unless_lanes_are_edited(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str, found: int
-) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "held.py").write_text(LOOP, encoding="utf-8")
-    asked = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from held import lanes, loop; "
-    for change, hits in (("", 0), (edited, found)):
-        said = f"{asked}\n{change}\nloop(1); print(loop.stats.cache_hits and sum(loop.stats.cache_hits.values()) or 0)"
-        out = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
-        assert int(out.stdout) == hits

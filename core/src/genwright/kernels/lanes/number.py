@@ -1,39 +1,29 @@
-"""Sixteen numbers of float32 at a time, with signs for what is done to them, in loops that numba compiles.
-
-LLVM makes of them the vectors that a processor has: one register of AVX-512, two of AVX2, four of NEON. Each operation
-is rounded as it is written and none are reordered, so that bits do not depend on how wide the vectors are; with
-fast-math they would.
-
-Functions of Python hand memory to a loop by its address (`Tensor.data_ptr`) and kind (`KINDS`), since arrays take numba
-about 1 us each to accept; the loop makes `numbers` of them. What is read from those is read from arrays of a loop's own
-too. Neither is looked at beyond that: who calls a loop keeps the tensors alive and knows that they are large enough.
-"""
+"""Sixteen numbers of float32 at a time, signs and functions of them, and the memory that they come from."""
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
-from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+from genwright.kernels.lanes.loop import compiled
 
 __all__ = [
     "FLOAT",
     "INT",
     "KINDS",
+    "LANES",
     "LONG",
     "WIDTH",
-    "compiled",
-    "exp",
-    "exp2",
+    "Lanes",
+    "Numbers",
     "first",
     "fused",
     "get",
@@ -70,7 +60,6 @@ _FLOATS, _SHORTS, _INTS = (ir.VectorType(one, WIDTH) for one in (_FLOAT, _SHORT,
 _HELD = {types.float32: _FLOAT, types.uint16: _SHORT, types.int16: _SHORT, types.int32: _INT, types.int64: _LONG}
 _FEATURES = binding.get_host_cpu_features()
 _NOTHING = ir.Constant(_BYTE.as_pointer(), None)
-_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 class Lanes(types.Type):
@@ -103,28 +92,8 @@ class _NumbersModel(models.PrimitiveModel):
         super().__init__(manager, of, _HELD[of.dtype].as_pointer())
 
 
-_LANES = Lanes()
-
-
-class _Cache(FunctionCache):  # type: ignore[misc, unused-ignore]
-    """Files of what was compiled, found again only if this module is what it was, parts of which they contain."""
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return *super()._index_key(sig, codegen), _SOURCE
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Return a function that is compiled when it is first called, and kept in a file if there is a place for one.
-
-    What was kept is taken until this module or that of the function changes; so no function calls one of a third.
-    """
-    made = njit(boundscheck=False, error_model="numpy", nogil=True)(function)
-    try:
-        made._cache = _Cache(function)
-    except RuntimeError:
-        # There is no place for a file.
-        return made
-    return made
+LANES = Lanes()
+"""That type."""
 
 
 def _all(number: float | int, kind: Any = _INTS) -> Any:
@@ -202,7 +171,7 @@ def _of_float16(builder: Any, found: Any) -> Any:
 @intrinsic
 def load(context: Any, x: Any, index: Any) -> Any:
     """Return sixteen numbers from an index on."""
-    return _LANES(x, types.int64), lambda of, builder, _, given: _read(of, builder, x, given, WIDTH)
+    return LANES(x, types.int64), lambda of, builder, _, given: _read(of, builder, x, given, WIDTH)
 
 
 @intrinsic
@@ -226,7 +195,7 @@ def store(context: Any, x: Any, index: Any, lanes: Any) -> Any:
         builder.store(found, _place(of, builder, x, given, WIDTH), align=x.dtype.bitwidth // 8)
         return _NOTHING
 
-    return types.none(x, types.int64, _LANES), emit
+    return types.none(x, types.int64, LANES), emit
 
 
 def _to_bfloat16(builder: Any, lanes: Any) -> Any:
@@ -263,13 +232,13 @@ def store_sums(context: Any, x: Any, index: Any, a: Any, b: Any, c: Any, d: Any)
         builder.store(_picked(builder, sums, sums, [0, 4, 8, 12]), _place(of, builder, x, given, 4), align=4)
         return _NOTHING
 
-    return types.none(x, types.int64, _LANES, _LANES, _LANES, _LANES), emit
+    return types.none(x, types.int64, LANES, LANES, LANES, LANES), emit
 
 
 @intrinsic
 def spread(context: Any, number: Any) -> Any:
     """Return sixteen times a number."""
-    return _LANES(types.float32), lambda _, builder, __, given: _spread(builder, given[0], _FLOATS)
+    return LANES(types.float32), lambda _, builder, __, given: _spread(builder, given[0], _FLOATS)
 
 
 def _sign(symbol: Any, name: str) -> None:
@@ -277,7 +246,7 @@ def _sign(symbol: Any, name: str) -> None:
 
     @type_callable(symbol)
     def _(context: Any) -> Any:
-        return lambda a, b: _LANES if isinstance(a, Lanes) and isinstance(b, Lanes) else None
+        return lambda a, b: LANES if isinstance(a, Lanes) and isinstance(b, Lanes) else None
 
     @lower_builtin(symbol, Lanes, Lanes)
     def _(context: Any, builder: Any, of: Any, given: Any) -> Any:
@@ -301,7 +270,7 @@ def fused(context: Any, a: Any, b: Any, c: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
         return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32"), given)
 
-    return _LANES(_LANES, _LANES, _LANES), emit
+    return LANES(LANES, LANES, LANES), emit
 
 
 def _greater(builder: Any, a: Any, b: Any) -> Any:
@@ -311,7 +280,7 @@ def _greater(builder: Any, a: Any, b: Any) -> Any:
 @intrinsic
 def greater(context: Any, a: Any, b: Any) -> Any:
     """Return the greater of each two; that of b where one is NaN."""
-    return _LANES(_LANES, _LANES), lambda _, builder, __, given: _greater(builder, *given)
+    return LANES(LANES, LANES), lambda _, builder, __, given: _greater(builder, *given)
 
 
 def _folded(builder: Any, lanes: Any, join: Callable[[Any, Any, Any], Any]) -> Any:
@@ -324,13 +293,13 @@ def _folded(builder: Any, lanes: Any, join: Callable[[Any, Any, Any], Any]) -> A
 def sum_of(context: Any, lanes: Any) -> Any:
     """Return the sum of sixteen numbers: of both halves, of the halves of that, and so on."""
     joined = lambda builder, a, b: builder.fadd(a, b)  # noqa: E731
-    return types.float32(_LANES), lambda _, builder, __, given: _folded(builder, given[0], joined)
+    return types.float32(LANES), lambda _, builder, __, given: _folded(builder, given[0], joined)
 
 
 @intrinsic
 def greatest_of(context: Any, lanes: Any) -> Any:
     """Return the greatest of sixteen numbers, none of which is NaN."""
-    return types.float32(_LANES), lambda _, builder, __, given: _folded(builder, given[0], _greater)
+    return types.float32(LANES), lambda _, builder, __, given: _folded(builder, given[0], _greater)
 
 
 @intrinsic
@@ -343,7 +312,7 @@ def within(context: Any, lanes: Any, begin: Any, end: Any, other: Any) -> Any:
         inside = builder.and_(builder.icmp_signed(">=", places, begin), builder.icmp_signed("<", places, end))
         return builder.select(inside, given[0], given[3])
 
-    return _LANES(_LANES, types.int64, types.int64, _LANES), emit
+    return LANES(LANES, types.int64, types.int64, LANES), emit
 
 
 @compiled
@@ -356,56 +325,3 @@ def first(lanes: Any, count: Any) -> Any:
 def last(lanes: Any, count: Any) -> Any:
     """Return zeros, and the last of sixteen numbers, so many."""
     return within(lanes, WIDTH - count, WIDTH, spread(FLOAT))
-
-
-@intrinsic
-def _scaled(context: Any, lanes: Any, power: Any) -> Any:
-    """Return numbers times the power of 2 of which the last bits of `power` have the exponent."""
-
-    def emit(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        bits = builder.shl(builder.bitcast(given[1], _INTS), _all(23))
-        return builder.fmul(given[0], builder.bitcast(bits, _FLOATS))
-
-    return _LANES(_LANES, _LANES), emit
-
-
-# So large that its last bit counts ones: a sum with it is rounded to an integer, and 0 becomes the exponent of 1.
-_LARGE = np.float32(12582912 + 127)
-# Of Cephes, from the highest power on.
-_OF_E = 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 1
-# Of 2 to the x between -1/2 and 1/2, by least relative error, which is 2e-9.
-_OF_TWO = 0.00015345812, 0.0013399931, 0.0096184891, 0.055503286, 0.24022646, 0.69314718, 1
-_OF_E, _OF_TWO = (tuple(np.float32(each) for each in every) for every in (_OF_E, _OF_TWO))
-
-
-@compiled
-def _polynomial(x: Any, coefficients: Any) -> Any:
-    found = spread(coefficients[0])
-    for coefficient in coefficients[1:]:
-        found = fused(found, x, spread(coefficient))
-    return found
-
-
-@compiled
-def exp(x: Any) -> Any:
-    """Return e to the x, to 8e-8 of it, for x to 88; 0 below -87.7, and NaN of NaN.
-
-    Source of the polynomial and of the split logarithm of 2: Moshier, Cephes Mathematical Library, expf.
-    """
-    x = greater(spread(np.float32(-88)), x)
-    power = fused(x, spread(np.float32(1.44269504)), spread(_LARGE))
-    whole = power - spread(_LARGE)
-    x = fused(whole, spread(np.float32(-0.693359375)), x)
-    x = fused(whole, spread(np.float32(2.12194440e-4)), x)
-    return _scaled(_polynomial(x, _OF_E), power)
-
-
-@compiled
-def exp2(x: Any) -> Any:
-    """Return 2 to the x, to 8e-8 of it, for x below 128; 0 below -126.5, and NaN of NaN.
-
-    It is for what is kept in base 2 from the beginning: x times a logarithm is less exact the larger it is.
-    """
-    x = greater(spread(np.float32(-127)), x)
-    power = x + spread(_LARGE)
-    return _scaled(_polynomial(x - (power - spread(_LARGE)), _OF_TWO), power)
