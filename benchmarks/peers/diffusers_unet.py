@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmarks.peers.diffusers_ddim import Peer, load_torchaudio
 from genwright.kernels.attention.spec import attention
 from genwright.kernels.group_norm_silu.spec import group_norm_silu
-from genwright.kernels.prepacked.network import prepacked
+from genwright.kernels.prepacked import prepacked
 
 __all__ = ["ours", "peer"]
 

@@ -18,6 +18,7 @@ from genwright.cuts import Cuts, log_likelihoods
 from genwright.errors import MismatchError, OptionError, shown
 from genwright.kernels import catalogue
 from genwright.kernels.policy import POLICY, Policy, applied
+from genwright.kernels.prepacked import prepacked
 from genwright.kernels.record import Chosen, recorded
 from genwright.model import Model
 from genwright.options import make
@@ -100,7 +101,7 @@ class Generation(Generic[Item]):
         catalogue.check(self.kernels.each)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
-        _check_drawing(self._sampler, self._reading, self.model.recipe, self._plainest)
+        _check_drawing(self._sampler, self.reading, self.model.recipe, self._plainest)
 
     @property
     def device(self) -> str:
@@ -145,7 +146,7 @@ class Generation(Generic[Item]):
         noise = Noise(self.seed, indices.to(self.device))
         with self._drawing():
             condition = self._condition[self._cut(noise)]
-            return self._sampler.sample(reading or self._reading, noise, condition, rows=self.rows)
+            return self._sampler.sample(reading or self.reading, noise, condition, rows=self.rows)
 
     def stages(self, index: int, *, size: int | None = None) -> Iterator[Item]:
         """Yield what there is of a sample after every `size` tokens, and last itself, as rows=1 draws it.
@@ -182,7 +183,7 @@ class Generation(Generic[Item]):
         self._gradual()
 
     def _gradual(self) -> tuple[Gradual[NextToken], NextToken]:
-        if not isinstance(self._reading, NextToken):
+        if not isinstance(self.reading, NextToken):
             raise MismatchError(
                 "samples are seen while they are drawn from models that are read token by token; "
                 f"{self.model.recipe.family.name!r} gives them whole. Generate without --stream, or choose a model of "
@@ -193,7 +194,7 @@ class Generation(Generic[Item]):
                 f"samples are seen while a sampler draws them token by token; {self.sampler.name!r} gives them whole. "
                 "Choose a sampler such as 'temperature' or 'top-p'."
             )
-        return self._sampler, self._reading
+        return self._sampler, self.reading
 
     def sample(self, run: str, index: int, item: Item) -> Sample[Item]:
         """Return the item of an index as a sample: checked, spelled canonically and identified."""
@@ -226,15 +227,18 @@ class Generation(Generic[Item]):
             yield self.sample(run, index, item)
 
     @cached_property
-    def _reading(self) -> Reading:
-        return self.model.reading()
+    def reading(self) -> Reading:
+        """The model as samplers read it, its networks made ready for drawing."""
+        if self.model.device.type != "cpu":
+            return self.model.reading()
+        return replace(self.model, family=prepacked(self.model.family)).reading()
 
     @cached_property
     def _cuts(self) -> Cuts | None:
         """The choice among the cuts of the prefix; None where there is one, or none can be weighed."""
-        if len(self._condition) == 1 or not isinstance(self._reading, NextToken):
+        if len(self._condition) == 1 or not isinstance(self.reading, NextToken):
             return None
-        return Cuts(log_likelihoods(self._reading, self._condition, rows=self.rows))
+        return Cuts(log_likelihoods(self.reading, self._condition, rows=self.rows))
 
     @cached_property
     def _condition(self) -> Condition:

@@ -30,7 +30,7 @@ def trajectory(generation: Generation[Item], n: int) -> list[list[Item]]:
         raise OptionError(
             f"a trajectory is of up to {generation.rows} samples, those of one batch; got {n}. Ask for less."
         )
-    watched = _watched(generation.model.reading())
+    watched = _watched(generation.reading)
     samples = generation.tensors(torch.arange(n), reading=watched)
     return [list(generation.decoded(_whole(x[:n], generation))) for x in (*watched.seen, samples)]
 

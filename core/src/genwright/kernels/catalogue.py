@@ -16,6 +16,7 @@ __all__ = ["OPERATIONS", "check", "explain", "operation", "operations", "use"]
 OPERATIONS: dict[str, str] = {
     "attention": "genwright.kernels.attention.spec:attention",
     "adaptive_norm": "genwright.kernels.adaptive_norm.spec:adaptive_norm",
+    "convolution": "genwright.kernels.convolution.spec:convolution",
     "cross_entropy": "genwright.kernels.cross_entropy.spec:cross_entropy",
     "decode_attention": "genwright.kernels.decode_attention.spec:decode_attention",
     "geglu": "genwright.kernels.geglu.spec:geglu",

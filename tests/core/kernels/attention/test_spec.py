@@ -28,9 +28,22 @@ def test_what_the_kernel_cannot_take_is_refused_if_asked_for(x: torch.Tensor, me
         attention(x, x, x)
 
 
-def test_pytorchs_own_serves_unless_batch_invariance_is_asked_for() -> None:
+def test_what_was_measured_serves_and_pytorchs_own_where_nothing_was() -> None:
+    pytest.importorskip("numba", reason="its loops need numba")
+    with use(invariant=True), recorded() as chosen:
+        found = attention(X, X, X, causal=True)
+    assert chosen == {"attention": ["numba"]}
+    assert torch.equal(found, X)
+    long = torch.zeros(1, 1, 2000, 64)
+    assert explain("attention", long, long, long).chosen == "sdpa"
+
+
+def test_triton_serves_if_batch_invariance_is_asked_for_and_nothing_else_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("triton", reason="its kernels need Triton")
-    assert explain("attention", X, X, X, causal=True).chosen == "sdpa"
+    (numba,) = (other for other in attention.others if other.name == "numba")
+    monkeypatch.setitem(vars(numba), "missing", "numba is not installed")
     with use(invariant=True), recorded() as chosen:
         found = attention(X, X, X, causal=True)
     assert chosen == {"attention": ["triton"]}

@@ -64,13 +64,13 @@ def test_a_processor_without_bfloat16_is_told_so(monkeypatch: pytest.MonkeyPatch
         linear(X.bfloat16(), packed)
 
 
-def test_the_reference_serves_unless_batch_invariance_is_asked_for() -> None:
+def test_what_was_measured_serves_unless_batch_invariance_is_asked_for() -> None:
     pytest.importorskip("numba", reason="its loops need numba")
     with recorded() as chosen:
         linear(X, PACKED)
         with use(invariant=True):
             assert torch.equal(linear(X, PACKED), torch.full((2, 8), 33.0))
-    assert chosen == {"linear": ["reference", "numba"]}
+    assert chosen == {"linear": ["onednn", "numba"]}
 
 
 def test_tables_list_calls_by_dtype_and_rows() -> None:

@@ -17,10 +17,17 @@ _FLOATS, _INTS = (ir.VectorType(one, WIDTH) for one in (ir.FloatType(), ir.IntTy
 # So large that its last bit counts ones: a sum with it is rounded to an integer, and 0 becomes the exponent of 1.
 _LARGE = np.float32(12582912 + 127)
 # Of Cephes, from the highest power on.
-_OF_E = 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 1
+_OF_E = tuple(
+    np.float32(value)
+    for value in (
+        1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 1,
+    )
+)  # fmt: skip
 # Of 2 to the x between -1/2 and 1/2, by least relative error, which is 2e-9.
-_OF_TWO = 0.00015345812, 0.0013399931, 0.0096184891, 0.055503286, 0.24022646, 0.69314718, 1
-_OF_E, _OF_TWO = (tuple(np.float32(each) for each in every) for every in (_OF_E, _OF_TWO))
+_OF_TWO = tuple(
+    np.float32(value)
+    for value in (0.00015345812, 0.0013399931, 0.0096184891, 0.055503286, 0.24022646, 0.69314718, 1)
+)  # fmt: skip
 
 
 @intrinsic

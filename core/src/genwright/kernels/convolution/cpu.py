@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genwright.kernels.convolution.packed import Packed
 from genwright.kernels.lanes import (
     EIGHT,
     FLOAT,
@@ -29,7 +30,7 @@ from genwright.kernels.lanes import (
 )
 from genwright.kernels.threads import shared
 
-__all__ = ["convolution", "packed"]
+__all__ = ["convolution", "sums_of"]
 
 _SQUARES = 32
 _SUMS = 36
@@ -42,24 +43,23 @@ _OF_WEIGHTS = (
 )
 
 
-def packed(weight: Tensor) -> Tensor:
+def sums_of(weight: Tensor) -> Tensor:
     """Return the sums of weights [K, C, 3, 3] as [36, K / 16, C, 16]."""
     sums = torch.einsum("ip, kcpq, jq -> ijkc", _OF_WEIGHTS, weight.detach().double(), _OF_WEIGHTS)
     kept, channels = weight.shape[:2]
     return sums.reshape(_SUMS, kept // WIDTH, WIDTH, channels).mT.to(torch.float32).contiguous()
 
 
-def convolution(x: Tensor, sums: Tensor, bias: Tensor) -> Tensor:
-    """Return the convolution of x [B, C, H, W], padded by 1, with packed weights; channels lie together."""
+def convolution(x: Tensor, packed: Packed) -> Tensor:
+    """Return the convolution of x [B, C, H, W], padded by 1, as the reference says; channels lie together."""
     rows, channels, height, width = x.shape
-    kept = len(bias)
+    kept = len(packed.added)
     exact = torch.float32 if x.dtype == torch.float16 else x.dtype
     given = x.detach().movedim(1, -1).to(exact).contiguous()
     out = torch.empty(rows, height, width, kept, dtype=exact)
     sizes = height, width, channels, kept
     across = -(-height // 4) * -(-width // 4)
-    terms = bias.detach().to(torch.float32).contiguous()
-    places = [y.data_ptr() for y in (out, given, sums, terms)]
+    places = [y.data_ptr() for y in (out, given, packed.sums, packed.added)]
 
     def some(first: int, last: int) -> None:
         _convolved(KINDS[exact], *places, sizes, first, last)

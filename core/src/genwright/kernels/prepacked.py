@@ -1,0 +1,85 @@
+"""A copy of a network for inference, whose weights are packed once for the kernels that multiply with them."""
+
+from __future__ import annotations
+
+import copy
+from functools import cached_property
+from typing import TypeVar, final
+
+import torch
+from torch import Tensor, nn
+
+from genwright.kernels.convolution import packed as convolutions
+from genwright.kernels.convolution.spec import TOGETHER, convolution
+from genwright.kernels.linear import packed as matrices
+from genwright.kernels.linear.spec import linear
+
+__all__ = ["Convolution", "Linear", "prepacked"]
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def prepacked(network: N) -> N:
+    """Return a copy of a network for inference whose linear layers and convolutions of 3 by 3 go by packed weights.
+
+    Of convolutions, those of stride 1 that keep heights and widths are taken; of both, those between numbers of
+    channels that 16 divides. A network without any is returned as it is. The copy does not see later changes of
+    weights.
+    """
+    if not any(_packing(layer) for layer in network.modules()):
+        return network
+    made = copy.deepcopy(network)
+    for layer in made.modules():
+        if packing := _packing(layer):
+            # It stays what it was to all who look at it, its weights above all.
+            layer.__class__ = packing
+    return made
+
+
+def _packing(layer: nn.Module) -> type[nn.Module] | None:
+    """Return the class of a layer with packed weights, if it can have them; what is watched stays, to be seen."""
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        return None
+    if type(layer) is nn.Conv2d and _is_three_by_three(layer):
+        return None if layer.in_channels % TOGETHER or layer.out_channels % TOGETHER else Convolution
+    if type(layer) is nn.Linear:
+        return None if layer.in_features % TOGETHER or layer.out_features % TOGETHER else Linear
+    return None
+
+
+def _is_three_by_three(layer: nn.Conv2d) -> bool:
+    plain = (layer.kernel_size, layer.stride, layer.dilation, layer.groups) == ((3, 3), (1, 1), (1, 1), 1)
+    return plain and layer.padding in ((1, 1), "same") and layer.padding_mode == "zeros"
+
+
+@final
+class Convolution(nn.Conv2d):
+    """A convolution of 3 by 3 whose weights are laid out once."""
+
+    @cached_property
+    def packed(self) -> convolutions.Packed:
+        """The weights."""
+        return convolutions.Packed(weight=self.weight, bias=self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution of x [B, C, H, W], or of one sample [C, H, W]."""
+        if torch.compiler.is_compiling() or x.ndim != 4:
+            return super().forward(x)
+        return convolution(x, self.packed)
+
+
+@final
+class Linear(nn.Linear):
+    """A linear layer whose weight is laid out once."""
+
+    @cached_property
+    def packed(self) -> matrices.Packed:
+        """The weight."""
+        return matrices.Packed(weight=self.weight, bias=self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the product of x [..., K] with the weight."""
+        # Autocast would have it in another precision, in which no weight is packed.
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+            return super().forward(x)
+        return linear(x.reshape(-1, x.shape[-1]), self.packed).view(*x.shape[:-1], -1)

@@ -1,1 +1,0 @@
-"""Copies of networks for inference on a CPU, with weights laid out beforehand as loops take them."""
