@@ -17,7 +17,7 @@ from genwright.kernels.lanes import (
     KINDS,
     WIDTH,
     compiled,
-    exp,
+    exp2,
     fused,
     get,
     greater,
@@ -32,8 +32,9 @@ __all__ = ["group_norm_silu"]
 
 _RUN = 64
 _ZERO, _ONE = np.float32(0), np.float32(1)
-# The exponential of minus it stays within float32.
-_LOWEST = np.float32(-87)
+_LOG2E = np.float32(1 / math.log(2))
+# Powers of two stay within float32.
+_LOWEST = np.float32(-126)
 # So many numbers are worth another thread.
 _WORTH = 100_000
 
@@ -135,4 +136,5 @@ def _write(result, x, factor, term, start, places, channels):
 
 @compiled
 def _silu(x):
-    return x / (spread(_ONE) + exp(spread(_ZERO) - greater(spread(_LOWEST), x)))
+    # Minus the greater of both is minus x, and no more than 126 in base 2.
+    return x / (spread(_ONE) + exp2(spread(_ZERO) - greater(spread(_LOWEST), x * spread(_LOG2E))))

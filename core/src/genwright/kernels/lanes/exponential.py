@@ -67,7 +67,7 @@ def exp(x: Any) -> Any:
 def exp2(x: Any) -> Any:
     """Return 2 to the x, to 8e-8 of it, for x below 128; 0 below -126.5, and NaN of NaN.
 
-    It is for what is kept in base 2 from the beginning: x times a logarithm is less exact the larger it is.
+    It does less than `exp`. Of x times a logarithm it is less exact the larger x is: to 4e-6 of e to the 87.
     """
     x = greater(spread(np.float32(-127)), x)
     power = x + spread(_LARGE)
