@@ -75,6 +75,9 @@ class Weighted:
     def parameters(self) -> Iterator[Tensor]:
         return iter(())
 
+    def modules(self) -> Iterator[torch.nn.Module]:
+        return iter(())
+
     def open(self, condition: Condition) -> Follower:
         return Follower([[] for _ in range(len(condition))])
 

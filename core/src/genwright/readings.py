@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
-__all__ = ["Condition", "Decoder", "Denoiser", "NextToken", "Reading", "Stream", "Unmasker"]
+__all__ = ["Condition", "Decoder", "Denoiser", "NextToken", "Reading", "Steady", "Stream", "Unmasker"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,15 @@ class Stream(Protocol):
 
     def restart(self, rows: Bool[Tensor, " B"], condition: Condition) -> None:
         """Begin these rows anew; the next token given to each is `start` again. `condition` has B rows."""
+
+
+@runtime_checkable
+class Steady(Protocol):
+    """A stream that may say that its steps change nothing but tensors, in place, so that a GPU can replay one."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether all steps are alike but for what is in tensors that stay where they are."""
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from genwright.backbones.transformer import Transformer, rotation
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import shaken
+from tests.core.tapes import taped
 
 SPACE = Tokens(vocab_size=7, shape=(10,), stop=0)
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
@@ -128,6 +129,23 @@ def test_a_stream_says_by_what_it_draws(network: Transformer) -> None:
         expected = stream.step(torch.tensor([7, 7, 7, 7]))
     found = network.open(asked(0.5, 0.1, 0.2, torch.nan)).step(torch.tensor([7, 7, 7, 7]))
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_a_recorded_step_goes_on_through_restarts_and_other_conditions(network: Transformer) -> None:
+    condition, other = asked(0.5, 0.1, 0.2, torch.nan), asked(0.9, 0.1, -1.0, 0.3)
+    plain, replayed = network.open(condition), network.open(condition)
+    assert replayed.is_steady
+    with torch.inference_mode(), kernels.use("reference"):
+        plain, replayed = network.open(condition), network.open(condition)
+        tokens = torch.tensor([7, 7, 7, 7])
+        step = taped(replayed.step, (tokens,))
+        for at in range(8):
+            assert torch.equal(step((tokens,)), plain.step(tokens)), at
+            tokens = (tokens + at) % 7
+            if at in (2, 5):
+                rows = torch.tensor([True, at == 5, False, False])
+                for stream in (plain, replayed):
+                    stream.restart(rows, other)
 
 
 @pytest.mark.parametrize("rows", [1, 16])

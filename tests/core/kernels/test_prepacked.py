@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genwright.kernels import recorded, use
-from genwright.kernels.prepacked import Convolution, prepacked
+from genwright.kernels.prepacked import Convolution, Linear, prepacked
 from genwright.kernels.spec import distance
 
 X = torch.randn(2, 16, 9, 8, generator=torch.Generator().manual_seed(1))
@@ -50,7 +50,7 @@ def test_the_network_itself_stays_as_it_was(packed: nn.Sequential) -> None:
     assert replaced(given) == []
     with torch.no_grad():
         given[0].weight.zero_()
-    assert made[0].layer.weight.abs().sum() > 0
+    assert made[0].weight.abs().sum() > 0
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_pytorch_serves_where_loops_may_not(packed: nn.Sequential, x: Tensor) ->
 def test_gradients_are_those_of_the_network(packed: nn.Sequential) -> None:
     for made in (packed, network()):
         made(X).sum().backward()
-    assert packed[0].layer.weight.grad is not None
+    assert packed[0].weight.grad is not None
     with recorded() as chosen:
         assert torch.equal(packed(X), network()(X))
     assert chosen == {"convolution": ["reference"]}
@@ -106,3 +106,28 @@ def test_what_is_asked_of_convolutions_is_done() -> None:
     with torch.inference_mode(), use(convolution="reference"), recorded() as chosen:
         assert torch.equal(made(X), given(X))
     assert chosen == {"convolution": ["reference"]}
+
+
+def test_linear_layers_multiply_by_packed_weights() -> None:
+    layer = nn.Linear(32, 48)
+    made, x = prepacked(nn.Sequential(layer)), torch.randn(3, 5, 32, generator=torch.Generator().manual_seed(2))
+    assert isinstance(made[0], Linear)
+    with torch.inference_mode(), recorded() as chosen:
+        assert distance(made(x), layer(x)) < 1e-6
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(made(x), layer(x))
+    assert list(chosen) == ["linear"]
+    assert len(chosen["linear"]) == 1
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(8, 16), nn.Linear(16, 8), nn.Bilinear(16, 16, 16)], ids=str)
+def test_other_matrices_stay(layer: nn.Module) -> None:
+    assert prepacked(layer) is layer
+
+
+def test_a_layer_stays_what_it_was_to_all_who_look_at_it() -> None:
+    given = nn.Sequential(nn.Linear(16, 16), nn.Conv2d(16, 16, 3, padding=1))
+    made = prepacked(given)
+    assert isinstance(made[0], nn.Linear)
+    assert isinstance(made[1], nn.Conv2d)
+    assert made.state_dict().keys() == given.state_dict().keys()

@@ -79,7 +79,8 @@ class DiTDenoiser(nn.Module):
         self, x: Float[Tensor, " B *shape"], level: Float[Tensor, " B"], condition: Condition
     ) -> Float[Tensor, " B *shape"]:
         """Return what the network makes of noisy samples."""
-        patches = self.inward(x).flatten(2).mT
+        # The numbers of a place together, as kernels take them.
+        patches = self.inward(x).flatten(2).mT.contiguous()
         found = self.tower(patches, self.asked(level, condition))
         return cast(Tensor, self.outward(found.mT.unflatten(2, self.tower.grid)))
 

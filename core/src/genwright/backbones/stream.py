@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, cast, final
 
@@ -39,6 +39,8 @@ class TransformerStream:
     products and the cache are then. Which kernels serve is chosen once, when the stream is opened.
     """
 
+    is_steady = True
+
     @torch.inference_mode()
     def __init__(self, network: Transformer, condition: Condition) -> None:
         self._network, self._condition = network, condition.to(network.embedding.weight.device)
@@ -50,7 +52,7 @@ class TransformerStream:
         self._gain = _computed(network.norm.weight)
         self._cosine, self._sine = network.cosine.to(self._embedding), network.sine.to(self._embedding)
         self._at = torch.zeros(rows, dtype=torch.int64, device=self._embedding.device)
-        self._ask()
+        self._asked, self._modulated = self._asking()
 
     @torch.inference_mode()
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
@@ -59,7 +61,7 @@ class TransformerStream:
         place = _Place(cosine=self._cosine, sine=self._sine, at=self._at, lengths=(self._at + 1).int())
         for layer in self._layers:
             x = layer.step(x, place, *self._modulated)
-        # In place, as whatever a step begins with: a step that was captured reads what it was captured with.
+        # In place, as all that a step reads is changed: a step that was captured reads where it read then.
         self._at.add_(1).clamp_(max=self._network.space.size - 1)
         _, found = adaptive_norm(x, weight=self._gain)
         return self._outward(found[:, 0])[:, : self._network.space.vocab_size]
@@ -77,15 +79,20 @@ class TransformerStream:
                 scalars=torch.where(changed[:, None], now.scalars, before.scalars),
                 labels=torch.where(changed[:, None], now.labels, before.labels),
             )
-            self._ask()
+            asked, modulated = self._asking()
+            for place, new in zip((self._asked, *_flat(self._modulated)), (asked, *_flat(modulated)), strict=True):
+                place.copy_(new)
 
-    def _ask(self) -> None:
-        """Compute what the rows ask for."""
+    def _asking(self) -> tuple[Float[Tensor, "B 1 D"], Modulated]:
+        """Return what the rows ask for, and what it makes of the inputs of each part."""
         asked, modulation = self._network.conditioning(self._condition)[:, None], self._network.modulation
-        self._asked, self._modulated = _computed(asked), UNMODULATED
-        if modulation is not None:
-            attend, feed = modulation(asked)
-            self._modulated = (_computed(attend[0]), _computed(attend[1])), (_computed(feed[0]), _computed(feed[1]))
+        if modulation is None:
+            return _computed(asked), UNMODULATED
+        attend, feed = modulation(asked)
+        return _computed(asked), (
+            (_computed(attend[0]), _computed(attend[1])),
+            (_computed(feed[0]), _computed(feed[1])),
+        )
 
 
 @final
@@ -202,6 +209,11 @@ def _precision(weight: Tensor) -> torch.dtype:
     """Return what products are computed in, and what the cache holds."""
     device = weight.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else _computed(weight).dtype
+
+
+def _flat(modulated: Modulated) -> Iterator[Tensor]:
+    for affine in modulated:
+        yield from affine or ()
 
 
 def _up_to_multiple(size: int, *, of: int) -> int:

@@ -1,4 +1,4 @@
-"""A copy of a network for inference, whose convolutions of 3 by 3 go through the dispatcher with packed weights."""
+"""A copy of a network for inference, whose weights are packed once for the kernels that multiply with them."""
 
 from __future__ import annotations
 
@@ -9,57 +9,77 @@ from typing import TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from genwright.kernels.convolution.packed import Packed
+from genwright.kernels.convolution import packed as convolutions
 from genwright.kernels.convolution.spec import TOGETHER, convolution
+from genwright.kernels.linear import packed as matrices
+from genwright.kernels.linear.spec import linear
 
-__all__ = ["Convolution", "prepacked"]
+__all__ = ["Convolution", "Linear", "prepacked"]
 
 N = TypeVar("N", bound=nn.Module)
 
 
 def prepacked(network: N) -> N:
-    """Return a copy of a network for inference whose convolutions of 3 by 3 are the operation `convolution`.
+    """Return a copy of a network for inference whose linear layers and convolutions of 3 by 3 go by packed weights.
 
-    Those of stride 1 that keep heights and widths, between numbers of channels that 16 divides, are replaced; the
-    others stay, and a network without any is returned as it is. The copy does not see later changes of weights.
+    Of convolutions, those of stride 1 that keep heights and widths are taken; of both, those between numbers of
+    channels that 16 divides. A network without any is returned as it is. The copy does not see later changes of
+    weights.
     """
-    if not any(_is_packed(layer) for layer in network.modules()):
+    if not any(_packing(layer) for layer in network.modules()):
         return network
     made = copy.deepcopy(network)
-    if _is_packed(made):
-        return Convolution(made)  # type: ignore[arg-type,return-value]
-    layers: dict[int, nn.Module] = {}
-    for parent in list(made.modules()):
-        for name, child in list(parent.named_children()):
-            if _is_packed(child):
-                setattr(parent, name, layers.setdefault(id(child), Convolution(child)))  # type: ignore[arg-type]
+    for layer in made.modules():
+        if packing := _packing(layer):
+            # It stays what it was to all who look at it, its weights above all.
+            layer.__class__ = packing
     return made
 
 
-def _is_packed(layer: nn.Module) -> bool:
-    """Return whether a layer is replaced; one that is watched stays, so that it is seen."""
-    if type(layer) is not nn.Conv2d or layer._forward_hooks or layer._forward_pre_hooks:
-        return False
+def _packing(layer: nn.Module) -> type[nn.Module] | None:
+    """Return the class of a layer with packed weights, if it can have them; what is watched stays, to be seen."""
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        return None
+    if type(layer) is nn.Conv2d and _is_three_by_three(layer):
+        return None if layer.in_channels % TOGETHER or layer.out_channels % TOGETHER else Convolution
+    if type(layer) is nn.Linear:
+        return None if layer.in_features % TOGETHER or layer.out_features % TOGETHER else Linear
+    return None
+
+
+def _is_three_by_three(layer: nn.Conv2d) -> bool:
     plain = (layer.kernel_size, layer.stride, layer.dilation, layer.groups) == ((3, 3), (1, 1), (1, 1), 1)
-    padded = layer.padding in ((1, 1), "same") and layer.padding_mode == "zeros"
-    return plain and padded and not layer.in_channels % TOGETHER and not layer.out_channels % TOGETHER
+    return plain and layer.padding in ((1, 1), "same") and layer.padding_mode == "zeros"
 
 
 @final
-class Convolution(nn.Module):
+class Convolution(nn.Conv2d):
     """A convolution of 3 by 3 whose weights are laid out once."""
 
-    def __init__(self, layer: nn.Conv2d) -> None:
-        super().__init__()
-        self.layer = layer
-
     @cached_property
-    def packed(self) -> Packed:
+    def packed(self) -> convolutions.Packed:
         """The weights."""
-        return Packed(weight=self.layer.weight, bias=self.layer.bias)
+        return convolutions.Packed(weight=self.weight, bias=self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x [B, C, H, W], or of one sample [C, H, W]."""
         if torch.compiler.is_compiling() or x.ndim != 4:
-            return self.layer(x)  # type: ignore[no-any-return]
+            return super().forward(x)
         return convolution(x, self.packed)
+
+
+@final
+class Linear(nn.Linear):
+    """A linear layer whose weight is laid out once."""
+
+    @cached_property
+    def packed(self) -> matrices.Packed:
+        """The weight."""
+        return matrices.Packed(weight=self.weight, bias=self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the product of x [..., K] with the weight."""
+        # Autocast would have it in another precision, in which no weight is packed.
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+            return super().forward(x)
+        return linear(x.reshape(-1, x.shape[-1]), self.packed).view(*x.shape[:-1], -1)

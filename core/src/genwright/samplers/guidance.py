@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from genwright.errors import MismatchError, OptionError
-from genwright.readings import Condition, Denoiser, NextToken, Reading, Stream, Unmasker
+from genwright.readings import Condition, Denoiser, NextToken, Reading, Steady, Stream, Unmasker
 from genwright.rows import each_row
 from genwright.sampler import Sampler
 from genwright.samplers.asking import Answer
@@ -108,6 +108,11 @@ class _GuidedStream:
     asked: Stream
     unasked: Stream | None
     scale: float
+
+    @property
+    def is_steady(self) -> bool:
+        streams = (self.asked, *([] if self.unasked is None else [self.unasked]))
+        return all(isinstance(stream, Steady) and stream.is_steady for stream in streams)
 
     def step(self, tokens: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
         asked = self.asked.step(tokens)

@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from genwright.captured import Captured
 from genwright.kernels.sample_logits.reference import reshaped
 from genwright.kernels.sample_logits.rule import Rule
 from genwright.kernels.sample_logits.spec import sample_logits
-from genwright.readings import Condition, NextToken
+from genwright.readings import Condition, NextToken, Steady, Stream
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 
@@ -143,6 +144,15 @@ class _Choice:
         return self.serving(logits, self.rule, noise=given, step=step)
 
 
+def _captured(stream: Stream) -> Callable[[Tensor], Tensor]:
+    """Return the steps of a stream, from the second on one launch each on a GPU if they are steady.
+
+    Rows stand anywhere in a cache of one size, so that one record serves them all.
+    """
+    is_steady = isinstance(stream, Steady) and stream.is_steady
+    return Captured(stream.step, what="the drawing of tokens") if is_steady else stream.step
+
+
 class _Draw:
     """The samples of one call: `rows` places, each taken by the next sample as soon as its last one has stopped."""
 
@@ -158,11 +168,12 @@ class _Draw:
         self.next = rows
         self.at = torch.zeros(rows, dtype=torch.int64, device=device)
         self.stream = reading.open(condition[self._owner()])
+        self.step, self.is_drawing = _captured(self.stream), len(noise) > 0
 
     def run(self) -> Tensor:
         tokens = torch.full_like(self.at, self.reading.start)
-        while bool((self.sample < len(self.noise)).any()):
-            logits = self.stream.step(tokens)
+        while self.is_drawing:
+            logits = self.step(tokens)
             tokens = self._forced(self.choice(logits, self.noise[self._owner()], self.at))
             self.drawn[self.sample, self.at] = tokens
             self.at = self.at + 1
@@ -191,6 +202,7 @@ class _Draw:
         following = torch.arange(self.next, self.next + count, device=tokens.device)
         self.sample[ended] = following.clamp(max=len(self.noise))
         self.next += count
+        self.is_drawing = bool((self.sample < len(self.noise)).any())
         self.at = torch.where(ended, 0, self.at)
         self.stream.restart(ended, self.condition[self._owner()])
         return torch.where(ended, self.reading.start, tokens)
@@ -203,7 +215,7 @@ class _Alone:
     def __init__(self, sampler: TokenSampler, reading: NextToken, noise: Noise, condition: Condition) -> None:
         self.choice, self.noise, self.stop = _Choice(sampler), noise, reading.stop
         self.prefix, self.left = condition.prefix[0].tolist(), range(reading.length)
-        self.stream = reading.open(condition)
+        self.step = _captured(reading.open(condition))
         self.token = torch.full((1,), reading.start, device=noise.samples.device)
         self.gumbel: tuple[Tensor, ...] = ()
         self.block = -1
@@ -222,7 +234,7 @@ class _Alone:
         return drawn
 
     def _next(self, at: int) -> Tensor:
-        logits = self.stream.step(self.token)
+        logits = self.step(self.token)
         if at < len(self.prefix) and self.prefix[at] >= 0:
             return torch.full_like(self.token, self.prefix[at])
         return self.choice(logits, self._gumbel(at, logits.shape[-1]), at)

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from genwright.kernels.adaptive_norm.reference import EPSILON
-from genwright.kernels.lanes import KINDS, WIDTH, add, compiled, fma, last, load, multiply, spread, store, sum_of
+from genwright.kernels.lanes import FLOAT, WIDTH, compiled, fused, last, load, numbers, spread, store, sum_of
 
 __all__ = ["adaptive_norm"]
 
-_FLOAT = KINDS[torch.float32]
 _ZERO, _ONE, _EPSILON = (np.float32(number) for number in (0, 1, EPSILON))
 
 
@@ -40,6 +39,9 @@ def adaptive_norm(
 @compiled
 def _norm(x, stream, found, rows, places, width, scales, shifts, gates, scale, shift, gate, update, weight):
     """Write the stream, if something is added to it, and its norm; what is not given is at address 0."""
+    x, stream, found = numbers(FLOAT, x), numbers(FLOAT, stream), numbers(FLOAT, found)
+    scale, shift, gate = numbers(FLOAT, scale), numbers(FLOAT, shift), numbers(FLOAT, gate)
+    update, weight = numbers(FLOAT, update), numbers(FLOAT, weight)
     for b in range(rows):
         for at in range(b * places * width, (b + 1) * places * width, width):
             if update:
@@ -52,10 +54,10 @@ def _norm(x, stream, found, rows, places, width, scales, shifts, gates, scale, s
 def _add(x, stream, at, width, update, gate, gated):
     for place in range(0, width, WIDTH):
         h = min(place, width - WIDTH)
-        more = load(_FLOAT, update, at + h)
+        more = load(update, at + h)
         if gate:
-            more = multiply(load(_FLOAT, gate, gated + h), more)
-        store(stream, at + h, add(load(_FLOAT, x, at + h), more))
+            more = load(gate, gated + h) * more
+        store(stream, at + h, load(x, at + h) + more)
 
 
 @compiled
@@ -65,24 +67,24 @@ def _squares(stream, at, width):
     rest = width % WIDTH
     whole = width - rest
     for h in range(0, whole - WIDTH, 2 * WIDTH):
-        one, other = load(_FLOAT, stream, at + h), load(_FLOAT, stream, at + h + WIDTH)
-        a, b = fma(one, one, a), fma(other, other, b)
+        one, other = load(stream, at + h), load(stream, at + h + WIDTH)
+        a, b = fused(one, one, a), fused(other, other, b)
     if whole % (2 * WIDTH):
-        one = load(_FLOAT, stream, at + whole - WIDTH)
-        a = fma(one, one, a)
+        one = load(stream, at + whole - WIDTH)
+        a = fused(one, one, a)
     if rest:
-        one = last(load(_FLOAT, stream, at + width - WIDTH), rest)
-        b = fma(one, one, b)
-    return sum_of(add(a, b))
+        one = last(load(stream, at + width - WIDTH), rest)
+        b = fused(one, one, b)
+    return sum_of(a + b)
 
 
 @compiled
 def _finish(stream, found, at, width, rate, scale, scaled, shift, shifted, weight):
     for place in range(0, width, WIDTH):
         h = min(place, width - WIDTH)
-        unit = multiply(load(_FLOAT, stream, at + h), spread(rate))
+        unit = load(stream, at + h) * spread(rate)
         if scale:
-            unit = fma(unit, load(_FLOAT, scale, scaled + h), load(_FLOAT, shift, shifted + h))
+            unit = fused(unit, load(scale, scaled + h), load(shift, shifted + h))
         if weight:
-            unit = multiply(unit, load(_FLOAT, weight, h))
+            unit = unit * load(weight, h)
         store(found, at + h, unit)

@@ -6,37 +6,41 @@ Products are summed feature by feature, eight keys or eight features at a time; 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genwright.kernels.attention.reference import check, longest_of
-from genwright.kernels.lanes import compiled
-from genwright.kernels.threads import shared
-from genwright.kernels.vectors import (
+from genwright.kernels.lanes import (
+    EIGHT,
+    FLOAT,
+    KINDS,
+    LONG,
     WIDTH,
-    fill,
-    fused,
+    add_products,
+    compiled,
+    exp2,
     get,
     greater,
     load,
     numbers,
-    power_of_two,
     put,
     spread,
     store,
+    store_eight,
     within,
+    zeros,
 )
+from genwright.kernels.threads import shared
 
 __all__ = ["attention"]
 
 _KEYS = 64
-_EIGHT = 8
 _LEAST = np.float32(-3e38)
 _HIDDEN = np.float32(-np.inf)
 _TINY = np.float32(1e-30)
+_ZERO = np.float32(0)
 _LOG2E = np.float32(1 / math.log(2))
 _ENDLESS = 1 << 30
 # So many products are worth another thread.
@@ -64,39 +68,33 @@ def attention(
     if not (q.numel() and k.numel()):
         return q.new_zeros(rows, queries, heads, width).transpose(1, 2)
     out = torch.empty(rows, queries, heads, width, dtype=torch.float32)
-    laid = [_laid(x if x.stride(-1) == 1 else x.contiguous()) for x in (q, k, v)]
-    none = torch.zeros(1, 1, 1, 1, dtype=q.dtype)
-    laid.append(_laid((none if bias is None else bias).expand(rows, heads, queries, keys)))
-    flats, strides = zip(*laid, strict=True)
-    ends = np.empty(0, np.int64) if starts is None else starts.to(torch.int64).numpy()
-    sizes = heads, kept, queries, keys, width
+    biases = q.new_zeros(1) if bias is None else bias.detach()
+    ends = None if starts is None else starts.to(torch.int64).contiguous()
+    dense = (x if x.stride(-1) == 1 else x.contiguous() for x in (q.detach(), k.detach(), v.detach()))
+    given = *dense, biases.expand(rows, heads, queries, keys)
+    places = out.data_ptr(), *(x.data_ptr() for x in given), 0 if ends is None else ends.data_ptr()
+    strides = tuple(x.stride() for x in given)
+    sizes = heads, kept, queries, keys, width, 1 if ends is None else len(ends) - 1
     masks = bias is not None, causal, _ENDLESS if window is None else min(window, _ENDLESS)
     factor = np.float32((width**-0.5 if scale is None else scale) / math.log(2))
-    whole = out.view(-1).numpy()
 
     def some(first: int, last: int) -> None:
-        _attend(whole, *flats, strides, ends, sizes, masks, factor, first, last)
+        _attend(KINDS[q.dtype], *places, strides, sizes, masks, factor, first, last)
 
     shared(some, rows * kept, work=2 * q.numel() * keys, worth=_WORTH)
     return out.to(q.dtype).transpose(1, 2)
 
 
-def _laid(x: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    """Return numbers as one axis, and how far apart there those next to each other on each axis are."""
-    x = x.detach()
-    x = x.to(torch.float32) if x.dtype == torch.float16 else x
-    reach = sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
-    return numbers(x.as_strided((reach + 1,), (1,))), x.stride()
-
-
 @compiled
-def _attend(out, q, k, v, bias, strides, starts, sizes, masks, factor, first, last):
+def _attend(kind, out, q, k, v, bias, starts, strides, sizes, masks, factor, first, last):
     """Write what the queries of some lines gather; a line is a row's key and value head."""
-    heads, kept, length, extent, width = sizes
+    out, q, k, v = numbers(FLOAT, out), numbers(kind, q), numbers(kind, k), numbers(kind, v)
+    bias, starts = numbers(kind, bias), numbers(LONG, starts)
+    heads, kept, length, extent, width, sequences = sizes
     of_q, of_k, of_v, of_bias = strides
     biased, causal, window = masks
-    group, sequences = heads // kept, max(starts.size - 1, 1)
-    wide, long = -(-width // _EIGHT) * _EIGHT, -(-extent // _EIGHT) * _EIGHT
+    group = heads // kept
+    wide, long = -(-width // EIGHT) * EIGHT, -(-extent // EIGHT) * EIGHT
     keys, values = np.empty(long * width, np.float32), np.empty(long * wide, np.float32)
     every = np.empty(length * width, np.float32)
     queries, total = np.empty(width * WIDTH, np.float32), np.empty(wide * WIDTH, np.float32)
@@ -105,11 +103,11 @@ def _attend(out, q, k, v, bias, strides, starts, sizes, masks, factor, first, la
         b, head = line // kept, line % kept
         for sequence in range(sequences):
             offset, rows, columns = 0, length, extent
-            if starts.size:
-                offset = starts[sequence]
-                rows = columns = starts[sequence + 1] - offset
+            if starts:
+                offset = get(starts, sequence)
+                rows = columns = get(starts, sequence + 1) - offset
             place = b * of_k[0] + head * of_k[1] + offset * of_k[2]
-            _pack(keys, k, place, of_k[2], columns, min(long, columns + _EIGHT), width, width)
+            _pack(keys, k, place, of_k[2], columns, min(long, columns + EIGHT), width, width)
             place = b * of_v[0] + head * of_v[1] + offset * of_v[2]
             _pack(values, v, place, of_v[2], columns, columns, width, wide)
             for n in range(head * group, (head + 1) * group):
@@ -172,7 +170,7 @@ def _tile(
     here = top + columns - rows
     begin = max(here - window + 1, 0) // _KEYS * _KEYS
     end = min(columns, here + WIDTH if causal else here + WIDTH - 1 + window)
-    peak, mass = fill(_HIDDEN), fill(np.float32(0))
+    peak, mass = spread(_HIDDEN), spread(_ZERO)
     for d in range(wide):
         store(total, d * WIDTH, mass)
     for start in range(begin, end, _KEYS):
@@ -188,11 +186,11 @@ def _tile(
         for s in range(count):
             new = greater(load(weights, s * WIDTH), new)
         # Where nothing was seen yet, -infinity less -infinity would be NaN.
-        anchor = greater(new, fill(_LEAST))
-        decay = power_of_two(peak - anchor)
+        anchor = greater(new, spread(_LEAST))
+        decay = exp2(peak - anchor)
         mass = mass * decay
         for s in range(count):
-            weight = power_of_two(load(weights, s * WIDTH) - anchor)
+            weight = exp2(load(weights, s * WIDTH) - anchor)
             store(weights, s * WIDTH, weight)
             mass = mass + weight
         _gather(total, weights, values, decay, start, count, wide)
@@ -203,30 +201,9 @@ def _tile(
 @compiled
 def _score(scores, queries, keys, start, count, width):
     """Write the products of sixteen queries with some keys."""
-    for s in range(0, count, _EIGHT):
-        a = b = c = d = e = f = g = h = fill(np.float32(0))
-        one = (start + s) * width
-        two, three, four, five = one + width, one + 2 * width, one + 3 * width, one + 4 * width
-        six, seven, eight = one + 5 * width, one + 6 * width, one + 7 * width
-        for feature in range(width):
-            x = load(queries, feature * WIDTH)
-            a = fused(x, spread(keys, one + feature), a)
-            b = fused(x, spread(keys, two + feature), b)
-            c = fused(x, spread(keys, three + feature), c)
-            d = fused(x, spread(keys, four + feature), d)
-            e = fused(x, spread(keys, five + feature), e)
-            f = fused(x, spread(keys, six + feature), f)
-            g = fused(x, spread(keys, seven + feature), g)
-            h = fused(x, spread(keys, eight + feature), h)
-        to = s * WIDTH
-        store(scores, to, a)
-        store(scores, to + WIDTH, b)
-        store(scores, to + 2 * WIDTH, c)
-        store(scores, to + 3 * WIDTH, d)
-        store(scores, to + 4 * WIDTH, e)
-        store(scores, to + 5 * WIDTH, f)
-        store(scores, to + 6 * WIDTH, g)
-        store(scores, to + 7 * WIDTH, h)
+    for s in range(0, count, EIGHT):
+        sums = add_products(zeros(), queries, 0, keys, (start + s) * width, width, 1, width)
+        store_eight(scores, s * WIDTH, WIDTH, sums)
 
 
 @compiled
@@ -235,45 +212,27 @@ def _mask(scores, start, count, here, causal, window):
     for s in range(count):
         ahead = start + s - here
         begin = ahead if causal else ahead - window + 1
-        kept = within(load(scores, s * WIDTH), np.int32(begin), np.int32(ahead + window), fill(_HIDDEN))
+        kept = within(load(scores, s * WIDTH), begin, ahead + window, spread(_HIDDEN))
         store(scores, s * WIDTH, kept)
 
 
 @compiled
 def _gather(total, weights, values, decay, start, count, wide):
     """Add some values times their weights to what was gathered before, which decays."""
-    for feature in range(0, wide, _EIGHT):
+    for feature in range(0, wide, EIGHT):
         to = feature * WIDTH
         a, b = load(total, to) * decay, load(total, to + WIDTH) * decay
         c, d = load(total, to + 2 * WIDTH) * decay, load(total, to + 3 * WIDTH) * decay
         e, f = load(total, to + 4 * WIDTH) * decay, load(total, to + 5 * WIDTH) * decay
         g, h = load(total, to + 6 * WIDTH) * decay, load(total, to + 7 * WIDTH) * decay
-        at = start * wide + feature
-        for s in range(count):
-            x = load(weights, s * WIDTH)
-            a = fused(x, spread(values, at), a)
-            b = fused(x, spread(values, at + 1), b)
-            c = fused(x, spread(values, at + 2), c)
-            d = fused(x, spread(values, at + 3), d)
-            e = fused(x, spread(values, at + 4), e)
-            f = fused(x, spread(values, at + 5), f)
-            g = fused(x, spread(values, at + 6), g)
-            h = fused(x, spread(values, at + 7), h)
-            at += wide
-        store(total, to, a)
-        store(total, to + WIDTH, b)
-        store(total, to + 2 * WIDTH, c)
-        store(total, to + 3 * WIDTH, d)
-        store(total, to + 4 * WIDTH, e)
-        store(total, to + 5 * WIDTH, f)
-        store(total, to + 6 * WIDTH, g)
-        store(total, to + 7 * WIDTH, h)
+        sums = add_products((a, b, c, d, e, f, g, h), weights, 0, values, start * wide + feature, 1, wide, count)
+        store_eight(total, to, WIDTH, sums)
 
 
 @compiled
 def _write(out, to, stride, present, width, total, mass):
     """Write what was gathered by the mass of its weights, and zeros where there were none."""
-    by = greater(mass, fill(_TINY))
+    by = greater(mass, spread(_TINY))
     for d in range(width):
         store(total, d * WIDTH, load(total, d * WIDTH) / by)
     for lane in range(present):

@@ -13,18 +13,30 @@ import torch
 from torch import Tensor
 
 from genwright.kernels.convolution.packed import Packed
-from genwright.kernels.lanes import compiled
+from genwright.kernels.lanes import (
+    EIGHT,
+    FLOAT,
+    KINDS,
+    WIDTH,
+    add_products,
+    compiled,
+    fused,
+    load,
+    numbers,
+    spread,
+    store,
+    store_eight,
+    zeros,
+)
 from genwright.kernels.threads import shared
-from genwright.kernels.vectors import WIDTH, fill, fused, load, numbers, spread, store
 
 __all__ = ["convolution", "sums_of"]
 
 _SQUARES = 32
-_EIGHT = 8
 _SUMS = 36
 # So many squares, times channels, are worth another thread.
 _WORTH = 4_000
-_TWO, _FOUR, _FIVE, _EIGHTH = (np.float32(value) for value in (2, 4, 5, 8))
+_ZERO, _TWO, _FOUR, _FIVE, _EIGHTH = (np.float32(value) for value in (0, 2, 4, 5, 8))
 
 _OF_WEIGHTS = (
     torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float64) / 24.0
@@ -47,19 +59,19 @@ def convolution(x: Tensor, packed: Packed) -> Tensor:
     out = torch.empty(rows, height, width, kept, dtype=exact)
     sizes = height, width, channels, kept
     across = -(-height // 4) * -(-width // 4)
-    flat, whole = numbers(given), numbers(out)
-    terms, factors = packed.added.numpy(), packed.sums.view(-1).numpy()
+    places = [y.data_ptr() for y in (out, given, packed.sums, packed.added)]
 
     def some(first: int, last: int) -> None:
-        _convolved(whole, flat, factors, terms, sizes, first, last)
+        _convolved(KINDS[exact], *places, sizes, first, last)
 
     shared(some, rows * across, work=rows * across * channels, worth=_WORTH)
     return out.to(x.dtype).movedim(-1, 1)
 
 
 @compiled
-def _convolved(out, x, factors, bias, sizes, first, last):
+def _convolved(kind, out, x, factors, bias, sizes, first, last):
     """Write some squares of results, from one number on and before another."""
+    out, x, factors, bias = numbers(kind, out), numbers(kind, x), numbers(FLOAT, factors), numbers(FLOAT, bias)
     height, width, channels, kept = sizes
     given, gathered = np.empty(_SUMS * _SQUARES * channels, np.float32), np.empty(_SUMS * _SQUARES * kept, np.float32)
     square = np.empty(_SUMS * WIDTH, np.float32)
@@ -78,30 +90,10 @@ def _multiply(gathered, factors, given, one, count, channels, kept):
     """Write one of the sums of results of some squares."""
     for k in range(0, kept, WIDTH):
         panel = (one * kept + k) * channels
-        for s in range(0, count, _EIGHT):
-            a = b = c = d = e = f = g = h = fill(np.float32(0))
+        for s in range(0, count, EIGHT):
             at = (one * _SQUARES + s) * channels
-            two, three, four, five = at + channels, at + 2 * channels, at + 3 * channels, at + 4 * channels
-            six, seven, eight = at + 5 * channels, at + 6 * channels, at + 7 * channels
-            for channel in range(channels):
-                x = load(factors, panel + channel * WIDTH)
-                a = fused(x, spread(given, at + channel), a)
-                b = fused(x, spread(given, two + channel), b)
-                c = fused(x, spread(given, three + channel), c)
-                d = fused(x, spread(given, four + channel), d)
-                e = fused(x, spread(given, five + channel), e)
-                f = fused(x, spread(given, six + channel), f)
-                g = fused(x, spread(given, seven + channel), g)
-                h = fused(x, spread(given, eight + channel), h)
-            to = (one * _SQUARES + s) * kept + k
-            store(gathered, to, a)
-            store(gathered, to + kept, b)
-            store(gathered, to + 2 * kept, c)
-            store(gathered, to + 3 * kept, d)
-            store(gathered, to + 4 * kept, e)
-            store(gathered, to + 5 * kept, f)
-            store(gathered, to + 6 * kept, g)
-            store(gathered, to + 7 * kept, h)
+            sums = add_products(zeros(), factors, panel, given, at, channels, 1, channels)
+            store_eight(gathered, (one * _SQUARES + s) * kept + k, kept, sums)
 
 
 @compiled
@@ -116,7 +108,7 @@ def _corner(place, height, width):
 def _bring(given, to, square, x, place, height, width, channels):
     """Write the sums of a square of numbers."""
     sample, top, left = _corner(place, height, width)
-    zero = fill(np.float32(0))
+    zero = spread(_ZERO)
     for c in range(0, channels, WIDTH):
         for i in range(6):
             row, at = top + i - 1, i * 6 * WIDTH
@@ -142,7 +134,7 @@ def _bring(given, to, square, x, place, height, width, channels):
 @compiled
 def _sums(to, at, apart, p, q, r, s, t, u):
     """Write six sums of six numbers."""
-    two, four, five = fill(_TWO), fill(_FOUR), fill(_FIVE)
+    two, four, five = spread(_TWO), spread(_FOUR), spread(_FIVE)
     store(to, at, fused(four, p, t) - five * r)
     even, odd = t - four * r, s - four * q
     store(to, at + apart, even + odd)
@@ -159,11 +151,11 @@ def _results(to, at, apart, count, term, p, q, r, s, t, u):
     first, second, third, fourth = q + r, q - r, s + t, s - t
     store(to, at, p + first + third + term)
     if count > 1:
-        store(to, at + apart, fused(fill(_TWO), fourth, second) + term)
+        store(to, at + apart, fused(spread(_TWO), fourth, second) + term)
     if count > 2:
-        store(to, at + 2 * apart, fused(fill(_FOUR), third, first) + term)
+        store(to, at + 2 * apart, fused(spread(_FOUR), third, first) + term)
     if count > 3:
-        store(to, at + 3 * apart, fused(fill(_EIGHTH), fourth, second) + u + term)
+        store(to, at + 3 * apart, fused(spread(_EIGHTH), fourth, second) + u + term)
 
 
 @compiled
@@ -171,7 +163,7 @@ def _return(out, gathered, at, square, bias, place, height, width, kept):
     """Write the results of a square."""
     sample, top, left = _corner(place, height, width)
     apart = _SQUARES * kept
-    zero = fill(np.float32(0))
+    zero = spread(_ZERO)
     for k in range(0, kept, WIDTH):
         for j in range(6):
             start = at + k + j * apart

@@ -14,24 +14,24 @@ from torch import Tensor
 
 from genwright.kernels.attention.reference import check
 from genwright.kernels.lanes import (
+    FLOAT,
+    INT,
     KINDS,
     WIDTH,
-    add,
     compiled,
     exp,
     first,
-    fma,
+    fused,
+    get,
+    greater,
+    greatest_of,
     last,
     load,
-    load_int,
-    maximum,
-    multiply,
+    numbers,
     spread,
     store,
     store_sums,
-    subtract,
     sum_of,
-    top_of,
 )
 
 __all__ = ["decode_attention"]
@@ -39,7 +39,6 @@ __all__ = ["decode_attention"]
 TILE = 16
 """The keys that all queries of a group see before the next ones, so that these come from memory once."""
 
-_FLOAT = KINDS[torch.float32]
 _ZERO, _ONE, _HIDDEN, _NAN = (np.float32(number) for number in (0, 1, -math.inf, math.nan))
 
 
@@ -71,32 +70,33 @@ def decode_attention(
 @compiled
 def _attend(kind, q, k, v, lengths, out, scale, rows, heads, kept, size, width, k_b, k_n, k_s, v_b, v_n, v_s):
     """Write what each query gathers, given where things are and the steps of their axes."""
-    group = heads // max(kept, 1)
+    q, k, v, out = numbers(FLOAT, q), numbers(kind, k), numbers(kind, v), numbers(FLOAT, out)
+    lengths, group = numbers(INT, lengths), heads // max(kept, 1)
     weights = np.empty((group, size + 2 * WIDTH), np.float32)
     sums = np.empty((group, width + WIDTH), np.float32)
     totals = np.empty(group, np.float32)
     for b in range(rows):
-        length = size if lengths == 0 else max(0, min(size, load_int(lengths, b)))
+        length = max(0, min(size, get(lengths, b))) if lengths else size
         for n in range(kept):
             queries = (b * heads + n * group) * width
-            _score(kind, q, queries, k, b * k_b + n * k_n, k_s, weights, length, width)
+            _score(q, queries, k, b * k_b + n * k_n, k_s, weights, length, width)
             for g in range(len(weights)):
                 totals[g] = _weigh(weights[g], length, np.float32(scale))
-            _gather(kind, weights, totals, v, b * v_b + n * v_n, v_s, sums, length, width)
+            _gather(weights, totals, v, b * v_b + n * v_n, v_s, sums, length, width)
             for g in range(len(weights)):
                 _finish(sums[g], totals[g], out, queries + g * width, width)
 
 
 @compiled
-def _score(kind, q, queries, k, keys, step, scores, length, width):
+def _score(q, queries, k, keys, step, scores, length, width):
     """Write the product of each query of a group with each key; those of the last key repeat up to a multiple of 4."""
     for tile in range(0, length, TILE):
         for g in range(len(scores)):
-            _score_tile(kind, q, queries + g * width, k, keys, step, scores[g].ctypes.data, tile, length, width)
+            _score_tile(q, queries + g * width, k, keys, step, scores[g], tile, length, width)
 
 
 @compiled
-def _score_tile(kind, q, query, k, keys, step, to, tile, length, width):
+def _score_tile(q, query, k, keys, step, to, tile, length, width):
     """Write the products of a query with the keys of a tile, four at a time."""
     rest, final = width % WIDTH, length - 1
     for s in range(tile, min(tile + TILE, length), 4):
@@ -104,18 +104,18 @@ def _score_tile(kind, q, query, k, keys, step, to, tile, length, width):
         later, latest = keys + min(s + 2, final) * step, keys + min(s + 3, final) * step
         a = b = c = d = spread(_ZERO)
         for h in range(0, width - rest, WIDTH):
-            x = load(_FLOAT, q, query + h)
-            a = fma(x, load(kind, k, at + h), a)
-            b = fma(x, load(kind, k, after + h), b)
-            c = fma(x, load(kind, k, later + h), c)
-            d = fma(x, load(kind, k, latest + h), d)
+            x = load(q, query + h)
+            a = fused(x, load(k, at + h), a)
+            b = fused(x, load(k, after + h), b)
+            c = fused(x, load(k, later + h), c)
+            d = fused(x, load(k, latest + h), d)
         if rest:
             h = width - WIDTH
-            x = last(load(_FLOAT, q, query + h), rest)
-            a = fma(x, last(load(kind, k, at + h), rest), a)
-            b = fma(x, last(load(kind, k, after + h), rest), b)
-            c = fma(x, last(load(kind, k, later + h), rest), c)
-            d = fma(x, last(load(kind, k, latest + h), rest), d)
+            x = last(load(q, query + h), rest)
+            a = fused(x, last(load(k, at + h), rest), a)
+            b = fused(x, last(load(k, after + h), rest), b)
+            c = fused(x, last(load(k, later + h), rest), c)
+            d = fused(x, last(load(k, latest + h), rest), d)
         store_sums(to, s, a, b, c, d)
 
 
@@ -124,20 +124,20 @@ def _weigh(weights, length, scale):
     """Write weights in the place of scores, and return their sum; with a minus if some of them are 0."""
     if length == 0:
         return _ZERO
-    at, top, odd = weights.ctypes.data, spread(_HIDDEN), spread(_ZERO)
+    top, odd = spread(_HIDDEN), spread(_ZERO)
     weights[length : length + WIDTH] = weights[length - 1]
     for s in range(0, length, WIDTH):
-        x = load(_FLOAT, at, s)
-        top = maximum(x, top)
-        odd = fma(x, spread(_ZERO), odd)
+        x = load(weights, s)
+        top = greater(x, top)
+        odd = fused(x, spread(_ZERO), odd)
     # Zero times what is not finite is NaN.
     if sum_of(odd) != _ZERO:
         return _weigh_odd(weights, length, scale)
-    top, total = spread(top_of(top)), spread(_ZERO)
+    top, total = spread(greatest_of(top)), spread(_ZERO)
     for s in range(0, length, WIDTH):
-        x = first(exp(multiply(subtract(load(_FLOAT, at, s), top), spread(scale))), length - s)
-        store(at, s, x)
-        total = add(total, x)
+        x = first(exp((load(weights, s) - top) * spread(scale)), length - s)
+        store(weights, s, x)
+        total = total + x
     return sum_of(total)
 
 
@@ -158,35 +158,35 @@ def _weigh_odd(weights, length, scale):
 
 
 @compiled
-def _gather(kind, weights, totals, v, values, step, sums, length, width):
+def _gather(weights, totals, v, values, step, sums, length, width):
     """Write the sums of values by their weights; the last 16 features of a width that is no multiple of 16 apart."""
     whole = width - width % WIDTH
     sums[:] = 0
     for tile in range(0, length, TILE):
         count, at = min(TILE, length - tile), values + tile * step
         for g in range(len(weights)):
-            some, to = weights[g, tile:], sums[g].ctypes.data
+            some, to = weights[g, tile:], sums[g]
             if totals[g] <= 0:
                 for h in range(0, width, WIDTH):
-                    _add_seen(kind, some, v, at + min(h, width - WIDTH), step, to, h, count)
+                    _add_seen(some, v, at + min(h, width - WIDTH), step, to, h, count)
                 continue
             for h in range(0, whole - 3 * WIDTH, 4 * WIDTH):
-                _add_four(kind, some, v, at + h, step, to, h, count)
+                _add_four(some, v, at + h, step, to, h, count)
             for h in range(whole // (4 * WIDTH) * (4 * WIDTH), width, WIDTH):
-                _add_one(kind, some, v, at + min(h, width - WIDTH), step, to, h, count)
+                _add_one(some, v, at + min(h, width - WIDTH), step, to, h, count)
 
 
 @compiled
-def _add_four(kind, weights, v, at, step, to, h, count):
+def _add_four(weights, v, at, step, to, h, count):
     """Add values by their weights to 64 sums."""
-    a, b = load(_FLOAT, to, h), load(_FLOAT, to, h + WIDTH)
-    c, d = load(_FLOAT, to, h + 2 * WIDTH), load(_FLOAT, to, h + 3 * WIDTH)
+    a, b = load(to, h), load(to, h + WIDTH)
+    c, d = load(to, h + 2 * WIDTH), load(to, h + 3 * WIDTH)
     for s in range(count):
         x = spread(weights[s])
-        a = fma(x, load(kind, v, at), a)
-        b = fma(x, load(kind, v, at + WIDTH), b)
-        c = fma(x, load(kind, v, at + 2 * WIDTH), c)
-        d = fma(x, load(kind, v, at + 3 * WIDTH), d)
+        a = fused(x, load(v, at), a)
+        b = fused(x, load(v, at + WIDTH), b)
+        c = fused(x, load(v, at + 2 * WIDTH), c)
+        d = fused(x, load(v, at + 3 * WIDTH), d)
         at += step
     store(to, h, a)
     store(to, h + WIDTH, b)
@@ -195,28 +195,28 @@ def _add_four(kind, weights, v, at, step, to, h, count):
 
 
 @compiled
-def _add_one(kind, weights, v, at, step, to, h, count):
+def _add_one(weights, v, at, step, to, h, count):
     """Add values by their weights to 16 sums, by four at a time, which need not wait for each other."""
-    a, b, c, d = load(_FLOAT, to, h), spread(_ZERO), spread(_ZERO), spread(_ZERO)
+    a, b, c, d = load(to, h), spread(_ZERO), spread(_ZERO), spread(_ZERO)
     for s in range(0, count - 3, 4):
-        a = fma(spread(weights[s]), load(kind, v, at), a)
-        b = fma(spread(weights[s + 1]), load(kind, v, at + step), b)
-        c = fma(spread(weights[s + 2]), load(kind, v, at + 2 * step), c)
-        d = fma(spread(weights[s + 3]), load(kind, v, at + 3 * step), d)
+        a = fused(spread(weights[s]), load(v, at), a)
+        b = fused(spread(weights[s + 1]), load(v, at + step), b)
+        c = fused(spread(weights[s + 2]), load(v, at + 2 * step), c)
+        d = fused(spread(weights[s + 3]), load(v, at + 3 * step), d)
         at += 4 * step
     for s in range(count // 4 * 4, count):
-        a = fma(spread(weights[s]), load(kind, v, at), a)
+        a = fused(spread(weights[s]), load(v, at), a)
         at += step
-    store(to, h, add(add(a, b), add(c, d)))
+    store(to, h, (a + b) + (c + d))
 
 
 @compiled
-def _add_seen(kind, weights, v, at, step, to, h, count):
+def _add_seen(weights, v, at, step, to, h, count):
     """Add values by their weights to 16 sums, but for those without weight, which need not be finite."""
-    a = load(_FLOAT, to, h)
+    a = load(to, h)
     for s in range(count):
         if weights[s] != 0:
-            a = fma(spread(weights[s]), load(kind, v, at + s * step), a)
+            a = fused(spread(weights[s]), load(v, at + s * step), a)
     store(to, h, a)
 
 
@@ -225,4 +225,4 @@ def _finish(sums, total, out, at, width):
     """Write sums as shares of their total; zeros if nothing was seen."""
     by = spread(_ONE / abs(total) if total != 0 else _ZERO)
     for h in range(0, width, WIDTH):
-        store(out, at + min(h, width - WIDTH), multiply(load(_FLOAT, sums.ctypes.data, h), by))
+        store(out, at + min(h, width - WIDTH), load(sums, h) * by)

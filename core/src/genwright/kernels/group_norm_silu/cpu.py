@@ -12,13 +12,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genwright.kernels.lanes import compiled
+from genwright.kernels.lanes import (
+    FLOAT,
+    KINDS,
+    WIDTH,
+    compiled,
+    exp2,
+    fused,
+    get,
+    greater,
+    load,
+    numbers,
+    spread,
+    store,
+)
 from genwright.kernels.threads import shared
-from genwright.kernels.vectors import WIDTH, fill, fused, greater, load, numbers, power_of_two, store
 
 __all__ = ["group_norm_silu"]
 
 _RUN = 64
+_ZERO, _ONE = np.float32(0), np.float32(1)
 _LOG2E = np.float32(1 / math.log(2))
 # Powers of two stay within float32.
 _LOWEST = np.float32(-126)
@@ -42,22 +55,24 @@ def group_norm_silu(
         return result
     samples, channels = x.shape[:2]
     sizes = x.numel() // (samples * channels), channels, groups
-    whole, given = (numbers(each.detach().movedim(1, -1)) for each in (result, x))
-    gains = [row.detach().to(torch.float32).contiguous().numpy() for row in (weight, bias)]
     modulated = scale is not None and shift is not None
-    rows = [row.detach().to(torch.float32).numpy() for row in (scale, shift) if row is not None and modulated]
-    rows = rows or [np.ones((1, 1), np.float32)] * 2
+    each = (weight, bias, scale, shift) if modulated else (weight, bias)
+    rows = [row.detach().to(torch.float32).contiguous() for row in each if row is not None]
+    places = [y.data_ptr() for y in (result, x, *rows)] + [0, 0] * (not modulated)
 
     def some(first: int, last: int) -> None:
-        _normed(whole, given, *gains, *rows, modulated, sizes, epsilon, first, last)
+        _normed(KINDS[x.dtype], *places, sizes, epsilon, first, last)
 
     shared(some, samples, work=x.numel(), worth=_WORTH)
     return result
 
 
 @compiled
-def _normed(result, x, weight, bias, scale, shift, modulated, sizes, epsilon, first, last):
+def _normed(kind, result, x, weight, bias, scale, shift, sizes, epsilon, first, last):
     """Write some samples, from one number on and before another."""
+    result, x = numbers(kind, result), numbers(kind, x)
+    weight, bias = numbers(FLOAT, weight), numbers(FLOAT, bias)
+    scale, shift = numbers(FLOAT, scale), numbers(FLOAT, shift)
     places, channels, groups = sizes
     sums, squares = np.empty(channels, np.float32), np.empty(channels, np.float32)
     means, apart = np.empty(channels), np.empty(channels)
@@ -74,10 +89,11 @@ def _normed(result, x, weight, bias, scale, shift, modulated, sizes, epsilon, fi
                 means[c] += step * share
                 apart[c] += np.float64(squares[c]) + step * step * between
         _factors(factor, term, means, apart, weight, bias, places, groups, epsilon)
-        if modulated:
+        if scale:
             for c in range(channels):
-                factor[c] *= scale[sample, c]
-                term[c] = term[c] * scale[sample, c] + shift[sample, c]
+                by = get(scale, sample * channels + c)
+                factor[c] *= by
+                term[c] = term[c] * by + get(shift, sample * channels + c)
         _write(result, x, factor, term, start, places, channels)
 
 
@@ -89,7 +105,7 @@ def _run(sums, squares, x, start, count, channels):
         for c in range(0, channels, WIDTH):
             store(sums, c, load(sums, c) + load(x, at + c))
     for c in range(0, channels, WIDTH):
-        store(sums, c, load(sums, c) / fill(np.float32(count)))
+        store(sums, c, load(sums, c) / spread(np.float32(count)))
     for at in range(start, start + count * channels, channels):
         for c in range(0, channels, WIDTH):
             deviation = load(x, at + c) - load(sums, c)
@@ -107,8 +123,8 @@ def _factors(factor, term, means, apart, weight, bias, places, groups, epsilon):
         for c in range(first, first + width):
             variance += (apart[c] / places + (means[c] - mean) ** 2) / width
         for c in range(first, first + width):
-            by = weight[c] / math.sqrt(variance + epsilon)
-            factor[c], term[c] = by, bias[c] - mean * by
+            by = get(weight, c) / math.sqrt(variance + epsilon)
+            factor[c], term[c] = by, get(bias, c) - mean * by
 
 
 @compiled
@@ -120,6 +136,5 @@ def _write(result, x, factor, term, start, places, channels):
 
 @compiled
 def _silu(x):
-    zero = fill(np.float32(0))
     # Minus the greater of both is minus x, and no more than 126 in base 2.
-    return x / (fill(np.float32(1)) + power_of_two(zero - greater(fill(_LOWEST), x * fill(_LOG2E))))
+    return x / (spread(_ONE) + exp2(spread(_ZERO) - greater(spread(_LOWEST), x * spread(_LOG2E))))

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genwright.kernels.lanes import KINDS, WIDTH, add, compiled, fma, last, load, spread, store_sums
+from genwright.kernels.lanes import FLOAT, KINDS, WIDTH, compiled, fused, last, load, numbers, spread, store_sums
 from genwright.kernels.linear.packed import Packed
 from genwright.kernels.linear.reference import check
 
 __all__ = ["linear"]
 
-_FLOAT = KINDS[torch.float32]
 _ZERO = np.float32(0)
 
 
@@ -40,25 +39,26 @@ def linear(x: Tensor, packed: Packed) -> Tensor:
 @compiled
 def _multiply(kind, x, weight, out, count, width, size):
     """Write all products, four outputs at a time; the last four may take some of those before them again."""
+    x, weight, out = numbers(FLOAT, x), numbers(kind, weight), numbers(FLOAT, out)
     for n in range(0, size, 4):
         n = min(n, size - 4)
         at = n * width
         for m in range(0, count - 1, 2):
             row, to = m * width, m * size + n
-            a, b, e, f = _four_dots(kind, x, row, weight, at, width)
-            c, d, g, h = _four_dots(kind, x, row, weight, at + 2 * width, width)
+            a, b, e, f = _four_dots(x, row, weight, at, width)
+            c, d, g, h = _four_dots(x, row, weight, at + 2 * width, width)
             store_sums(out, to, a, b, c, d)
             store_sums(out, to + size, e, f, g, h)
         if count % 2:
             row = (count - 1) * width
-            a, b = _dot(kind, x, row, weight, at, width), _dot(kind, x, row, weight, at + width, width)
+            a, b = _dot(x, row, weight, at, width), _dot(x, row, weight, at + width, width)
             at += 2 * width
-            c, d = _dot(kind, x, row, weight, at, width), _dot(kind, x, row, weight, at + width, width)
+            c, d = _dot(x, row, weight, at, width), _dot(x, row, weight, at + width, width)
             store_sums(out, (count - 1) * size + n, a, b, c, d)
 
 
 @compiled
-def _dot(kind, x, row, weight, at, width):
+def _dot(x, row, weight, at, width):
     """Return sixteen numbers of which the sum is the product of a row with the weights of an output.
 
     These are read to their end before those of the next: memory gives what lies in one piece twice as fast as four rows
@@ -67,38 +67,38 @@ def _dot(kind, x, row, weight, at, width):
     even = odd = spread(_ZERO)
     rest = width % WIDTH
     for i in range(0, width - 2 * WIDTH + 1, 2 * WIDTH):
-        even = fma(load(_FLOAT, x, row + i), load(kind, weight, at + i), even)
-        odd = fma(load(_FLOAT, x, row + i + WIDTH), load(kind, weight, at + i + WIDTH), odd)
+        even = fused(load(x, row + i), load(weight, at + i), even)
+        odd = fused(load(x, row + i + WIDTH), load(weight, at + i + WIDTH), odd)
     if width // WIDTH % 2:
         i = width - rest - WIDTH
-        even = fma(load(_FLOAT, x, row + i), load(kind, weight, at + i), even)
+        even = fused(load(x, row + i), load(weight, at + i), even)
     if rest:
         i = width - WIDTH
-        odd = fma(last(load(_FLOAT, x, row + i), rest), last(load(kind, weight, at + i), rest), odd)
-    return add(even, odd)
+        odd = fused(last(load(x, row + i), rest), last(load(weight, at + i), rest), odd)
+    return even + odd
 
 
 @compiled
-def _four_dots(kind, x, row, weight, at, width):
+def _four_dots(x, row, weight, at, width):
     """Return what `_dot` does for a row with two outputs, and then for the next row, from half as many loads."""
     a = b = c = d = e = f = g = h = spread(_ZERO)
     rest, below, beside = width % WIDTH, row + width, at + width
     for i in range(0, width - 2 * WIDTH + 1, 2 * WIDTH):
-        p, q = load(_FLOAT, x, row + i), load(_FLOAT, x, below + i)
-        r, s = load(kind, weight, at + i), load(kind, weight, beside + i)
-        a, b, c, d = fma(p, r, a), fma(p, s, b), fma(q, r, c), fma(q, s, d)
+        p, q = load(x, row + i), load(x, below + i)
+        r, s = load(weight, at + i), load(weight, beside + i)
+        a, b, c, d = fused(p, r, a), fused(p, s, b), fused(q, r, c), fused(q, s, d)
         i += WIDTH
-        p, q = load(_FLOAT, x, row + i), load(_FLOAT, x, below + i)
-        r, s = load(kind, weight, at + i), load(kind, weight, beside + i)
-        e, f, g, h = fma(p, r, e), fma(p, s, f), fma(q, r, g), fma(q, s, h)
+        p, q = load(x, row + i), load(x, below + i)
+        r, s = load(weight, at + i), load(weight, beside + i)
+        e, f, g, h = fused(p, r, e), fused(p, s, f), fused(q, r, g), fused(q, s, h)
     if width // WIDTH % 2:
         i = width - rest - WIDTH
-        p, q = load(_FLOAT, x, row + i), load(_FLOAT, x, below + i)
-        r, s = load(kind, weight, at + i), load(kind, weight, beside + i)
-        a, b, c, d = fma(p, r, a), fma(p, s, b), fma(q, r, c), fma(q, s, d)
+        p, q = load(x, row + i), load(x, below + i)
+        r, s = load(weight, at + i), load(weight, beside + i)
+        a, b, c, d = fused(p, r, a), fused(p, s, b), fused(q, r, c), fused(q, s, d)
     if rest:
         i = width - WIDTH
-        p, q = last(load(_FLOAT, x, row + i), rest), last(load(_FLOAT, x, below + i), rest)
-        r, s = last(load(kind, weight, at + i), rest), last(load(kind, weight, beside + i), rest)
-        e, f, g, h = fma(p, r, e), fma(p, s, f), fma(q, r, g), fma(q, s, h)
-    return add(a, e), add(b, f), add(c, g), add(d, h)
+        p, q = last(load(x, row + i), rest), last(load(x, below + i), rest)
+        r, s = last(load(weight, at + i), rest), last(load(weight, beside + i), rest)
+        e, f, g, h = fused(p, r, e), fused(p, s, f), fused(q, r, g), fused(q, s, h)
+    return a + e, b + f, c + g, d + h

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genwright.kernels.lanes import KINDS, WIDTH, compiled, fma, load, load_long, multiply, spread, store, sum_of
+from genwright.kernels.lanes import FLOAT, LONG, WIDTH, compiled, fused, get, load, numbers, spread, store, sum_of
 from genwright.kernels.rotary_cache.reference import EPSILON
 
 __all__ = ["rotary_cache"]
 
-_FLOAT = KINDS[torch.float32]
 _ZERO, _ONE, _EPSILON = (np.float32(number) for number in (0, 1, EPSILON))
 
 
@@ -29,15 +28,18 @@ def rotary_cache(inward: Tensor, cosine: Tensor, sine: Tensor, at: Tensor, keys:
 
 @compiled
 def _place(inward, cosine, sine, at, keys, values, queries, rows, heads, kept, size, head):
+    inward, cosine, sine = numbers(FLOAT, inward), numbers(FLOAT, cosine), numbers(FLOAT, sine)
+    keys, values, queries = numbers(FLOAT, keys), numbers(FLOAT, values), numbers(FLOAT, queries)
+    at = numbers(LONG, at)
     for b in range(rows):
-        place, begin = load_long(at, b), b * (heads + 2 * kept) * head
+        place, begin = get(at, b), b * (heads + 2 * kept) * head
         for n in range(heads):
             _turn(inward, begin + n * head, cosine, sine, place * head, queries, (b * heads + n) * head, head)
         for n in range(kept):
             to = ((b * kept + n) * size + place) * head
             _turn(inward, begin + (heads + n) * head, cosine, sine, place * head, keys, to, head)
             for h in range(0, head, WIDTH):
-                store(values, to + h, load(_FLOAT, inward, begin + (heads + kept + n) * head + h))
+                store(values, to + h, load(inward, begin + (heads + kept + n) * head + h))
 
 
 @compiled
@@ -45,12 +47,12 @@ def _turn(x, begin, cosine, sine, turn, to, out, head):
     """Write a head with a root mean square of 1, turned; both halves are whole multiples of sixteen numbers."""
     squares = spread(_ZERO)
     for h in range(0, head, WIDTH):
-        some = load(_FLOAT, x, begin + h)
-        squares = fma(some, some, squares)
+        some = load(x, begin + h)
+        squares = fused(some, some, squares)
     rate = spread(_ONE / np.sqrt(sum_of(squares) / np.float32(head) + _EPSILON))
     half = head // 2
     for h in range(0, head, WIDTH):
         other = h - half if h >= half else h + half
-        turned = multiply(multiply(load(_FLOAT, x, begin + other), rate), load(_FLOAT, sine, turn + h))
-        unit = multiply(load(_FLOAT, x, begin + h), rate)
-        store(to, out + h, fma(unit, load(_FLOAT, cosine, turn + h), turned))
+        turned = load(x, begin + other) * rate * load(sine, turn + h)
+        unit = load(x, begin + h) * rate
+        store(to, out + h, fused(unit, load(cosine, turn + h), turned))
