@@ -70,6 +70,7 @@ def rows(setting: Setting) -> Iterator[Row]:
                 continue
             yield from _beside_gpt2(size, count, setting, device, None if setting.smoke else target)
             yield from _beside_itself(size, count, setting, device, None if setting.smoke else target)
+            yield from _in_halves(size, count, setting, device)
 
 
 def transformer(size: Size, activation: Literal["relu2", "swiglu"], device: torch.device) -> Transformer:
@@ -126,12 +127,34 @@ def _beside_itself(
     yield from compared(name, found, {"Qwen3 of the same weights": target}, note, section=_SECTION, unit=unit(device))
 
 
-def _drawn(network: Transformer, size: Size, count: int) -> Work:
+def _in_halves(size: Size, count: int, setting: Setting, device: torch.device) -> Iterator[Row]:
+    """Yield ours in bfloat16 beside GPT-2 in either precision, of which a processor need not be faster in the lower."""
+    network = transformer(size, "relu2", device)
+    work: dict[str, Work] = {"ours": _drawn(network, size, count, dtype=torch.bfloat16)}
+    note = ""
+    try:
+        for name, dtype in (("GPT-2", torch.float32), ("GPT-2 in bfloat16", torch.bfloat16)):
+            made = partial(gpt2, size, rows=count, length=size.length - 1, dtype=dtype)
+            work[name] = made(activation="relu2", device=device)
+    except ImportError as error:
+        note = _not_installed(error)
+    found = turns(work, count * (size.length - 1), device, repetitions=1 if setting.smoke else 3)
+    name = f"{count} rows of {size.length - 1} tokens, ours in bfloat16, squared ReLU"
+    targets: dict[str, Target | None] = {"GPT-2": None, "GPT-2 in bfloat16": None}
+    yield from compared(name, found, targets, note, section=_SECTION, unit=unit(device))
+
+
+def _drawn(network: Transformer, size: Size, count: int, *, dtype: torch.dtype = torch.float32) -> Work:
     """Return what draws rows of full length from a network of ours."""
     reading = _Whole(network, size.length - 1)
     device = network.embedding.weight.device
     noise, condition = Noise(0, torch.arange(count, device=device)), Condition.none(count).to(device)
-    return lambda: Temperature().sample(reading, noise, condition, rows=count)
+
+    def drawn() -> object:
+        with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+            return Temperature().sample(reading, noise, condition, rows=count)
+
+    return drawn
 
 
 def _not_installed(error: ImportError) -> str:
