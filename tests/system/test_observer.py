@@ -38,5 +38,5 @@ def test_an_observer_that_fails_is_noted_and_the_run_goes_on(tally: None, rhythm
         batch = gw.generate(str(rhythms_model), 4, seed=5, store=store)
         run = store.run(batch.run.id)
     assert run.state == "finished"
-    assert len(run.notes) == 1
-    assert "plugin 'tally' failed in on_run_finished and observed no further: IsADirectoryError" in run.notes[0]
+    (note,) = (note for note in run.notes if not note.startswith("kernels: "))
+    assert "plugin 'tally' failed in on_run_finished and observed no further: IsADirectoryError" in note
