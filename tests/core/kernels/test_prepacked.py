@@ -120,6 +120,19 @@ def test_linear_layers_multiply_by_packed_weights() -> None:
     assert len(chosen["linear"]) == 1
 
 
+@pytest.mark.parametrize("shape", [(0, 32), (2, 0, 32), (32,)])
+def test_any_number_of_rows_is_multiplied(shape: tuple[int, ...]) -> None:
+    made, x = prepacked(nn.Linear(32, 48)), torch.ones(shape)
+    with torch.inference_mode():
+        assert made(x).shape == (*shape[:-1], 48)
+
+
+def test_what_cannot_be_copied_draws_as_it_is() -> None:
+    given = nn.Sequential(nn.Linear(16, 16))
+    given[0].derived = given[0].weight * 2  # PyTorch copies no tensor that was computed from others.
+    assert prepacked(given) is given
+
+
 @pytest.mark.parametrize("layer", [nn.Linear(8, 16), nn.Linear(16, 8), nn.Bilinear(16, 16, 16)], ids=str)
 def test_other_matrices_stay(layer: nn.Module) -> None:
     assert prepacked(layer) is layer

@@ -23,12 +23,15 @@ def prepacked(network: N) -> N:
     """Return a copy of a network for inference whose linear layers and convolutions of 3 by 3 go by packed weights.
 
     Of convolutions, those of stride 1 that keep heights and widths are taken; of both, those between numbers of
-    channels that 16 divides. A network without any is returned as it is. The copy does not see later changes of
-    weights.
+    channels that 16 divides. A network without any is returned as it is, and so is one that cannot be copied. The copy
+    does not see later changes of weights.
     """
     if not any(_packing(layer) for layer in network.modules()):
         return network
-    made = copy.deepcopy(network)
+    try:
+        made = copy.deepcopy(network)
+    except (RuntimeError, TypeError):
+        return network
     for layer in made.modules():
         if packing := _packing(layer):
             # It stays what it was to all who look at it, its weights above all.
@@ -82,4 +85,4 @@ class Linear(nn.Linear):
         # Autocast would have it in another precision, in which no weight is packed.
         if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
             return super().forward(x)
-        return linear(x.reshape(-1, x.shape[-1]), self.packed).view(*x.shape[:-1], -1)
+        return linear(x.reshape(-1, x.shape[-1]), self.packed).view(*x.shape[:-1], self.out_features)
