@@ -1,0 +1,57 @@
+"""How kernels of attention are cut and launched, by the head's width, the dtype and the GPU only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+__all__ = ["Tiles", "forward_tiles", "key_tiles", "query_tiles"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiles:
+    """How a kernel is cut and launched.
+
+    rows, columns: queries and keys of a tile
+    described:     whether tiles are fetched by the tensor memory accelerator of Hopper
+    specialised:   whether one warp fetches and the others compute; Triton 3.6 does it with 4 warps and described tiles
+                   only, and leaves it out silently otherwise
+    """
+
+    rows: int
+    columns: int
+    warps: int
+    stages: int
+    described: bool = False
+    specialised: bool = False
+
+
+def forward_tiles(width: int, dtype: torch.dtype, architecture: int, *, biased: bool) -> Tiles:
+    """Return how the forward pass is cut for heads of a width on an architecture: 90 is Hopper."""
+    if dtype == torch.float32:
+        return Tiles(rows=64, columns=32, warps=4, stages=1)
+    if architecture == 90 and biased:
+        return Tiles(rows=128, columns=64, warps=8, stages=2, described=True)
+    if architecture == 90:
+        return Tiles(rows=128, columns=128, warps=4, stages=2, described=True, specialised=True)
+    return Tiles(rows=64, columns=64, warps=4, stages=2)
+
+
+def query_tiles(width: int, dtype: torch.dtype, architecture: int, *, biased: bool) -> Tiles:
+    """Return how the backward pass of queries is cut."""
+    if dtype == torch.float32:
+        return Tiles(rows=32, columns=32, warps=4, stages=1)
+    if architecture == 90:
+        return Tiles(rows=128, columns=32 if biased else 64, warps=8, stages=2)
+    return Tiles(rows=32, columns=64, warps=4, stages=1)
+
+
+def key_tiles(width: int, dtype: torch.dtype, architecture: int) -> Tiles:
+    """Return how the backward pass of keys and values is cut."""
+    if dtype == torch.float32:
+        return Tiles(rows=32, columns=32, warps=4, stages=1)
+    if architecture == 90:
+        # With 64 queries a tile, heads wider than 64 do not fit the registers.
+        return Tiles(rows=64 if width <= 64 else 32, columns=128, warps=8, stages=2)
+    return Tiles(rows=32, columns=64, warps=4, stages=1)
