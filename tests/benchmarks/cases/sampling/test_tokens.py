@@ -36,9 +36,9 @@ def test_without_transformers_ours_is_measured_and_the_rest_told(monkeypatch: py
     monkeypatch.setattr(module, "usual_device", lambda: CPU)
     found = {row.name: row for row in module.rows(SMOKE)}
     assert {name for name, row in found.items() if row.value} == {
-        f"{count} rows of 5 tokens, float32, {activation}"
+        f"{count} rows of 5 tokens, {how}"
         for count in (1, 64)
-        for activation in ("squared ReLU", "SwiGLU")
+        for how in ("float32, squared ReLU", "float32, SwiGLU", "ours in bfloat16, squared ReLU")
     }
     assert all(row.note.startswith("transformers is not installed (") for row in found.values())
     assert "64 rows of 5 tokens, float32, SwiGLU: ours to Qwen3 of the same weights's" in found
