@@ -66,8 +66,9 @@ def noted(store: MemoryStore) -> list[str]:
 
 def test_a_run_notes_which_kernels_served_it(toy_model: Model[str], store: MemoryStore) -> None:
     with kernels.use("reference"):
-        gw.generate(toy_model, 3, seed=5, store=store)
-    (note,) = only(store).notes
+        drawn = gw.generate(toy_model, 3, seed=5, store=store)
+    (note,) = drawn.run.notes
+    assert only(store).notes == (note,)
     assert note.startswith("kernels: adaptive_norm by reference; decode_attention by reference; linear by reference")
     forget(store, only(store).id, {1})
     list(gw.resume(store=store))

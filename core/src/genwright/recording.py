@@ -113,7 +113,7 @@ class Recording:
                     batch = self._put([generation.sample(run.id, index, item)], run, generation, reviewers)
                     if index < n - 1:
                         yield Stage(run=run, index=index, item=item, sample=batch[0])
-            ended = replace(run, state="finished", finished=time.time_ns())
+            ended = replace(run, state="finished", finished=time.time_ns(), notes=tuple(self._notes()))
             yield Stage(run=ended, index=index, item=item, sample=batch[0])
 
     def _put(
@@ -217,7 +217,7 @@ class Recording:
                     yield samples
             # After the run has ended, since nothing is left to interrupt for who takes the last batch and stops there.
             if batch:
-                ended = replace(run, state="finished", finished=time.time_ns())
+                ended = replace(run, state="finished", finished=time.time_ns(), notes=tuple(self._notes()))
                 yield Samples(list(samples), run=ended, domain=samples.domain, store=self.where)
 
 
