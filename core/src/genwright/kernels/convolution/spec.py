@@ -31,6 +31,8 @@ def _off_loops(x: Tensor, packed: Packed) -> str | None:
         return f"it takes one dtype of 16 bits, or float32; got {x.dtype} and weights of {packed.weight.dtype}"
     if kept % TOGETHER or channels % TOGETHER:
         return f"it takes numbers of channels that {TOGETHER} divides; got {channels} and {kept}"
+    if x.ndim != 4 or x.shape[1] != channels:
+        return f"it takes [B, {channels}, Y, X] with such weights; got {[*x.shape]}"
     if not x.numel():
         return "it takes one place or more"
     return off_processor(x, packed.weight) or differentiated(x, packed.weight, packed.bias)

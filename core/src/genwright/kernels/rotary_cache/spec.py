@@ -24,6 +24,8 @@ def _off_loops(inward: Tensor, cosine: Tensor, sine: Tensor, at: Tensor, keys: T
         return "it takes float32, and places of int64"
     if not inward.shape[-1] == cosine.shape[-1] == keys.shape[-1] or inward.shape[-1] % 32:
         return f"it takes heads of a width that 32 divides, which the cache has too; got {inward.shape[-1]}"
+    if values.shape != keys.shape or sine.shape != cosine.shape or not len(at) == len(inward) == len(keys):
+        return "it takes keys like values, sines like cosines, and a place a row"
     if not all(tensor.is_contiguous() for tensor in (*floats, at)):
         return "it takes tensors in one piece"
     return off_processor(*floats, at) or differentiated(*floats)
