@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from genwright.backbones.dit import axial_rotation, dit
-from genwright.backbones.stream import rotate
 from genwright.errors import MismatchError, OptionError
+from genwright.kernels.rotary_cache.reference import rotate
 from genwright.space import ConditionSpace, Continuous, SampleSpace, Tokens
 from genwright.testing.networks import asked, shaken
 

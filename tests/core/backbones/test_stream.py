@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from genwright import kernels
-from genwright.backbones.stream import rotate
 from genwright.backbones.transformer import Transformer, rotation
+from genwright.kernels.rotary_cache.reference import rotate
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import shaken

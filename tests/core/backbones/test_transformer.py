@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from genwright.backbones.stream import rotate
 from genwright.backbones.transformer import Transformer, rotation
 from genwright.errors import OptionError
+from genwright.kernels.rotary_cache.reference import rotate
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import shaken

@@ -21,7 +21,7 @@ from genwright.readings import Condition
 if TYPE_CHECKING:
     from genwright.backbones.transformer import Attention, Block, Transformer
 
-__all__ = ["UNMODULATED", "Affine", "Modulated", "TransformerStream", "rotate"]
+__all__ = ["UNMODULATED", "Affine", "Modulated", "TransformerStream", "normed"]
 
 # A scale and a shift.
 Affine: TypeAlias = tuple[Tensor, Tensor]
@@ -63,7 +63,7 @@ class TransformerStream:
             x = layer.step(x, place, *self._modulated)
         # In place, as all that a step reads is changed: a step that was captured reads where it read then.
         self._at.add_(1).clamp_(max=self._network.space.size - 1)
-        _, found = adaptive_norm(x, weight=self._gain)
+        _, found = normed(x, None, self._gain)
         return self._outward(found[:, 0])[:, : self._network.space.vocab_size]
 
     @torch.inference_mode()
@@ -152,9 +152,9 @@ class _Layer:
         self, x: Float[Tensor, "B 1 D"], place: _Place, attend: Affine | None, feed: Affine | None
     ) -> Float[Tensor, "B 1 D"]:
         """Return the stream after this block, having written the newest position to the cache."""
-        _, hidden = _normed(x, attend, self.gains[0])
+        _, hidden = normed(x, attend, self.gains[0])
         gathered = self._gathered(self.inward(hidden[:, 0]).view(len(x), -1, self.head), place)
-        x, hidden = _normed(x, feed, self.gains[1], update=self.outward(gathered)[:, None])
+        x, hidden = normed(x, feed, self.gains[1], update=self.outward(gathered)[:, None])
         return x + self.down(self.activate(self.up(hidden[:, 0])))[:, None]
 
     def _gathered(self, inward: Float[Tensor, "B NKK H"], place: _Place) -> Float[Tensor, "B NH"]:
@@ -163,12 +163,17 @@ class _Layer:
         return found[..., : self.head].flatten(1).to(inward.dtype)
 
 
-def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
-    """Return x with its halves turned as the real and imaginary parts of complex numbers.
-
-    cosine, sine: of `rotation`, broadcast over heads; the sines of the first half with a minus
-    """
-    return x * cosine + x.roll(x.shape[-1] // 2, -1) * sine
+def normed(
+    x: Float[Tensor, "B T D"],
+    by: Affine | None,
+    gain: Float[Tensor, " D"],
+    *,
+    update: Float[Tensor, "B T D"] | None = None,
+    gate: Float[Tensor, "B 1 D"] | None = None,
+) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B T D"]]:
+    """Return the stream with what is added to it, multiplied by the gate, and its norm, scaled and shifted."""
+    scale, shift = by or (None, None)
+    return adaptive_norm(x, scale=scale, shift=shift, update=update, gate=gate, weight=gain)
 
 
 def _chosen(attention: Attention, keys: Tensor, values: Tensor) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
@@ -179,14 +184,6 @@ def _chosen(attention: Attention, keys: Tensor, values: Tensor) -> tuple[Callabl
     enter = rotary_cache.chosen(inward, turns, turns, at, keys, values)
     queries = keys.new_zeros(rows, attention.heads, width)
     return enter, decode_attention.chosen(queries, keys, values, lengths=at.int(), scale=head**-0.5)
-
-
-def _normed(
-    x: Float[Tensor, "B 1 D"], by: Affine | None, gain: Tensor, *, update: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return the stream with what is added to it, and its norm, scaled and shifted."""
-    scale, shift = by or (None, None)
-    return adaptive_norm(x, scale=scale, shift=shift, update=update, weight=gain)
 
 
 def _product(weight: Float[Tensor, "out D"], rows: int) -> Linear:

@@ -10,11 +10,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from genwright.backbones.conditioning import Conditioning
-from genwright.backbones.stream import UNMODULATED, Affine, Modulated, TransformerStream, rotate
+from genwright.backbones.stream import UNMODULATED, Affine, Modulated, TransformerStream, normed
 from genwright.errors import OptionError
-from genwright.kernels.adaptive_norm.spec import adaptive_norm
 from genwright.kernels.attention.spec import attention
 from genwright.kernels.geglu.spec import geglu
+from genwright.kernels.rotary_cache.reference import rotate
 from genwright.readings import Condition
 from genwright.space import ConditionSpace, Tokens
 
@@ -162,8 +162,7 @@ class Norm(nn.Module):
         gate: Float[Tensor, "B 1 D"] | None = None,
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B T D"]]:
         """Return the stream with what is added to it, multiplied by the gate, and its norm."""
-        scale, shift = by or (None, None)
-        return adaptive_norm(x, scale=scale, shift=shift, update=update, gate=gate, weight=self.weight)
+        return normed(x, by, self.weight, update=update, gate=gate)
 
 
 class Attention(nn.Module):

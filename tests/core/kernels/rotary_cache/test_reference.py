@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from genwright.backbones.stream import rotate
 from genwright.backbones.transformer import rotation
-from genwright.kernels.rotary_cache.reference import rotary_cache
+from genwright.kernels.rotary_cache.reference import rotary_cache, rotate
 
 NOISE = torch.Generator().manual_seed(5)
 

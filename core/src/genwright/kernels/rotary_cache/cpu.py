@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genwright.kernels.adaptive_norm.reference import EPSILON
 from genwright.kernels.lanes import FLOAT, LONG, WIDTH, compiled, fused, get, load, numbers, spread, store, sum_of
-from genwright.kernels.rotary_cache.reference import EPSILON
 
 __all__ = ["rotary_cache"]
 

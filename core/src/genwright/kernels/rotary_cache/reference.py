@@ -7,10 +7,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-__all__ = ["EPSILON", "rotary_cache"]
+from genwright.kernels.adaptive_norm.reference import EPSILON
 
-EPSILON = 2.0**-23
-"""What is added to the mean square of a head: what PyTorch adds if nothing is said, to float32."""
+__all__ = ["rotary_cache", "rotate"]
 
 
 def rotary_cache(
@@ -36,9 +35,17 @@ def rotary_cache(
     (rows, kept, size, wide), head = keys.shape, inward.shape[-1]
     turned, new = torch.split(inward, [inward.shape[1] - kept, kept], 1)
     turned = F.rms_norm(turned, (head,), eps=EPSILON)
-    turned = turned * cosine[at][:, None] + turned.roll(head // 2, -1) * sine[at][:, None]
+    turned = rotate(turned, cosine[at][:, None], sine[at][:, None])
     queries, fresh = torch.split(turned, [turned.shape[1] - kept, kept], 1)
     lines = torch.arange(rows * kept, device=at.device) * size + at.repeat_interleave(kept, output_size=rows * kept)
     for cache, some in ((keys, fresh), (values, new)):
         cache.view(-1, wide)[:, :head].index_copy_(0, lines, some.flatten(0, 1).to(cache.dtype))
     return F.pad(queries, (0, wide - head)).to(keys.dtype)
+
+
+def rotate(x: Float[Tensor, "*rows N H"], cosine: Tensor, sine: Tensor) -> Float[Tensor, "*rows N H"]:
+    """Return x with its halves turned as the real and imaginary parts of complex numbers.
+
+    cosine, sine: broadcast over heads; the sines of the first half with a minus
+    """
+    return x * cosine + x.roll(x.shape[-1] // 2, -1) * sine
