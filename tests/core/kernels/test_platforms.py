@@ -14,6 +14,7 @@ from genwright.kernels.platforms import (
     interpreted,
     off_processor,
     off_triton,
+    unlike,
     without_numba,
     without_triton,
 )
@@ -81,3 +82,11 @@ def test_tensors_are_on_the_current_gpu(monkeypatch: pytest.MonkeyPatch) -> None
     assert off_triton(there) == "tensors are on cuda:1, and the current GPU is cuda:0"  # type: ignore[arg-type]
     there.device = torch.device("cuda:0")
     assert off_triton(there) is None  # type: ignore[arg-type]
+
+
+def test_tensors_of_several_dtypes_or_an_unknown_one_are_told() -> None:
+    single, half = torch.zeros(1), torch.zeros(1).half()
+    assert unlike({torch.float32, torch.float16}, half, half) is None
+    told = "it takes one dtype of 16 bits, or float32; got torch.float32, torch.float16"
+    assert unlike({torch.float32, torch.float16}, single, half) == told
+    assert unlike({torch.float16}, single, single) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from functools import cache
 from importlib.util import find_spec
 
@@ -14,6 +15,7 @@ __all__ = [
     "interpreted",
     "off_processor",
     "off_triton",
+    "unlike",
     "without_gpu",
     "without_numba",
     "without_triton",
@@ -72,6 +74,13 @@ def off_processor(*tensors: Tensor | None) -> str | None:
         if tensor is not None and tensor.device.type != "cpu":
             return f"tensors are on {tensor.device}, and numba runs on the processor"
     return None
+
+
+def unlike(known: Collection[torch.dtype], *tensors: Tensor) -> str | None:
+    """Return the reason why tensors are not of one dtype of 16 bits, or float32, that is known, or None if they are."""
+    if {tensor.dtype for tensor in tensors} == {tensors[0].dtype} <= set(known):
+        return None
+    return f"it takes one dtype of 16 bits, or float32; got {', '.join(str(tensor.dtype) for tensor in tensors)}"
 
 
 def differentiated(*tensors: Tensor | None) -> str | None:

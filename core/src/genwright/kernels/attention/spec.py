@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genwright.kernels.attention import pytorch, reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_processor, off_triton, without_gpu
+from genwright.kernels.platforms import differentiated, off_processor, off_triton, unlike, without_gpu
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "TOLERANCES", "attention", "off_heads"]
@@ -33,10 +33,7 @@ def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
     width = q.shape[-1]
     if not 32 <= width <= 128 or width % 8:
         return f"it takes heads of a width of 32 to 128, in steps of 8; got {width}"
-    if q.dtype not in TOLERANCES or {k.dtype, v.dtype} != {q.dtype}:
-        came = ", ".join(str(x.dtype) for x in (q, k, v))
-        return f"it takes queries, keys and values of one dtype of 16 bits, or float32; got {came}"
-    return None
+    return unlike(TOLERANCES, q, k, v)
 
 
 def _unfit(
@@ -120,8 +117,8 @@ def _off_loops(
     starts: Tensor | None = None,
     **others: Any,
 ) -> str | None:
-    if {x.dtype for x in (q, k, v)} - TOLERANCES.keys() or len({q.dtype, k.dtype, v.dtype}) > 1:
-        return f"it takes tensors of one dtype of 16 bits, or float32; got {q.dtype}, {k.dtype} and {v.dtype}"
+    if reason := unlike(TOLERANCES, q, k, v):
+        return reason
     if not 1 <= q.shape[-1] <= _WIDEST:
         return f"it takes heads of a width of up to {_WIDEST}; got {q.shape[-1]}"
     return differentiated(q, k, v, bias) or off_processor(q, k, v, bias, starts)

@@ -13,7 +13,7 @@ from torch import Tensor
 from genwright.kernels.attention.spec import TOLERANCES, off_heads
 from genwright.kernels.decode_attention import reference
 from genwright.kernels.operation import Implementation, Operation
-from genwright.kernels.platforms import differentiated, off_processor, off_triton
+from genwright.kernels.platforms import differentiated, off_processor, off_triton, unlike
 from genwright.kernels.spec import Call, Spec
 
 __all__ = ["SPEC", "decode_attention"]
@@ -26,8 +26,8 @@ def _unfit(q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, sc
 def _not_in_loops(
     q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
 ) -> str | None:
-    if q.dtype not in TOLERANCES or not q.dtype == k.dtype == v.dtype:
-        return f"it takes one dtype of 16 bits, or float32; got {q.dtype}, {k.dtype}, {v.dtype}"
+    if reason := unlike(TOLERANCES, q, k, v):
+        return reason
     if q.shape[-1] < 16:
         return f"it takes heads of a width of 16 or more; got {q.shape[-1]}"
     if not k.stride(-1) == v.stride(-1) == 1:

@@ -24,26 +24,14 @@ _TOGETHER = 16
 _WORK = 20
 
 
-def _unfit(
-    x: Tensor,
-    groups: int,
-    weight: Tensor,
-    bias: Tensor,
-    *,
-    scale: Tensor | None = None,
-    shift: Tensor | None = None,
-    epsilon: float = 1e-5,
-) -> str | None:
-    rows = [tensor for tensor in (scale, shift) if tensor is not None]
-    every = [x, weight, bias, *rows]
+def _off_triton(x: Tensor, groups: int, weight: Tensor, bias: Tensor, **others: Any) -> str | None:
+    every = _every(x, weight, bias, **others)
     if len({tensor.dtype for tensor in every}) > 1 or x.dtype not in _TOLERANCES:
         return "it takes tensors that are all float32, float16 or bfloat16"
     if x.ndim < 2 or groups < 1 or x.shape[1] % groups or x.shape[1] > groups * _WIDEST:
         return f"it takes [B, C, ...] with up to {_WIDEST} channels a group; got {[*x.shape]} of {groups} groups"
-    if len(rows) == 1:
-        return "it takes a scale and a shift, or neither"
-    if any(tensor.shape != x.shape[:2] for tensor in rows) or any(t.shape != x.shape[1:2] for t in (weight, bias)):
-        return "it takes a weight and a bias for each channel, a scale and a shift for each of a sample"
+    if reason := _unfit(x, weight, bias, **others):
+        return reason
     if any(tensor.numel() and tensor.stride(-1) != 1 for tensor in every[1:]):
         return "it takes weights, biases, scales and shifts whose channels lie together"
     if not (x.is_contiguous() or _channels_last(x)):
@@ -51,9 +39,21 @@ def _unfit(
     return differentiated(*every) or off_triton(*every)
 
 
-def _off_loops(
+def _off_loops(x: Tensor, groups: int, weight: Tensor, bias: Tensor, **others: Any) -> str | None:
+    every = _every(x, weight, bias, **others)
+    if len({tensor.dtype for tensor in every}) > 1 or x.dtype not in (torch.float32, torch.bfloat16):
+        return "it takes tensors that are all float32 or bfloat16"
+    if x.ndim < 2 or groups < 1 or x.shape[1] % groups or x.shape[1] % _TOGETHER:
+        return f"it takes [B, C, ...] with channels in steps of {_TOGETHER}; got {[*x.shape]} of {groups} groups"
+    if reason := _unfit(x, weight, bias, **others):
+        return reason
+    if not _channels_last(x):
+        return "it takes tensors with channels last"
+    return differentiated(*every) or off_processor(*every)
+
+
+def _unfit(
     x: Tensor,
-    groups: int,
     weight: Tensor,
     bias: Tensor,
     *,
@@ -61,19 +61,18 @@ def _off_loops(
     shift: Tensor | None = None,
     epsilon: float = 1e-5,
 ) -> str | None:
+    """Return the reason why arguments do not fit each other, or None if they do."""
     rows = [tensor for tensor in (scale, shift) if tensor is not None]
-    every = [x, weight, bias, *rows]
-    if len({tensor.dtype for tensor in every}) > 1 or x.dtype not in (torch.float32, torch.bfloat16):
-        return "it takes tensors that are all float32 or bfloat16"
-    if x.ndim < 2 or groups < 1 or x.shape[1] % groups or x.shape[1] % _TOGETHER:
-        return f"it takes [B, C, ...] with channels in steps of {_TOGETHER}; got {[*x.shape]} of {groups} groups"
     if len(rows) == 1:
         return "it takes a scale and a shift, or neither"
     if any(tensor.shape != x.shape[:2] for tensor in rows) or any(t.shape != x.shape[1:2] for t in (weight, bias)):
         return "it takes a weight and a bias for each channel, a scale and a shift for each of a sample"
-    if not _channels_last(x):
-        return "it takes tensors with channels last"
-    return differentiated(*every) or off_processor(*every)
+    return None
+
+
+def _every(x: Tensor, weight: Tensor, bias: Tensor, **others: Any) -> list[Tensor]:
+    """Return all tensors of a call."""
+    return [x, weight, bias, *(others[name] for name in ("scale", "shift") if others.get(name) is not None)]
 
 
 def _channels_last(x: Tensor) -> bool:
@@ -136,7 +135,7 @@ group_norm_silu = Operation(
     invariant=False,
     compiled=reference.group_norm_silu,
     others=(
-        Implementation.in_triton("group_norm_silu", _unfit),
+        Implementation.in_triton("group_norm_silu", _off_triton),
         Implementation.in_numba("group_norm_silu", _off_loops),
     ),
 )

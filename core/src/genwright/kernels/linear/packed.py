@@ -39,8 +39,9 @@ class Packed:
 
     def blocked(self, rows: int) -> Tensor:
         """Return the weight as oneDNN lays it out for a number of rows; that for the last number is kept."""
-        if rows not in self._blocked:
+        made = self._blocked.get(rows)
+        if made is None:
+            made = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous(), rows)
             self._blocked.clear()
-            weight = self.weight.detach().contiguous()
-            self._blocked[rows] = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-        return self._blocked[rows]
+            self._blocked[rows] = made
+        return made
