@@ -5,17 +5,20 @@ Numbers, and where tensors lie, stay those of the recording; nothing that Python
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, final
 
+import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from genwright import captured
 from genwright.captured import Recording
 
-__all__ = ["Tape", "taped"]
+__all__ = ["Tape", "in_the_small", "taped"]
 
 
 @final
@@ -59,6 +62,22 @@ def taped(function: Callable[..., Tensor], given: tuple[Tensor, ...]) -> Recordi
         result.fill_(0)
         tape.undo()
     return Recording(given=places, result=result, replay=tape.replay)
+
+
+@contextmanager
+def in_the_small(monkeypatch: pytest.MonkeyPatch, *, record: Callable[..., Recording] = taped) -> Iterator[list[str]]:
+    """As if on a GPU, with tapes for graphs; places that are put into what this gives wait for it."""
+    places: list[str] = []
+
+    @contextmanager
+    def looked() -> Iterator[list[str]]:
+        yield places
+
+    with monkeypatch.context() as patch:
+        patch.setattr(captured, "_is_open", lambda given: True)
+        patch.setattr(captured, "recorded", record)
+        patch.setattr(captured, "waits", looked)
+        yield places
 
 
 def _is_written(argument: Any) -> bool:

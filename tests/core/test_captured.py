@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -12,22 +11,14 @@ from genwright import captured
 from genwright.captured import Captured, waits
 from genwright.kernels import recorded
 from genwright.kernels.geglu.spec import geglu
-from tests.core.tapes import taped
+from tests.core.tapes import in_the_small
 
 
 @pytest.fixture
-def places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """As if on a GPU, with tapes for graphs; places that are put into this list wait for it."""
-    found: list[str] = []
-
-    @contextmanager
-    def looked() -> Iterator[list[str]]:
+    with in_the_small(monkeypatch) as found:
         yield found
-
-    monkeypatch.setattr(captured, "_is_open", lambda given: True)
-    monkeypatch.setattr(captured, "recorded", taped)
-    monkeypatch.setattr(captured, "waits", looked)
-    return found
 
 
 class Calls:

@@ -5,8 +5,7 @@ Where there is no GPU, tensors of the device "meta" stand for those on one: like
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -23,7 +22,7 @@ from genwright.kernels import recorded, use
 from genwright.sampler import Sampler
 from genwright.seeds import Noise
 from tests.core.samplers.loops import CASES, COUNT, NAMES, ROWS, WAYS, Calls, Looking, asked, reading
-from tests.core.tapes import taped
+from tests.core.tapes import in_the_small
 
 
 class Watched(TorchDispatchMode):
@@ -116,21 +115,6 @@ def test_nothing_waits_in_the_loop(
         (block,) = blocks
         with Placed(), Watched():
             block(torch.empty(ROWS, dtype=torch.int64, device="meta"))
-
-
-@contextmanager
-def in_the_small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if on a GPU, with tapes for graphs."""
-
-    @contextmanager
-    def looked() -> Iterator[list[str]]:
-        yield []
-
-    with monkeypatch.context() as patch:
-        patch.setattr(captured, "_is_open", lambda given: True)
-        patch.setattr(captured, "recorded", taped)
-        patch.setattr(captured, "waits", looked)
-        yield
 
 
 @pytest.mark.parametrize(("model", "sampler", "name"), CASES, ids=NAMES)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -17,7 +15,7 @@ from genwright.samplers.tokens import Temperature, TokenSampler, TopK
 from genwright.seeds import Noise
 from genwright.space import ConditionSpace, Tokens
 from genwright.testing.networks import asked, shaken
-from tests.core.tapes import taped
+from tests.core.tapes import in_the_small, taped
 
 SPACE = Tokens(vocab_size=7, shape=(10,), stop=0)
 CONDITIONS = ConditionSpace(scalars={"size": (0.0, 1.0)}, labels={"colour": ("red", "green")})
@@ -40,35 +38,21 @@ def reading() -> Reading:
     return Reading(shaken(network, by=0.3).eval().requires_grad_(False))
 
 
-@contextmanager
-def in_the_small(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """As if on a GPU, with tapes for graphs; what is recorded is put into this list."""
-    seen: list[str] = []
-
-    @contextmanager
-    def looked() -> Iterator[list[str]]:
-        yield []
-
-    def recorded(function: captured.Function, given: tuple[torch.Tensor, ...]) -> captured.Recording:
-        seen.append(getattr(function, "__qualname__", ""))
-        return taped(function, given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(captured, "_is_open", lambda given: True)
-        patch.setattr(captured, "recorded", recorded)
-        patch.setattr(captured, "waits", looked)
-        yield seen
-
-
 @pytest.mark.parametrize("sampler", [Temperature(), TopK(k=3)], ids=["temperature", "top-k"])
 @pytest.mark.parametrize("rows", [1, 16])
 def test_replayed_steps_draw_the_same_tokens(
     reading: Reading, sampler: TokenSampler, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise, condition = Noise(3, torch.arange(20)), asked(0.4, 1, rows=20)
+    seen: list[str] = []
+
+    def record(function: captured.Function, given: tuple[torch.Tensor, ...]) -> captured.Recording:
+        seen.append(getattr(function, "__qualname__", ""))
+        return taped(function, given)
+
     with kernels.use("reference"):
         expected = sampler.sample(reading, noise, condition, rows=rows)
-        with in_the_small(monkeypatch) as seen:
+        with in_the_small(monkeypatch, record=record):
             assert torch.equal(sampler.sample(reading, noise, condition, rows=rows), expected)
     assert set(seen) == {"TransformerStream.step"}
     # One record for all rows that are drawn together; a row that is drawn alone has its own stream.
