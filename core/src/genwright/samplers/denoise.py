@@ -21,7 +21,7 @@ from torch import Tensor
 from genwright.captured import Captured
 from genwright.errors import OptionError
 from genwright.kernels.philox_normal.spec import philox_normal
-from genwright.kernels.sampler_step.coefficients import Coefficients, ancestral, anew, dpm_solver, euler, heun
+from genwright.kernels.sampler_step.coefficients import Coefficients, ahead, ancestral, anew, dpm_solver, euler, heun
 from genwright.kernels.sampler_step.spec import sampler_step
 from genwright.readings import Condition, Denoiser
 from genwright.rows import by_rows
@@ -247,16 +247,38 @@ class UniPC(DenoiseSampler):
         clean = denoise(x, sigmas[0])
         for step, (sigma, following) in enumerate(pairwise(sigmas[:-1])):
             last = sigmas[max(step - 1, 0) : step + 2]
-            predicted = clean if before is None else _continued(clean, before, last)
-            ahead = denoise(_towards(predicted, x, following / sigma), following)
-            x = following / sigma * x + _corrected(clean, ahead, before, last)
-            before, clean = clean, ahead
+            predicted = clean if before is None else clean + ahead(*last) * (clean - before)
+            there = denoise(_towards(predicted, x, following / sigma), following)
+            x = following / sigma * x + _corrected(clean, there, before, last)
+            before, clean = clean, there
         return clean
+
+
+class _Ancestral(Tabled):
+    """Goes to each level with a share of noise drawn anew."""
+
+    eta: float
+
+    @final
+    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
+        """Return the numbers of all steps down these levels."""
+        return ancestral(sigmas, eta=self.eta, guidance=guidance, dtype=dtype)
+
+    @final
+    def solve(
+        self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
+    ) -> Float[Tensor, " B *shape"]:
+        """Return the samples at the end of the process."""
+        table = self._table(denoise, x, sigmas)
+        for row, (sigma, following) in enumerate(pairwise(sigmas)):
+            drawn = noise if anew(sigma, following, self.eta) else None
+            x, _ = _stepped(denoise, x, sigma, table, row, noise=drawn, draw=row)
+        return x
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DDIM(Tabled):
+class DDIM(_Ancestral):
     """Goes to each level with a chosen share of noise drawn anew.
 
     eta: that share: 0 follows the flow, as Euler's method does; 1 is DDPM
@@ -272,36 +294,18 @@ class DDIM(Tabled):
         if not 0 <= self.eta <= 1:
             raise OptionError(f"eta is from 0 to 1; got {self.eta}. For no noise: eta=0.")
 
-    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
-        """Return the numbers of all steps down these levels."""
-        return ancestral(sigmas, eta=self.eta, guidance=guidance, dtype=dtype)
-
-    def solve(
-        self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
-    ) -> Float[Tensor, " B *shape"]:
-        """Return the samples at the end of the process."""
-        return _ancestral(denoise, x, sigmas, noise, self._table(denoise, x, sigmas), eta=self.eta)
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DDPM(Tabled):
+class DDPM(_Ancestral):
     """Goes to each level by a draw from it given this one and the expected clean sample (ancestral sampling).
 
     Source: Ho, Jain and Abbeel (2020), arXiv:2006.11239, with the smaller of its two variances.
     """
 
     steps: int = 250
-
-    def table(self, sigmas: Sequence[float], *, guidance: float, dtype: torch.dtype) -> Coefficients:
-        """Return the numbers of all steps down these levels."""
-        return ancestral(sigmas, eta=1.0, guidance=guidance, dtype=dtype)
-
-    def solve(
-        self, denoise: Denoise, x: Float[Tensor, " B *shape"], sigmas: Sequence[float], noise: Noise
-    ) -> Float[Tensor, " B *shape"]:
-        """Return the samples at the end of the process."""
-        return _ancestral(denoise, x, sigmas, noise, self._table(denoise, x, sigmas), eta=1.0)
+    # No option: all noise is drawn anew.
+    eta = 1.0
 
 
 @final
@@ -363,21 +367,6 @@ def _stepped(
     at = x if ahead is None else ahead
     clean, unasked = denoise.answer(at, sigma) if isinstance(denoise, Asking) else Answer(denoise(at, sigma))
     return sampler_step(x, clean, table, row, unasked=unasked, **more)
-
-
-def _ancestral(
-    denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise, table: Coefficients, *, eta: float
-) -> Tensor:
-    for row, (sigma, following) in enumerate(pairwise(sigmas)):
-        drawn = noise if anew(sigma, following, eta) else None
-        x, _ = _stepped(denoise, x, sigma, table, row, noise=drawn, draw=row)
-    return x
-
-
-def _continued(clean: Tensor, before: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Return the clean sample half a step ahead of the second of three levels; `before` is that of the first."""
-    first, second, third = sigmas
-    return clean + math.log(second / third) / math.log(first / second) / 2 * (clean - before)
 
 
 def _corrected(clean: Tensor, ahead: Tensor, before: Tensor | None, sigmas: Sequence[float]) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["COLUMNS", "Coefficients", "Row", "ancestral", "anew", "dpm_solver", "euler", "heun"]
+__all__ = ["COLUMNS", "Coefficients", "Row", "ahead", "ancestral", "anew", "dpm_solver", "euler", "heun"]
 
 Coefficients = Float[Tensor, "rows 7"]
 
@@ -62,7 +62,7 @@ def dpm_solver(sigmas: Sequence[float], *, guidance: float = 1.0, dtype: torch.d
     rows = (
         Row(
             share=following / sigma,
-            ahead=_ahead(*sigmas[step - 1 : step + 2]) if 0 < step < last else 0.0,
+            ahead=ahead(*sigmas[step - 1 : step + 2]) if 0 < step < last else 0.0,
             guidance=guidance,
         )
         for step, (sigma, following) in enumerate(pairwise(sigmas))
@@ -86,11 +86,11 @@ def heun(
     raised = sigmas[:-1] if raised is None else raised
     rows: list[Row] = []
     for step, (sigma, following) in enumerate(zip(raised, sigmas[1:], strict=True)):
-        ahead = Row(share=following / sigma, guidance=guidance)
-        rows.append(ahead)
+        first = Row(share=following / sigma, guidance=guidance)
+        rows.append(first)
         if following:
             fresh = churn_noise * math.sqrt(raised[step + 1] ** 2 - following**2)
-            rows.append(ahead._replace(fresh=fresh, half=(following - sigma) / 2, sigma=sigma, following=following))
+            rows.append(first._replace(fresh=fresh, half=(following - sigma) / 2, sigma=sigma, following=following))
     return _table(rows, dtype)
 
 
@@ -99,13 +99,14 @@ def anew(sigma: float, following: float, eta: float) -> float:
     return eta * following * math.sqrt(1 - (following / sigma) ** 2)
 
 
+def ahead(first: float, second: float, third: float) -> float:
+    """Return how much of a change between the first two of three levels goes on to half way between the last two."""
+    return math.log(second / third) / math.log(first / second) / 2
+
+
 def _ancestral(sigma: float, following: float, eta: float, guidance: float) -> Row:
     fresh = anew(sigma, following, eta)
     return Row(share=math.sqrt(following**2 - fresh**2) / sigma, fresh=fresh, guidance=guidance)
-
-
-def _ahead(first: float, second: float, third: float) -> float:
-    return math.log(second / third) / math.log(first / second) / 2
 
 
 def _table(rows: Iterable[Row], dtype: torch.dtype) -> Coefficients:
