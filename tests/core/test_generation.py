@@ -277,3 +277,15 @@ def test_what_kernels_asks_for_where_a_generation_is_made_stands_while_it_draws(
 def test_an_operation_that_a_generation_names_has_to_be_there(toy_model: Model[str]) -> None:
     with pytest.raises(UnknownName, match="no operation named 'smoothing'"):
         generation(toy_model, kernels=Policy(each={"smoothing": "triton"}))
+
+
+def test_networks_are_made_ready_where_they_draw_and_not_before(
+    toy_model: Model[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They once were in a process too that only hands the work to others."""
+    made: list[object] = []
+    monkeypatch.setattr("genwright.generation.prepacked", lambda network: made.append(network) or network)
+    asked = generation(toy_model)
+    assert made == []
+    list(asked.items([0, 1]))
+    assert made == [toy_model.family]

@@ -101,7 +101,7 @@ class Generation(Generic[Item]):
         catalogue.check(self.kernels.each)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
-        _check_drawing(self._sampler, self.reading, self.model.recipe, self._plainest)
+        _check_drawing(self._sampler, self.model.reading(), self.model.recipe, self._plainest)
 
     @property
     def device(self) -> str:
@@ -228,7 +228,7 @@ class Generation(Generic[Item]):
 
     @cached_property
     def reading(self) -> Reading:
-        """The model as samplers read it, its networks made ready for drawing."""
+        """The model as samplers read it, its networks made ready for drawing: copied, so not before they draw."""
         if self.model.device.type != "cpu":
             return self.model.reading()
         return replace(self.model, family=prepacked(self.model.family)).reading()
