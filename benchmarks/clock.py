@@ -28,17 +28,30 @@ class Repeated:
         """The smallest and the largest."""
         return min(self.values), max(self.values)
 
+    def over(self, other: Repeated) -> Repeated:
+        """Return how many times as much it is as something else, measurement by measurement."""
+        return Repeated(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
+
+    def rate(self, count: float) -> Repeated:
+        """Return how many of `count` things are done a second, where these are the seconds that they take."""
+        return Repeated(tuple(count / each for each in self.values))
+
 
 def interleaved(
-    work: Mapping[str, Callable[[], object]], *, repetitions: int, clock: Callable[[], float] = time.process_time
+    work: Mapping[str, Callable[[], object]],
+    *,
+    repetitions: int,
+    clock: Callable[[], float] = time.process_time,
+    warm: bool = True,
 ) -> dict[str, Repeated]:
     """Return how many seconds each piece of work takes, by name.
 
     Each is done once unmeasured, then all in turns, so that what else the machine does falls on all of them alike.
 
     clock: by default the processor time of this process and its threads, which waiting for others does not raise
+    warm:  whether each is done unmeasured before
     """
-    for each in work.values():
+    for each in work.values() if warm else ():
         each()
     seconds: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(repetitions):

@@ -79,7 +79,7 @@ def rate_row(
     """Return the row of our rate, with those of all others as peers and how ours stands to each in the note."""
     others = {peer: rate for peer, rate in found.items() if peer != ours}
     told = [
-        f"{_times(found[ours], rate).median:.3g} times {peer}, which takes {rate.processor:.3g} CPU-µs."
+        f"{found[ours].each.over(rate.each).median:.3g} times {peer}, which takes {rate.processor:.3g} CPU-µs."
         for peer, rate in others.items()
     ]
     return Row(
@@ -100,7 +100,7 @@ def ratio_row(
 ) -> Row:
     """Return the row of how many times as fast we are as another, round by round; the other's own rate is its peer."""
     peer, rate = other
-    times = _times(ours, rate)
+    times = ours.each.over(rate.each)
     return Row(
         section=section,
         name=name,
@@ -112,10 +112,6 @@ def ratio_row(
         note=f"{peer}: {rate.each.median:,.0f}/s ({rate.each.spread[0]:,.0f} to {rate.each.spread[1]:,.0f}), "
         f"{rate.processor:,.0f} CPU-µs each; ours: {ours.each.median:,.0f}/s. {note}".strip(),
     )
-
-
-def _times(ours: Rate, other: Rate) -> Repeated:
-    return Repeated(tuple(a / b for a, b in zip(ours.each.values, other.each.values, strict=True)))
 
 
 def _processor() -> float:

@@ -52,9 +52,9 @@ def measured(device: torch.device, *, small: bool = False) -> Roofline:
     y = torch.empty_like(x)
     found = timed({"read": x.sum, "copied": lambda: y.copy_(x)}, device, warm=True)
     return Roofline(
-        read=_rate(x.nbytes, found["read"]),
-        copied=_rate(2 * x.nbytes, found["copied"]),
-        products={dtype: _rate(2 * width**3, _product(width, dtype, device)) for dtype in _DTYPES},
+        read=found["read"].rate(x.nbytes),
+        copied=found["copied"].rate(2 * x.nbytes),
+        products={dtype: _product(width, dtype, device).rate(2 * width**3) for dtype in _DTYPES},
     )
 
 
@@ -73,7 +73,3 @@ def _product(width: int, dtype: torch.dtype, device: torch.device) -> Repeated:
         rows, weight = a.view(1, width, width, 1), a.view(width, width, 1, 1)
         ways["convolution"] = lambda: torch.conv2d(rows, weight)
     return min(timed(ways, device, warm=True).values(), key=lambda found: found.median)
-
-
-def _rate(amount: int, seconds: Repeated) -> Repeated:
-    return Repeated(tuple(amount / each for each in seconds.values))

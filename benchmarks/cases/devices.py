@@ -57,7 +57,7 @@ def _rate(model: Model[Any], count: int, precision: Precision, setting: Setting)
         return generate(model, count, seed=setting.seed, store=False, rows=count, precision=precision)
 
     (seconds,) = interleaved({"": draw}, repetitions=setting.scaled(3, 1), clock=time.perf_counter).values()
-    return Repeated(tuple(count / each for each in seconds.values))
+    return seconds.rate(count)
 
 
 def _precisions(model: Model[Any]) -> Sequence[Precision]:

@@ -90,11 +90,7 @@ def compared(
     others = {peer: rate.median for peer, rate in rates.items() if peer != "ours"}
     yield Row(section=section, name=name, value=ours.median, unit=unit, spread=ours.spread, peers=others, note=note)
     for peer, target in targets.items():
-        times = (
-            Repeated(tuple(a / b for a, b in zip(ours.values, rates[peer].values, strict=True)))
-            if peer in rates
-            else None
-        )
+        times = ours.over(rates[peer]) if peer in rates else None
         yield Row(
             section=section,
             name=f"{name}: ours to {peer}'s",
@@ -108,7 +104,7 @@ def compared(
 
 def _rates(work: Mapping[str, Work], counts: Mapping[str, int], setting: Setting) -> dict[str, Repeated]:
     seconds = interleaved(work, repetitions=setting.scaled(7, 3))
-    return {name: Repeated(tuple(counts[name] / s for s in each.values)) for name, each in seconds.items()}
+    return {name: each.rate(counts[name]) for name, each in seconds.items()}
 
 
 def _size(model: Model[Any]) -> Size:

@@ -152,7 +152,7 @@ def _drawing(reading: Denoiser, size: Size) -> Work:
 
 def _rates(work: Mapping[str, Work], size: Size, setting: Setting) -> dict[str, Repeated]:
     seconds = interleaved(work, repetitions=setting.scaled(7, 3))
-    return {name: Repeated(tuple(size.rows / s for s in each.values)) for name, each in seconds.items()}
+    return {name: each.rate(size.rows) for name, each in seconds.items()}
 
 
 def _millions(network: nn.Module) -> str:

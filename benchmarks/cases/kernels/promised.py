@@ -165,7 +165,7 @@ def _times(name: str, dtype: torch.dtype, call: str, others: tuple[str, ...]) ->
     found = served(operation, given, _GPU)
     beside = {**found.ours, **found.operators}
     best = min((beside[other] for other in others if other in beside), key=lambda each: each.median)
-    return _divided(best, found.ours["triton"])
+    return best.over(found.ours["triton"])
 
 
 def _times_backward(call: str) -> Repeated:
@@ -179,7 +179,7 @@ def _times_backward(call: str) -> Repeated:
         work[name] = partial(torch.autograd.grad, out, leaves, torch.ones_like(out), retain_graph=True)
         work[name]()
     found = timed(work, _GPU)
-    return _divided(found["flash"], found["triton"])
+    return found["flash"].over(found["triton"])
 
 
 def _share(name: str, dtype: torch.dtype, call: str) -> Repeated:
@@ -191,7 +191,7 @@ def _share(name: str, dtype: torch.dtype, call: str) -> Repeated:
     known = spec(name)
     traffic, done = (amount(*given.args, **given.keywords) for amount in (known.traffic, known.work))
     least = measured(torch.device("cuda", torch.cuda.current_device())).seconds(traffic=traffic, work=done, dtype=dtype)
-    return Repeated(tuple(least / each for each in timed({name: work}, _GPU)[name].values))
+    return timed({name: work}, _GPU)[name].rate(least)
 
 
 def _decoded(small: bool) -> Repeated:
@@ -203,7 +203,7 @@ def _decoded(small: bool) -> Repeated:
     work()
     seconds = timed({"": work}, device, seconds=0.01 if small else 1.0)[""]
     most = known.traffic(*call.args) / measured(device, small=small).read.median
-    return Repeated(tuple(most / each for each in seconds.values))
+    return seconds.rate(most)
 
 
 def _equal_normals() -> Repeated:
@@ -216,7 +216,3 @@ def _equal_normals() -> Repeated:
             here = philox_normal(7, "step", sample, 3, _AT_ONCE)
         equal += int((there.cpu().view(torch.int32) == here.view(torch.int32)).sum())
     return Repeated((equal / _NORMALS,))
-
-
-def _divided(a: Repeated, b: Repeated) -> Repeated:
-    return Repeated(tuple(x / y for x, y in zip(a.values, b.values, strict=True)))

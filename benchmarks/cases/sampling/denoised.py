@@ -36,7 +36,7 @@ _ROWS = {"cpu": 16, "cuda": 64}
 # Calls of so many rows each: on a GPU all after the second are launched as one graph.
 _CALLS = {"cpu": 1, "cuda": 4}
 _LEAST = {"cpu": 1.4, "cuda": 3.0}
-_SAMPLERS: Mapping[str, tuple[type[DPMSolver] | type[DDIM], int]] = {
+_SAMPLERS: Mapping[str, tuple[Solver, int]] = {
     "dpm-solver++": (DPMSolver, 20),
     "ddim": (DDIM, 50),
 }

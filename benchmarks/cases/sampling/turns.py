@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 
-from benchmarks.clock import Repeated
+from benchmarks.clock import Repeated, interleaved
 
 __all__ = ["Work", "turns", "unit"]
 
@@ -23,13 +24,8 @@ def turns(
 
     warm: whether each is done once before, unmeasured
     """
-    found: dict[str, list[float]] = {name: [] for name in work}
-    for turn in range(repetitions + warm):
-        for name, each in work.items():
-            taken = _seconds(each, device)
-            if turn or not warm:
-                found[name].append(count / taken)
-    return {name: Repeated(tuple(values)) for name, values in found.items()}
+    seconds = interleaved(work, repetitions=repetitions, clock=partial(_now, device), warm=warm)
+    return {name: each.rate(count) for name, each in seconds.items()}
 
 
 def unit(device: torch.device) -> str:
@@ -37,10 +33,9 @@ def unit(device: torch.device) -> str:
     return "/s" if device.type == "cuda" else "/CPU-s"
 
 
-def _seconds(work: Work, device: torch.device) -> float:
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    start = clock()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return clock() - start
+def _now(device: torch.device) -> float:
+    """Return the time by which all that was asked of a device is done: of the processor, or on the clock."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()

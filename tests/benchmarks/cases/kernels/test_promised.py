@@ -71,4 +71,4 @@ def test_calls_that_are_promised_of_are_usual_on_a_gpu(monkeypatch: pytest.Monke
 
 
 def test_a_share_is_of_the_turns_one_by_one() -> None:
-    assert module._divided(Repeated((4.0, 9.0)), Repeated((2.0, 3.0))).values == (2.0, 3.0)
+    assert Repeated((4.0, 9.0)).over(Repeated((2.0, 3.0))).values == (2.0, 3.0)
