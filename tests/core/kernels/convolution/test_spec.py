@@ -44,6 +44,7 @@ def test_loops_give_what_the_reference_gives(dtype: torch.dtype) -> None:
         (X.double(), WEIGHT, "one dtype of 16 bits, or float32"),
         (X[:, :8], WEIGHT[:, :8], "channels that 16 divides; got 8 and 32"),
         (X[:0], WEIGHT, "one place or more"),
+        (X.repeat(1, 2, 1, 1), WEIGHT, "with such weights; got"),
     ],
 )
 def test_what_loops_cannot_take_is_refused(x: torch.Tensor, weight: torch.Tensor, told: str) -> None:

@@ -65,3 +65,20 @@ def test_what_it_cannot_take_is_refused(place: int, wrong: Tensor, told: str) ->
     args[place] = wrong
     with use(rotary_cache="numba"), pytest.raises(MismatchError, match=told):
         rotary_cache(*args)
+
+
+@pytest.mark.parametrize("place", [-1, 10])
+def test_a_place_beyond_the_cache_is_refused_and_nothing_is_written(place: int) -> None:
+    inward, cosine, sine, at, keys, values = (tensor.clone() for tensor in CALLS[0].args)
+    at[1] = place
+    with use(rotary_cache="numba"), pytest.raises(IndexError, match=rf"from 0 to below 10; got \[0, {place}, 4\]"):
+        rotary_cache(inward, cosine, sine, at, keys, values)
+    assert not keys.any()
+    assert not values.any()
+
+
+def test_values_of_another_shape_than_keys_are_refused() -> None:
+    args = list(CALLS[0].args)
+    args[5] = args[5][:, :1]
+    with use(rotary_cache="numba"), pytest.raises(MismatchError, match="keys like values"):
+        rotary_cache(*args)

@@ -18,19 +18,27 @@ def rotary_cache(inward: Tensor, cosine: Tensor, sine: Tensor, at: Tensor, keys:
     """Return the queries, having written keys and values, as the reference says, of float32 in one piece.
 
     inward: [B, N + 2K, H] with H a multiple of 32; cosine, sine: [T, H]; at: [B]; keys, values: [B, K, S, H]
+
+    Raises IndexError for a place that the cache or the rotations do not have; nothing is written then.
     """
     (rows, kept, size, head), heads = keys.shape, inward.shape[1] - 2 * keys.shape[1]
     queries = torch.empty(rows, heads, head)
     given = (inward, cosine, sine, at, keys, values, queries)
-    _place(*(tensor.data_ptr() for tensor in given), rows, heads, kept, size, head)
+    known = min(size, len(cosine))
+    if not _place(*(tensor.data_ptr() for tensor in given), rows, heads, kept, size, head, known):
+        raise IndexError(f"places of tokens are from 0 to below {known}; got {at.tolist()}.")
     return queries
 
 
 @compiled
-def _place(inward, cosine, sine, at, keys, values, queries, rows, heads, kept, size, head):
+def _place(inward, cosine, sine, at, keys, values, queries, rows, heads, kept, size, head, known):
+    """Return whether all places are known; write nothing if not."""
     inward, cosine, sine = numbers(FLOAT, inward), numbers(FLOAT, cosine), numbers(FLOAT, sine)
     keys, values, queries = numbers(FLOAT, keys), numbers(FLOAT, values), numbers(FLOAT, queries)
     at = numbers(LONG, at)
+    for b in range(rows):
+        if not 0 <= get(at, b) < known:
+            return False
     for b in range(rows):
         place, begin = get(at, b), b * (heads + 2 * kept) * head
         for n in range(heads):
@@ -40,6 +48,7 @@ def _place(inward, cosine, sine, at, keys, values, queries, rows, heads, kept, s
             _turn(inward, begin + (heads + n) * head, cosine, sine, place * head, keys, to, head)
             for h in range(0, head, WIDTH):
                 store(values, to + h, load(inward, begin + (heads + kept + n) * head + h))
+    return True
 
 
 @compiled
