@@ -29,6 +29,8 @@ def test_words_and_pairs_together_are_a_policy() -> None:
     [
         ("refrence", "no choice of kernels named 'refrence'"),
         ("geglu=tritn", "no implementation of geglu named 'tritn'"),
+        ("invariant=yes", "no operation named 'invariant'"),
+        ("implementation=x", "no operation named 'implementation'"),
         ("geglue=triton", "no operation named 'geglue'"),
     ],
 )

@@ -21,12 +21,15 @@ def kernels(asked: Sequence[str]) -> Iterator[None]:
     """
     # Imported where it is needed: it imports torch.
     from genwright.kernels import AUTOMATIC, REFERENCE, use
+    from genwright.kernels.catalogue import check
 
     each = dict(text.split("=", 1) for text in asked if "=" in text)
     words = [text for text in asked if "=" not in text]
     known = (REFERENCE, AUTOMATIC, INVARIANT)
     if wrong := [word for word in words if word not in known]:
         raise UnknownName("choice of kernels", wrong[0], (*known, "OPERATION=NAME"))
+    # Before they become keywords, of which some are no operations.
+    check(each)
     everywhere = next((word for word in words if word != INVARIANT), None)
     with use(everywhere, invariant=True if INVARIANT in words else None, **each):
         yield
