@@ -107,7 +107,12 @@ def _store_argument(url: str) -> str:
 @click.option(
     "--rows", type=int, help="Rows the network is given at once, 1 or a multiple of 16; may change last bits."
 )
-@click.option("--precision", default="float32", show_default=True, help="float32, or bfloat16: faster, other samples.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    help="float32, or bfloat16: other samples, faster for some models.",
+)
 @click.option(
     "--kernels",
     "served",
