@@ -50,6 +50,19 @@ def test_triton_serves_if_batch_invariance_is_asked_for_and_nothing_else_has_it(
     assert torch.equal(found, X)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_many_scores_are_kept_for_no_backward_pass_where_pytorchs_own_serve(causal: bool) -> None:
+    short, long = (torch.zeros(1, 1, keys, 64, dtype=torch.bfloat16, requires_grad=True) for keys in (512, 513))
+    assert explain("attention", short, short, short, causal=causal).chosen == "products"
+    found = explain("attention", long, long, long, causal=causal)
+    assert found.chosen == "sdpa"
+    assert "keep all scores, which PyTorch's own need not; got 513 keys" in found.reasons["products"]
+    with torch.no_grad():
+        assert explain("attention", long, long, long, causal=causal).chosen in ("products", "numba")
+    with use(attention="products"):
+        assert explain("attention", long, long, long, window=9).chosen == "products"
+
+
 def test_tables_list_calls_by_dtype_masks_width_and_length() -> None:
     assert attention.case is not None
     assert attention.case(X, X, X, causal=True, window=3) == "float32 causal window D32 S64"

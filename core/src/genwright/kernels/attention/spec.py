@@ -26,6 +26,9 @@ TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 _PYTORCH = "genwright.kernels.attention.pytorch"
 # What flash and cuDNN take on Hopper; of wider heads, a block of keys is more than the first caches of processors hold.
 _WIDEST = 256
+# Up to so many keys it pays to keep scores for a backward pass, on a processor that multiplies bfloat16. Tables say
+# what is fastest forward; it is said here, since they are written again.
+_KEPT = 512
 
 
 def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
@@ -105,6 +108,8 @@ def _off_products(
 ) -> str | None:
     if starts is not None:
         return "it would multiply queries with keys of other sequences; packed ones have other implementations"
+    if k.shape[2] > _KEPT and differentiated(q, k, v, bias) and not _off_sdpa(q, k, v, bias=bias, **others):
+        return f"for gradients it would keep all scores, which PyTorch's own need not; got {k.shape[2]} keys a query"
     return _of_one_dtype(q, k, v, bias)
 
 
