@@ -34,6 +34,7 @@ def test_tests_run_before_what_is_kept_is_measured(has: int, tmp_path: Path) -> 
     assert gpu.startswith("-m pytest -m gpu ")
     assert {"tests/core/test_cuda.py", "tests/core/kernels/attention/test_pytorch.py"} <= set(gpu.split())
     assert kernels.endswith("tests/core/kernels")
+    assert (" -n " in kernels) == (has == 0)
     assert measured == "benchmarks/run.py kernels sampling --tested --tune --seconds 150"
 
 

@@ -20,6 +20,7 @@ from genwright.kernels import catalogue
 from genwright.kernels.policy import POLICY, Policy, applied
 from genwright.kernels.prepacked import prepacked
 from genwright.kernels.record import Chosen, recorded
+from genwright.launched import launched
 from genwright.model import Model
 from genwright.options import make
 from genwright.readings import Condition, NextToken, Reading
@@ -146,7 +147,7 @@ class Generation(Generic[Item]):
         noise = Noise(self.seed, indices.to(self.device))
         with self._drawing():
             condition = self._condition[self._cut(noise)]
-            return self._sampler.sample(reading or self.reading, noise, condition, rows=self.rows)
+            return self._sampler.sample(reading or launched(self.reading), noise, condition, rows=self.rows)
 
     def stages(self, index: int, *, size: int | None = None) -> Iterator[Item]:
         """Yield what there is of a sample after every `size` tokens, and last itself, as rows=1 draws it.
