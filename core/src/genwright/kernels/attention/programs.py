@@ -94,7 +94,7 @@ def _place(starts, T, S, heads, tiles, LONG: tl.constexpr, PACKED: tl.constexpr,
 def _fetched(
     source, b, n, first, length, stride, ROWS: tl.constexpr, WIDTH: tl.constexpr, H: tl.constexpr, FETCH: tl.constexpr
 ):  # fmt: skip
-    """Fetch rows of one line, zeros beyond it: from a descriptor of all lines, from one of this line, or by pointers."""
+    """Fetch rows of one line, zeros beyond it: by a descriptor of all lines, by one of this line, or by pointers."""
     if FETCH == "lines":
         return source.load([b.to(tl.int32), n, first, 0]).reshape(ROWS, WIDTH)
     elif FETCH == "line":
