@@ -51,6 +51,10 @@ user_cache_dir = user_data_dir
 END
 fi
 
+# Most of the time of tests goes into compiling, which several processes do at once.
+workers=()
+has xdist && workers=(-n "$(($(nproc) < 12 ? $(nproc) : 12))")
+
 # A plugin of the checkout is found as if it were installed, if what it needs is there.
 plugin() {
     local name="$1" info="$scratch/genwright_$1-0.1.0.dist-info"
@@ -66,10 +70,12 @@ plugin audio numpy soundfile soxr torchaudio
 plugin molecules rdkit
 
 gpu=$(grep -rlE --include='test_*.py' 'mark\.gpu' tests/core)
+kernels=$(ls tests/core/kernels/*/test_kernel.py)
 red=0
 # shellcheck disable=SC2086
-timeout "${limits[0]}" "$python" -m pytest -m gpu -p no:cacheprovider $gpu || red=1
-timeout "${limits[1]}" "$python" -m pytest -m "not gpu" -k "not hopper" -p no:cacheprovider tests/core/kernels || red=1
+timeout "${limits[0]}" "$python" -m pytest -m gpu -p no:cacheprovider -p no:benchmark "${workers[@]}" $gpu || red=1
+# shellcheck disable=SC2086
+timeout "${limits[1]}" "$python" -m pytest -m "not gpu" -k "not hopper" -p no:cacheprovider -p no:benchmark "${workers[@]}" $kernels || red=1
 gate=(--tested)
 if ((red)); then
     echo "Tests are red: what is measured is not kept." >&2

@@ -12,7 +12,7 @@ from typing import Any, final
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 from torch.utils._pytree import tree_leaves
 
 from genwright import captured
@@ -74,7 +74,7 @@ def in_the_small(monkeypatch: pytest.MonkeyPatch, *, record: Callable[..., Recor
         yield places
 
     with monkeypatch.context() as patch:
-        patch.setattr(captured, "_is_open", lambda given: True)
+        patch.setattr(captured, "_is_open", lambda given: not isinstance(_get_current_dispatch_mode(), Tape))
         patch.setattr(captured, "recorded", record)
         patch.setattr(captured, "waits", looked)
         yield places

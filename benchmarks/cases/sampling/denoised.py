@@ -15,6 +15,7 @@ from benchmarks.peers.diffusers_unet import Denoiser, ours, peer
 from benchmarks.row import Row, Target, at_least
 from benchmarks.setting import Setting
 from genwright.generation import threads
+from genwright.launched import Launched
 from genwright.readings import Condition
 from genwright.samplers.denoise import DDIM, DenoiseSampler, DPMSolver
 from genwright.seeds import Noise
@@ -33,8 +34,8 @@ _SECTION = "denoised"
 _THEIRS = "diffusers"
 # By a GPU or not: rows at once, and how many times as fast as theirs ours is to be.
 _ROWS = {"cpu": 16, "cuda": 64}
-# Calls of so many rows each: on a GPU all after the second are launched as one graph.
-_CALLS = {"cpu": 1, "cuda": 4}
+# Calls of so many rows each: on a GPU the network is one launch from its third call on, the whole loop from the third.
+_CALLS = {"cpu": (1,), "cuda": (1, 8)}
 _LEAST = {"cpu": 1.4, "cuda": 3.0}
 _SAMPLERS: Mapping[str, tuple[Solver, int]] = {
     "dpm-solver++": (DPMSolver, 20),
@@ -49,15 +50,17 @@ def rows(setting: Setting) -> Iterator[Row]:
     with threads(1):
         for name, dtype in (*((name, torch.float32) for name in _SAMPLERS), (first, torch.bfloat16)):
             target = at_least(_LEAST[device.type]) if dtype == torch.float32 and not setting.smoke else None
-            yield from _compared(name, dtype, device, setting, target)
+            for calls in _CALLS[device.type] if name == first else _CALLS[device.type][:1]:
+                yield from _compared(name, dtype, device, setting, target, calls=calls)
 
 
 def _compared(
-    scheduler: str, dtype: torch.dtype, device: torch.device, setting: Setting, target: Target | None
+    scheduler: str, dtype: torch.dtype, device: torch.device, setting: Setting, target: Target | None, *, calls: int
 ) -> Iterator[Row]:
     (sampler, steps), count = _SAMPLERS[scheduler], 2 if setting.smoke else _ROWS[device.type]
     steps = 2 if setting.smoke else steps
     name = f"{count} rows of 1 x 32 x 32, {scheduler}, {steps} steps, {str(dtype).removeprefix('torch.')}"
+    name = name if calls == 1 else f"{calls} times {name}"
     missing = partial(Row, section=_SECTION, name=f"{name}: ours to {_THEIRS}'s", value=None, target=target)
     if setting.is_late:
         yield missing(note="The time allowed had passed.")
@@ -67,7 +70,6 @@ def _compared(
     except ImportError as error:
         yield missing(note=f"diffusers is not installed ({error}): pip install -r benchmarks/requirements.txt.")
         return
-    calls = _CALLS[device.type]
     work = {"ours": _ours(other, sampler, steps, count, calls), _THEIRS: _theirs(other, count, calls)}
     found = turns(work, count * calls, device, repetitions=_repetitions(scheduler, setting), warm=device.type == "cuda")
     yield from compared(name, found, {_THEIRS: target}, "", section=_SECTION, unit=unit(device))
@@ -86,7 +88,7 @@ def _ours(other: Peer, sampler: Solver, steps: int, count: int, calls: int) -> W
     noise = Noise(0, torch.arange(count * calls, device=device))
     condition, some = (Condition.none(number).to(device) for number in (count * calls, count))
     reading.denoise(torch.zeros(count, *reading.shape, device=device), reading.sigmas[:1].expand(count), some)
-    return lambda: made.sample(reading, noise, condition, rows=count)
+    return lambda: made.sample(Launched(reading), noise, condition, rows=count)
 
 
 def _theirs(other: Peer, count: int, calls: int) -> Work:

@@ -97,7 +97,8 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert given
     for whole in given:
         around = torch.cat((whole[:GUARD], whole[len(whole) - GUARD :]))
-        torch.testing.assert_close(around, full(around.shape, poison(whole.dtype), dtype=whole.dtype), equal_nan=True)
+        expected = full(around.shape, poison(whole.dtype), dtype=whole.dtype, device=whole.device)
+        torch.testing.assert_close(around, expected, equal_nan=True)
 
 
 @pytest.fixture(autouse=True)
