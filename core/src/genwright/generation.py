@@ -72,8 +72,8 @@ class Generation(Generic[Item]):
 
     where:     the conditions asked for
     rows:      that the network is given at once; see ROWS
-    precision: of products and convolutions within the network; "bfloat16" may take half the time where the processor
-               has it, and gives other samples of about the same quality
+    precision: of products and convolutions within the network; "bfloat16" takes less time for most where the
+               processor has it, and gives other samples of about the same quality
     threads:   of PyTorch within one operation; drawing tokens is many small ones, which a second thread slows down
     kernels:   which implementations of operations may serve; what `kernels.use` asks for where this is made
     chosen:    which of them have served so far; fills while it draws

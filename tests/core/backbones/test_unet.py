@@ -9,6 +9,9 @@ from torch import Tensor
 
 from genwright.backbones.unet import Attention, UNet
 from genwright.errors import MismatchError, OptionError
+from genwright.kernels.prepacked import prepacked
+from genwright.kernels.record import recorded
+from genwright.kernels.spec import distance
 from genwright.space import ConditionSpace, Continuous
 from genwright.testing.networks import asked, shaken
 
@@ -43,6 +46,17 @@ def test_any_size_comes_back_as_it_went_in(shape: tuple[int, ...]) -> None:
     assert found.shape == (2, *shape)
     assert found.isfinite().all()
     assert found.std() > 0.1
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_loops_serve_a_packed_network_in_both_precisions(halves: bool) -> None:
+    pytest.importorskip("numba", reason="its loops need numba")
+    made, x = network(1, 12, 12, width=32, groups=8, attention=(1,)), noisy(1, 12, 12)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=halves), recorded() as chosen:
+        found = prepacked(made)(x, LEVEL, asked())
+    assert chosen["group_norm_silu"] == chosen["convolution"] == ["numba"]
+    assert "linear" in chosen
+    assert distance(found, made(x, LEVEL, asked())) < (3e-2 if halves else 1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"attention": (0,)}, {"multipliers": (1, 2, 3, 3), "blocks": 2}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -114,10 +116,59 @@ def test_linear_layers_multiply_by_packed_weights() -> None:
     assert isinstance(made[0], Linear)
     with torch.inference_mode(), recorded() as chosen:
         assert distance(made(x), layer(x)) < 1e-6
-        with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(made(x), layer(x))
     assert list(chosen) == ["linear"]
     assert len(chosen["linear"]) == 1
+
+
+LAYERS = {"linear": nn.Linear(16, 32), "convolution": nn.Conv2d(16, 32, 3, padding=1)}
+GIVEN = {"linear": X.movedim(1, -1).reshape(-1, 16), "convolution": X}
+
+
+@pytest.mark.parametrize("operation", LAYERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_layers_go_by_weights_in_bfloat16_where_autocast_asks_for_it(operation: str, dtype: torch.dtype) -> None:
+    layer, x = LAYERS[operation], GIVEN[operation].to(dtype)
+    made = prepacked(layer)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with recorded() as chosen:
+            found = made(x)
+        assert found.dtype == torch.bfloat16
+        assert distance(found, layer(x)) < 1e-2
+        assert list(chosen) == [operation]
+        with use("reference"):
+            assert torch.equal(made(x), layer(x))
+    assert made.halved.weight.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("operation", LAYERS)
+def test_loops_take_what_autocast_gives(operation: str) -> None:
+    pytest.importorskip("numba", reason="numba compiles its loops")
+    with (
+        torch.inference_mode(),
+        torch.autocast("cpu", torch.bfloat16),
+        use(**{operation: "numba"}),
+    ):
+        found = prepacked(LAYERS[operation])(GIVEN[operation])
+        assert distance(found, LAYERS[operation](GIVEN[operation])) < 1e-2
+
+
+@pytest.mark.parametrize("operation", LAYERS)
+def test_autocast_to_what_is_not_packed_is_left_to_pytorch(operation: str) -> None:
+    layer, x = LAYERS[operation], GIVEN[operation]
+    made = prepacked(layer)
+    with torch.autocast("cpu", torch.bfloat16):
+        made(x).sum().backward()
+    with torch.inference_mode(), torch.autocast("cpu", torch.float16):
+        assert torch.equal(made(x), layer(x))
+    assert made.weight.grad is not None
+    assert "halved" not in vars(made)
+
+
+@pytest.mark.parametrize("operation", LAYERS)
+def test_autocast_leaves_float64_as_it_is(operation: str) -> None:
+    layer, x = copy.deepcopy(LAYERS[operation]).double(), GIVEN[operation].double()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(prepacked(layer)(x), layer(x))
 
 
 @pytest.mark.parametrize("shape", [(0, 32), (2, 0, 32), (32,)])

@@ -111,7 +111,7 @@ def _store_argument(url: str) -> str:
     "--precision",
     default="float32",
     show_default=True,
-    help="float32, or bfloat16: other samples, faster for some models.",
+    help="float32, or bfloat16: other samples, faster for most models where the processor has it.",
 )
 @click.option(
     "--kernels",

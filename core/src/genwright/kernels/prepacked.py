@@ -55,34 +55,63 @@ def _is_three_by_three(layer: nn.Conv2d) -> bool:
     return plain and layer.padding in ((1, 1), "same") and layer.padding_mode == "zeros"
 
 
+def _is_left(x: Tensor) -> bool:
+    """Return whether products of x are left to PyTorch: to its compiler, or in a precision in which none are packed."""
+    if torch.compiler.is_compiling():
+        return True
+    if not torch.is_autocast_enabled(device := x.device.type):
+        return False
+    # Autocast leaves float64 as it is.
+    halves = torch.get_autocast_dtype(device) == torch.bfloat16 and x.dtype != torch.float64
+    return torch.is_grad_enabled() or not halves
+
+
+def _halved(bias: Tensor | None) -> Tensor | None:
+    return None if bias is None else bias.bfloat16()
+
+
 @final
 class Convolution(nn.Conv2d):
-    """A convolution of 3 by 3 whose weights are laid out once."""
+    """A convolution of 3 by 3 whose weights are laid out once, in bfloat16 too if autocast asks for that."""
 
     @cached_property
     def packed(self) -> convolutions.Packed:
         """The weights."""
         return convolutions.Packed(weight=self.weight, bias=self.bias)
 
+    @cached_property
+    def halved(self) -> convolutions.Packed:
+        """The weights in bfloat16."""
+        return convolutions.Packed(weight=self.weight.bfloat16(), bias=_halved(self.bias))
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x [B, C, H, W], or of one sample [C, H, W]."""
-        if torch.compiler.is_compiling() or x.ndim != 4:
+        if x.ndim != 4 or _is_left(x):
             return super().forward(x)
+        if torch.is_autocast_enabled(x.device.type):
+            return convolution(x.bfloat16(), self.halved)
         return convolution(x, self.packed)
 
 
 @final
 class Linear(nn.Linear):
-    """A linear layer whose weight is laid out once."""
+    """A linear layer whose weight is laid out once, in bfloat16 too if autocast asks for that."""
 
     @cached_property
     def packed(self) -> matrices.Packed:
         """The weight."""
         return matrices.Packed(weight=self.weight, bias=self.bias)
 
+    @cached_property
+    def halved(self) -> matrices.Packed:
+        """The weight in bfloat16."""
+        return matrices.Packed(weight=self.weight.bfloat16(), bias=_halved(self.bias))
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the product of x [..., K] with the weight."""
-        # Autocast would have it in another precision, in which no weight is packed.
-        if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+        if _is_left(x):
             return super().forward(x)
-        return linear(x.reshape(-1, x.shape[-1]), self.packed).view(*x.shape[:-1], self.out_features)
+        packed = self.packed
+        if torch.is_autocast_enabled(x.device.type):
+            packed, x = self.halved, x.bfloat16()
+        return linear(x.reshape(-1, x.shape[-1]), packed).view(*x.shape[:-1], self.out_features)

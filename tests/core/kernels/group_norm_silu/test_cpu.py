@@ -48,6 +48,19 @@ def test_it_serves_calls_of_each_dtype_that_it_takes() -> None:
     assert {call.args[0].dtype for call in CALLS} == {torch.float32, torch.bfloat16}
 
 
+def test_weights_stay_in_float32_beside_activations_in_bfloat16() -> None:
+    x, weight, bias = normal(2, 32, 5, 7).bfloat16(), normal(1, 32, 1)[0, :, 0], normal(2, 32, 1)[1, :, 0]
+    by = {"scale": normal(2, 32, 1)[..., 0].bfloat16(), "shift": normal(2, 32, 2)[..., 1].bfloat16()}
+    with use(group_norm_silu="numba"):
+        found = group_norm_silu(x, 4, weight, bias, **by)
+    assert (found.dtype, found.stride()) == (x.dtype, x.stride())
+    exact = {name: row.double() for name, row in by.items()}
+    expected = SPEC.operation.reference(x.double(), 4, weight.double(), bias.double(), **exact)
+    assert distance(found, expected) <= SPEC.tolerances[torch.bfloat16]
+    with use("reference"):
+        assert group_norm_silu(x, 4, weight, bias, **by).dtype == x.dtype
+
+
 @pytest.mark.parametrize("places", [1, 63, 65, 400])
 def test_any_number_of_places_will_do(places: int) -> None:
     x = normal(2, 32, places)
@@ -102,6 +115,8 @@ X, ROW = torch.ones(2, 3, 5, 32).movedim(-1, 1), torch.ones(2, 32)
     ("x", "groups", "weight", "keywords", "reason"),
     [
         (X.half(), 2, ONES.half(), {}, "all float32 or bfloat16"),
+        (X, 2, ONES.bfloat16(), {}, "all float32 or bfloat16"),
+        (X.bfloat16(), 2, ONES, {"scale": ROW, "shift": ROW}, "weights and biases in float32 with either"),
         (X, 3, ONES, {}, r"got \[2, 32, 3, 5\] of 3 groups"),
         (X[:, :24], 3, ONES[:24], {}, "channels in steps of 16"),
         (X, 2, ONES, {"scale": ROW}, "a scale and a shift, or neither"),

@@ -41,8 +41,10 @@ def _off_triton(x: Tensor, groups: int, weight: Tensor, bias: Tensor, **others: 
 
 def _off_loops(x: Tensor, groups: int, weight: Tensor, bias: Tensor, **others: Any) -> str | None:
     every = _every(x, weight, bias, **others)
-    if len({tensor.dtype for tensor in every}) > 1 or x.dtype not in (torch.float32, torch.bfloat16):
-        return "it takes tensors that are all float32 or bfloat16"
+    activations, weights = {tensor.dtype for tensor in (x, *every[3:])}, {weight.dtype, bias.dtype}
+    # Autocast gives activations in bfloat16 and leaves weights in float32.
+    if activations not in ({torch.float32}, {torch.bfloat16}) or weights not in (activations, {torch.float32}):
+        return "it takes tensors that are all float32 or bfloat16, weights and biases in float32 with either"
     if x.ndim < 2 or groups < 1 or x.shape[1] % groups or x.shape[1] % _TOGETHER:
         return f"it takes [B, C, ...] with channels in steps of {_TOGETHER}; got {[*x.shape]} of {groups} groups"
     if reason := _unfit(x, weight, bias, **others):
