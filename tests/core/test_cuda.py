@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,26 @@ def test_a_loop_of_kernels_is_recorded_with_them_and_draws_what_the_reference_do
     assert torch.equal(found["triton"], found["reference"])
     for way, noted in chosen.items():
         assert noted["sampler_step"] == noted["philox_normal"] == [way]
+
+
+def test_nothing_is_collected_while_a_call_is_recorded() -> None:
+    seen: list[bool] = []
+
+    def function(x: Tensor) -> Tensor:
+        seen.append(gc.isenabled())
+        return x + 1
+
+    captured.recorded(function, (torch.ones(3, device="cuda"),))
+    assert (seen, gc.isenabled()) == ([False], True)
+
+
+def test_after_a_record_that_failed_a_gpu_draws_as_before() -> None:
+    torch.cuda.manual_seed(3)
+    expected = torch.randn(4, device="cuda")
+    torch.cuda.manual_seed(3)
+    with pytest.raises(RuntimeError):
+        captured.recorded(lambda x: x * float(x.sum()), (torch.ones(3, device="cuda"),))
+    assert torch.equal(torch.randn(4, device="cuda"), expected)
 
 
 def test_memory_of_a_graph_is_given_back() -> None:
