@@ -277,6 +277,8 @@ def test_what_kernels_asks_for_where_a_generation_is_made_stands_while_it_draws(
 def test_an_operation_that_a_generation_names_has_to_be_there(toy_model: Model[str]) -> None:
     with pytest.raises(UnknownName, match="no operation named 'smoothing'"):
         generation(toy_model, kernels=Policy(each={"smoothing": "triton"}))
+    with pytest.raises(UnknownName, match="no implementation named 'tritn'"):
+        generation(toy_model, kernels=Policy(everywhere="tritn"))
 
 
 def test_networks_are_made_ready_where_they_draw_and_not_before(

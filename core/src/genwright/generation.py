@@ -99,7 +99,7 @@ class Generation(Generic[Item]):
                 f"The default is {usual_rows(self.model)}."
             )
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
-        catalogue.check(self.kernels.each)
+        catalogue.check(self.kernels)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
         _check_drawing(self._sampler, self.model.reading(), self.model.recipe, self._plainest)

@@ -22,7 +22,8 @@ REFERENCE = "reference"
 class Policy:
     """Which implementation each operation takes.
 
-    everywhere: the choice for operations not in `each`: the name of an implementation, or "automatic"
+    everywhere: the choice for operations not in `each`: the name of an implementation, for those that have it, or
+                "automatic"
     each:       the choice for an operation, by its name
     invariant:  whether a row's bits may not depend on the rows beside it
     """
