@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
+import pytest
+
+from genwright.errors import OptionError
 from genwright.kernels import use
 from genwright.kernels.policy import POLICY, Policy, applied
 
@@ -28,3 +33,14 @@ def test_a_policy_stands_in_the_place_of_the_one_around_it_for_a_while() -> None
             assert POLICY.get() == Policy(each={"geglu": "triton"})
         assert POLICY.get() == Policy(everywhere="reference", invariant=True)
     assert POLICY.get() == Policy()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"fused": True}, {"everywhere": 3}, {"each": ["geglu"]}, {"each": {"geglu": 1}}, {"invariant": "yes"}, [], None],
+    ids=str,
+)
+def test_what_no_policy_wrote_is_refused_with_what_one_writes(data: Any) -> None:
+    wanted = re.escape("a table of everywhere (a name), each (names by operation) and invariant (true or false); got ")
+    with pytest.raises(OptionError, match=wanted + re.escape(repr(data))):
+        Policy.from_json(data)

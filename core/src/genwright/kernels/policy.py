@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from genwright.errors import OptionError, shown
+
 __all__ = ["AUTOMATIC", "POLICY", "REFERENCE", "Policy", "applied"]
 
 AUTOMATIC = "automatic"
@@ -44,8 +46,22 @@ class Policy:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Policy:
-        """Return the policy that `to_json` wrote."""
+        """Return the policy that `to_json` wrote. Raises OptionError for what it does not write."""
+        if not _is_written(data):
+            raise OptionError(
+                "what is asked of kernels is a table of everywhere (a name), each (names by operation) and invariant "
+                f"(true or false); got {shown(data)}. If a newer Genwright wrote it, read it with that one."
+            )
         return cls(**data)
+
+
+def _is_written(data: object) -> bool:
+    if not isinstance(data, Mapping) or not data.keys() <= {"everywhere", "each", "invariant"}:
+        return False
+    each = data.get("each", {})
+    if not isinstance(each, Mapping) or not all(isinstance(text, str) for pair in each.items() for text in pair):
+        return False
+    return isinstance(data.get("everywhere", ""), str) and isinstance(data.get("invariant", False), bool)
 
 
 POLICY: ContextVar[Policy] = ContextVar("POLICY", default=Policy())  # noqa: B039 - it is frozen
