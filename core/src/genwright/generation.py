@@ -122,8 +122,7 @@ class Generation(Generic[Item]):
             "where": self.model.asked(self.where),
             "rows": self.rows,
             "precision": self.precision,
-            # Left out where nothing was asked for, as in the runs of before it could be.
-            **({"kernels": asked} if (asked := self.kernels.to_json()) else {}),
+            **self.kernels.entry(),
         }
 
     def items(self, indices: Sequence[int]) -> Iterator[Item]:

@@ -25,6 +25,7 @@ def test_a_policy_is_written_down_as_what_was_asked_for_alone() -> None:
     assert Policy.from_json(json.loads(json.dumps(asked.to_json()))) == asked
     assert Policy().to_json() == {}
     assert Policy.from_json({}) == Policy()
+    assert (asked.entry(), Policy().entry()) == ({"kernels": asked.to_json()}, {})
 
 
 def test_a_policy_stands_in_the_place_of_the_one_around_it_for_a_while() -> None:

@@ -44,6 +44,10 @@ class Policy:
         each = {"each": dict(self.each)} if self.each else {}
         return {**everywhere, **each, **({"invariant": True} if self.invariant else {})}
 
+    def entry(self) -> dict[str, Any]:
+        """Return what a run's config says of it: nothing if nothing was asked for, as before anything could be."""
+        return {"kernels": asked} if (asked := self.to_json()) else {}
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Policy:
         """Return the policy that `to_json` wrote. Raises OptionError for what it does not write."""
