@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,16 +61,26 @@ def test_two_choices_of_the_same_are_refused(asked: list[str], told: str) -> Non
     assert POLICY.get() is before
 
 
+@pytest.mark.parametrize(
+    ("words", "recorded"),
+    [
+        (["reference"], {"everywhere": "reference"}),
+        (["invariant"], {"invariant": True}),
+        (["reference", "invariant"], {"everywhere": "reference", "invariant": True}),
+    ],
+)
 def test_a_run_says_what_was_asked_for_and_is_replayed_so(
-    rhythms: Path, rhythms_model: Path, home: Path, capsys: Capture
+    rhythms: Path, rhythms_model: Path, home: Path, capsys: Capture, words: list[str], recorded: dict[str, Any]
 ) -> None:
-    assert main(["generate", str(rhythms_model), "-n", "3", "--kernels", "reference"]) == 0
+    asked = [part for word in words for part in ("--kernels", word)]
+    assert main(["generate", str(rhythms_model), "-n", "3", *asked]) == 0
     with closing(gw.open_store()) as store:
         run = next(iter(store.runs()))
-        assert run.config["kernels"] == {"everywhere": "reference"}
+        assert run.config["kernels"] == recorded
+        assert run.config["rows"] == (16 if "invariant" in words else 128)
         assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
         replay = next(store.runs(kind="replay"))
-    assert json.loads(json.dumps(dict(replay.config)))["kernels"] == {"everywhere": "reference"}
+    assert json.loads(json.dumps(dict(replay.config)))["kernels"] == recorded
 
 
 def test_loops_draw_where_there_are_such_and_others_elsewhere(

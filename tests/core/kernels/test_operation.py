@@ -50,6 +50,14 @@ def test_batch_invariance_takes_what_was_not_measured_where_the_reference_depend
             halve(ODD)
 
 
+def test_rows_that_are_always_as_many_need_no_invariance_of_an_operation(halve: Halve) -> None:
+    halve = replace(halve, invariant=False)
+    with applied(Policy(invariant=True, tiled=True)):
+        assert served(halve, ODD) == ["reference"]
+        with use(halve="sums"):
+            assert served(halve, NARROW) == ["sums"]
+
+
 def test_a_choice_is_taken_or_raises_with_the_reason(halve: Halve) -> None:
     with use(halve="pairs"):
         assert served(halve, NARROW) == ["pairs"]

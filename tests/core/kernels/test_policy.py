@@ -28,6 +28,16 @@ def test_a_policy_is_written_down_as_what_was_asked_for_alone() -> None:
     assert (asked.entry(), Policy().entry()) == ({"kernels": asked.to_json()}, {})
 
 
+def test_that_networks_are_given_as_many_rows_was_not_asked_for() -> None:
+    tiled = Policy(invariant=True, tiled=True)
+    assert tiled == Policy(invariant=True)
+    assert tiled.to_json() == {"invariant": True}
+    with pytest.raises(OptionError, match="what is asked of kernels is a table"):
+        Policy.from_json({"tiled": True})
+    with applied(tiled), use("reference"):
+        assert POLICY.get().tiled
+
+
 def test_a_policy_stands_in_the_place_of_the_one_around_it_for_a_while() -> None:
     with use("reference", invariant=True):
         with applied(Policy(each={"geglu": "triton"})):

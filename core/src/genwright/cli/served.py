@@ -10,7 +10,7 @@ from genwright.errors import UnknownName, UsageError
 __all__ = ["INVARIANT", "kernels"]
 
 INVARIANT = "invariant"
-"""What asks for kernels that give a row the same bits whatever rows are beside it."""
+"""What asks that a row's bits do not depend on the rows beside it."""
 
 _ALL = "all operations"
 

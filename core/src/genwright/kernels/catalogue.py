@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from genwright.errors import UnknownName
@@ -78,7 +79,8 @@ def use(implementation: str | None = None, *, invariant: bool | None = None, **e
 
     implementation: of all operations that are not named and have it, while others choose as by "automatic", which goes
                     by the tables and falls back
-    invariant:      whether only those serve that give a row the same bits whatever rows are beside it
+    invariant:      whether a row's bits may not depend on the rows beside it: operations then take only implementations
+                    of which that holds, and samples are drawn 16 rows at a time, however many are asked for
     each:           the implementation of an operation; "automatic" goes back to the tables
 
     What is not said stays as it was around. A choice other than "automatic" that cannot serve raises MismatchError when
@@ -91,7 +93,8 @@ def use(implementation: str | None = None, *, invariant: bool | None = None, **e
 
 
 def _changed(policy: Policy, everywhere: str | None, invariant: bool | None, each: dict[str, str]) -> Policy:
-    return Policy(
+    return replace(
+        policy,
         everywhere=policy.everywhere if everywhere is None else everywhere,
         each=each if everywhere is not None else {**policy.each, **each},
         invariant=policy.invariant if invariant is None else invariant,

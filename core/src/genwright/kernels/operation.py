@@ -191,7 +191,7 @@ class Operation(Generic[P, R]):
 
     def _reason(self, name: str, policy: Policy, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str | None:
         invariant = self.invariant if name == REFERENCE else self._others[name].invariant
-        if policy.invariant and not invariant:
+        if policy.invariant and not (invariant or policy.tiled):
             return "a row's bits depend on the rows beside it, and batch invariance was asked for"
         if name == REFERENCE:
             return None

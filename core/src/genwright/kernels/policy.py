@@ -28,11 +28,14 @@ class Policy:
                 "automatic"
     each:       the choice for an operation, by its name
     invariant:  whether a row's bits may not depend on the rows beside it
+    tiled:      whether networks are given as many rows whatever is asked (`rows.TILE`), so that no operation has to see
+                to that itself; it is nothing that was asked for, and so left out of what is written down
     """
 
     everywhere: str = AUTOMATIC
     each: Mapping[str, str] = field(default_factory=dict)
     invariant: bool = False
+    tiled: bool = field(default=False, compare=False, repr=False)
 
     def choice(self, operation: str) -> str:
         """Return the name of the implementation that an operation takes, or "automatic"."""
