@@ -70,10 +70,12 @@ plugin audio numpy soundfile soxr torchaudio
 plugin molecules rdkit
 
 gpu=$(grep -rlE --include='test_*.py' 'mark\.gpu' tests/core)
+kernels=$(ls tests/core/kernels/*/test_kernel.py)
 red=0
 # shellcheck disable=SC2086
-timeout "${limits[0]}" "$python" -m pytest -m gpu -p no:cacheprovider $gpu || red=1
-timeout "${limits[1]}" "$python" -m pytest -m "not gpu" -k "not hopper" -p no:cacheprovider "${workers[@]}" tests/core/kernels || red=1
+timeout "${limits[0]}" "$python" -m pytest -m gpu -p no:cacheprovider -p no:benchmark "${workers[@]}" $gpu || red=1
+# shellcheck disable=SC2086
+timeout "${limits[1]}" "$python" -m pytest -m "not gpu" -k "not hopper" -p no:cacheprovider -p no:benchmark "${workers[@]}" $kernels || red=1
 gate=(--tested)
 if ((red)); then
     echo "Tests are red: what is measured is not kept." >&2

@@ -67,8 +67,10 @@ def ours(network: nn.Module) -> nn.Module:
             if (block := _BLOCKS.get(type(child).__name__)) is not None:
                 setattr(parent, name, block(child))
     made.conv_norm_out, made.conv_act = _Norm(made.conv_norm_out), nn.Identity()
-    packed: nn.Module = prepacked(made)
-    return packed
+    # As networks that are drawn from are: packed for a processor.
+    is_packed = next(network.parameters()).device.type == "cpu"
+    found: nn.Module = prepacked(made) if is_packed else made
+    return found
 
 
 @final

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,8 @@ from genwright import kernels, library
 from genwright.backbones.transformer import Transformer
 from genwright.errors import MismatchError, OptionError, UnknownName
 from genwright.generation import Generation, make_sampler, reviewed, suited, usual_rows
-from genwright.kernels.policy import Policy
+from genwright.kernels.catalogue import operation
+from genwright.kernels.policy import POLICY, Policy
 from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.readings import Condition, NextToken
@@ -323,3 +324,26 @@ def test_networks_are_made_ready_where_they_draw_and_not_before(
     assert made == []
     list(asked.items([0, 1]))
     assert made == [toy_model.family]
+
+
+def test_what_an_encoder_computes_is_computed_as_the_run_says_and_taken_down(
+    toy_model: Model[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, str, bool]] = []
+    decode = type(toy_model.encoder).decode
+
+    def learned(encoder: Any, tensors: Tensor) -> Iterator[str]:
+        for item in decode(encoder, tensors):
+            operation("geglu")(torch.ones(2, 4))
+            halves = torch.is_autocast_enabled("cpu")
+            seen.append((torch.get_num_threads(), POLICY.get().choice("geglu"), halves))
+            yield item
+
+    monkeypatch.setattr(type(toy_model.encoder), "decode", learned)
+    before = torch.get_num_threads()
+    made = generation(toy_model, threads=before + 1, precision="bfloat16", kernels=Policy(each={"geglu": "reference"}))
+    for _ in made.items([0, 1]):
+        assert torch.get_num_threads() == before
+        assert POLICY.get() == Policy()
+    assert seen == 2 * [(before + 1, "reference", False)]
+    assert made.chosen["geglu"]

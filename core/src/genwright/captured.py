@@ -122,9 +122,21 @@ def recorded(function: Function, given: tuple[Tensor, ...]) -> Recording:
     device = places[0].device
     # Other threads may do as they like meanwhile.
     capture = torch.cuda.graph(graph, stream=_stream(device), capture_error_mode="thread_local")
-    with torch.cuda.device(device), capture:
+    with torch.cuda.device(device), _generator_kept(), capture:
         result = function(*places)
     return Recording(given=places, result=result, replay=graph.replay)
+
+
+@contextmanager
+def _generator_kept() -> Iterator[None]:
+    """Put the current GPU's generator back where a record fails, after which it would refuse to draw for anybody."""
+    generator = torch.cuda.default_generators[torch.cuda.current_device()]
+    before = generator.clone_state()
+    try:
+        yield
+    except RuntimeError:
+        generator.graphsafe_set_state(before)
+        raise
 
 
 @contextmanager

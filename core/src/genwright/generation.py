@@ -59,6 +59,8 @@ _LARGE = 4096
 # At this number the keys and values of the shipped model of molecules fill 10 GB.
 _MOST_ROWS = 1 << 16
 
+_END: Any = object()
+
 # A call of the sampler draws this many times the rows, so that places of finished samples go to waiting ones; those of
 # the last ones stay empty for a while, one step in twenty-five for molecules.
 _CALLS = 16
@@ -139,7 +141,14 @@ class Generation(Generic[Item]):
     def decoded(self, tensors: Tensor) -> Iterator[Item]:
         """Yield the items of encoded samples, each saying what was asked for if its domain does that."""
         said = contours.without(self.model.asked(self.where))
-        for item in self.model.encoder.decode(tensors.cpu()):
+        items = iter(self.model.encoder.decode(tensors.cpu()))
+        while True:
+            # An encoder that was learned computes as it is asked for the next. Its networks are not drawn from: their
+            # precision is their own.
+            with self._computing("float32"):
+                item = next(items, _END)
+            if item is _END:
+                return
             yield self.model.domain.labelled(item, said)
 
     @torch.inference_mode()
@@ -149,7 +158,7 @@ class Generation(Generic[Item]):
         reading: what samples are drawn from in the place of the model's own reading
         """
         noise = Noise(self.seed, indices.to(self.device))
-        with self._drawing():
+        with self._computing(self.precision):
             condition = self._condition[self._cut(noise)]
             return self._sampler.sample(reading or launched(self.reading), noise, condition, rows=self.rows)
 
@@ -166,11 +175,11 @@ class Generation(Generic[Item]):
         noise = Noise(self.seed, torch.tensor([index], device=self.device))
         fill, length = 0 if reading.stop is None else reading.stop, reading.length
         tokens, count = torch.full((1, *self.model.encoder.space.shape), fill), 0
-        with self._drawing(), torch.inference_mode():
+        with self._computing(self.precision), torch.inference_mode():
             condition = self._condition[self._cut(noise)]
         blocks = sampler.blocks(reading, noise, condition, size=size or max(1, length // 100))
         while True:
-            with self._drawing():
+            with self._computing(self.precision):
                 block = next(blocks, None)
             if block is None:
                 return
@@ -179,9 +188,9 @@ class Generation(Generic[Item]):
             yield next(self.decoded(tokens))
 
     @contextmanager
-    def _drawing(self) -> Iterator[None]:
+    def _computing(self, precision: Precision) -> Iterator[None]:
         """Have PyTorch compute as all that decides samples says, and write down which kernels serve."""
-        computing = _computing(self.device, self.precision)
+        computing = _computing(self.device, precision)
         with threads(self.threads), computing, applied(self.kernels), recorded(self.chosen):
             yield
 

@@ -40,7 +40,7 @@ def adaptive_norm(
             *(0 if each is None else each.stride(0) for each in (scale, shift, gate)),
             EPSILON=EPSILON,
             BLOCK=block,
-            num_warps=4 if block <= 2048 else 8,
+            num_warps=4 if block <= 2048 else 16,
             enable_fp_fusion=False,
         )
     return stream, normed

@@ -15,8 +15,17 @@ import torch
 import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from triton.tools.tensor_descriptor import TensorDescriptor
 
-from genwright.kernels.attention.programs import MASKS, backward_keys, backward_queries, forward_pass
+from genwright.kernels.attention.programs import (
+    LINE,
+    LINES,
+    MASKS,
+    POINTERS,
+    backward_keys,
+    backward_queries,
+    forward_pass,
+)
 from genwright.kernels.attention.reference import check, longest_of
 from genwright.kernels.attention.tiles import Tiles, forward_tiles, key_tiles, query_tiles
 from genwright.kernels.table import capability
@@ -88,28 +97,33 @@ class _Attention(torch.autograd.Function):
     def forward(
         ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, starts: Tensor | None, call: _Call
     ) -> Tensor:
-        tiles = forward_tiles(q.shape[3], q.dtype, capability(q.device), biased=bias is not None)
-        q, k, v = (_fetchable(x, described=tiles.described) for x in (q, k, v))
+        q, k, v = (_fetchable(x) for x in (q, k, v))
         out = _laid_out(q)
         logs = torch.empty(*q.shape[:3], dtype=torch.float32, device=q.device)
         ctx.call = call
         ctx.save_for_backward(q, k, v, bias, starts, out, logs)
         if out.numel() == 0 or k.numel() == 0:
             return out.zero_()
-        if tiles.described:
+        cut = forward_tiles(
+            q.shape[3], q.dtype, capability(q.device), length=k.shape[2], causal=call.causal, biased=bias is not None
+        )
+        fetch = _fetch(q, cut, starts)
+        if fetch == LINE:
             triton.set_allocator(_scratch)
-        constants = call.constants(q, k, bias, tiles)
-        parts = triton.cdiv(call.length(q), tiles.rows)
+        parts = triton.cdiv(call.length(q), cut.rows)
         with _on(q):
             forward_pass[(parts * _lines(q, starts) * q.shape[1],)](
-                *_inputs(q, k, v, bias, starts),
+                _source(q, cut.rows, fetch),
+                _source(k, cut.columns, fetch),
+                _source(v, cut.columns, fetch),
+                *_optional(q, bias, starts),
                 out,
                 logs,
                 *_sizes(q, k, v, bias, parts, call),
-                **constants,
-                WHOLE=k.shape[2] % tiles.columns == 0 and not any(constants[name] for name in MASKS),
-                DESCRIBED=tiles.described,
-                SPECIALISED=tiles.specialised,
+                **(constants := call.constants(q, k, bias, cut)),
+                WHOLE=_is_whole(k, cut, constants),
+                FETCH=fetch,
+                SPECIALISED=cut.specialised,
             )
         return out
 
@@ -122,13 +136,18 @@ class _Attention(torch.autograd.Function):
         d_bias = torch.zeros(bias.shape, dtype=bias.dtype, device=q.device) if learned else None
         if out.numel() == 0 or k.numel() == 0:
             return d_q.zero_(), d_k.zero_(), d_v.zero_(), d_bias, None, None
-        call, inputs, lines = ctx.call, _inputs(q, k, v, bias, starts), _lines(q, starts)
+        call, lines, more = ctx.call, _lines(q, starts), _optional(q, bias, starts)
         how = q.shape[3], q.dtype, capability(q.device)
-        d_out, delta = d_out.transpose(1, 2).contiguous(), torch.empty_like(logs)
+        # As it is laid out itself.
+        d_out, delta = d_out.transpose(1, 2).contiguous().transpose(1, 2), torch.empty_like(logs)
         with _on(q):
-            parts = triton.cdiv(call.length(q), (tiles := query_tiles(*how, biased=bias is not None)).rows)
+            cut = query_tiles(*how, biased=bias is not None)
+            fetch, parts = _fetch(q, cut, starts), triton.cdiv(call.length(q), cut.rows)
             backward_queries[(parts * lines * q.shape[1],)](
-                *inputs,
+                q,
+                _source(k, cut.columns, fetch),
+                _source(v, cut.columns, fetch),
+                *more,
                 out,
                 logs,
                 d_out,
@@ -136,27 +155,39 @@ class _Attention(torch.autograd.Function):
                 d_q if d_bias is None else d_bias,
                 delta,
                 *_sizes(q, k, v, bias, parts, call),
-                **call.constants(q, k, bias, tiles),
+                **(constants := call.constants(q, k, bias, cut)),
                 LEARNED=learned,
+                WHOLE=_is_whole(k, cut, constants),
+                FETCH=fetch,
             )
             # It reads delta, which the other has written: both are in one stream.
-            parts = triton.cdiv(call.length(k), (tiles := key_tiles(*how)).columns)
+            cut = key_tiles(*how)
+            fetch, parts = _fetch(q, cut, starts), triton.cdiv(call.length(k), cut.columns)
             backward_keys[(parts * lines * k.shape[1],)](
-                *inputs,
+                _source(q, cut.rows, fetch),
+                k,
+                v,
+                *more,
                 logs,
-                d_out,
+                _source(d_out, cut.rows, fetch),
                 d_k,
                 d_v,
                 delta,
                 *_sizes(q, k, v, bias, parts, call),
-                **call.constants(q, k, bias, tiles),
+                **call.constants(q, k, bias, cut),
+                FETCH=fetch,
             )
         return d_q, d_k, d_v, d_bias, None, None
 
 
-def _inputs(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, starts: Tensor | None) -> tuple[Tensor, ...]:
-    """Return the tensors that all kernels take; those that are not there are not looked at."""
-    return q, k, v, q if bias is None else bias, q if starts is None else starts
+def _is_whole(k: Tensor, tiles: Tiles, constants: dict[str, Any]) -> bool:
+    """Return whether all queries see all keys, and the last tile of those is full."""
+    return k.shape[2] % tiles.columns == 0 and not any(constants[name] for name in MASKS)
+
+
+def _optional(q: Tensor, bias: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return what may not be there; what is not there is not looked at."""
+    return q if bias is None else bias, q if starts is None else starts
 
 
 def _sizes(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, parts: int, call: _Call) -> tuple[float, ...]:
@@ -177,12 +208,34 @@ def _laid_out(x: Tensor) -> Tensor:
     return torch.empty(rows, positions, heads, width, dtype=x.dtype, device=x.device).transpose(1, 2)
 
 
-def _fetchable(x: Tensor, *, described: bool) -> Tensor:
-    """Return a tensor with heads in one piece, and each at 16 bytes if descriptors are to fetch them."""
-    steps = [x.data_ptr(), *(stride * x.element_size() for stride in x.stride()[:3])]
-    if x.stride(3) == 1 and not (described and any(step % 16 for step in steps)):
+def _fetchable(x: Tensor) -> Tensor:
+    """Return a tensor with heads in one piece, and each at 16 bytes if it can be, as descriptors want it."""
+    if x.stride(3) == 1 and (x.shape[3] * x.element_size() % 16 or _is_aligned(x)):
         return x
     return x.clone(memory_format=torch.contiguous_format)
+
+
+def _is_aligned(x: Tensor) -> bool:
+    return not any(step % 16 for step in (x.data_ptr(), *(stride * x.element_size() for stride in x.stride()[:3])))
+
+
+def _fetch(q: Tensor, tiles: Tiles, starts: Tensor | None) -> str:
+    """Return how the tiles of a loop are fetched.
+
+    Descriptors of all lines are made by the processor. A loop is specialised with the kernel's own alone, of one line;
+    and a packed sequence ends where another begins, of which a descriptor of all lines would know nothing.
+    """
+    if not tiles.described or q.shape[3] * q.element_size() % 16:
+        return POINTERS
+    return LINE if tiles.specialised else POINTERS if starts is not None else LINES
+
+
+def _source(x: Tensor, rows: int, fetch: str) -> Tensor | TensorDescriptor:
+    """Return what tiles of some rows of [B, N, T, H] are fetched from."""
+    if fetch != LINES:
+        return x
+    block = [1, 1, rows, triton.next_power_of_2(x.shape[3])]
+    return TensorDescriptor(x, list(x.shape), list(x.stride()), block)
 
 
 def _on(x: Tensor) -> AbstractContextManager[Any]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["LOG2E", "MASKS", "backward_keys", "backward_queries", "forward_pass"]
+__all__ = ["LINE", "LINES", "LOG2E", "MASKS", "POINTERS", "backward_keys", "backward_queries", "forward_pass"]
 
 LOG2E = tl.constexpr(1.4426950408889634)
 # Compiled once for all of these, so that bits and compilations do not depend on them.
 _SIZES = ["N", "T", "S", "tiles", "window"]
 MASKS = "CAUSAL", "WINDOWED", "BIASED", "PACKED"
+POINTERS, LINE, LINES = "pointers", "line", "lines"
+"""How tiles are fetched: by pointers, by a descriptor of one head's line that the kernel makes, or by one of all."""
 
 
 @triton.jit
@@ -88,6 +90,69 @@ def _place(starts, T, S, heads, tiles, LONG: tl.constexpr, PACKED: tl.constexpr,
     return sequence.to(tl.int64), head, tile * LONG, tl.cast(offset, tl.int64), T, S
 
 
+@triton.jit
+def _fetched(
+    source, b, n, first, length, stride, ROWS: tl.constexpr, WIDTH: tl.constexpr, H: tl.constexpr, FETCH: tl.constexpr
+):  # fmt: skip
+    """Fetch rows of one line, zeros beyond it: by a descriptor of all lines, by one of this line, or by pointers."""
+    if FETCH == "lines":
+        return source.load([b.to(tl.int32), n, first, 0]).reshape(ROWS, WIDTH)
+    elif FETCH == "line":
+        return source.load([first, 0])
+    else:
+        return _tile(source, first, length, stride, ROWS, WIDTH, H)
+
+
+@triton.jit
+def _gathered(
+    total, top, mass, q_tile, keys, values, k_s, v_s, bias_base, bias_t, bias_s,
+    b, kept, row, begin, end, shift, rows, columns, window, scale,
+    H: tl.constexpr, WIDTH: tl.constexpr, COLUMNS: tl.constexpr, CAUSAL: tl.constexpr, WINDOWED: tl.constexpr,
+    BIASED: tl.constexpr, MASKED: tl.constexpr, FETCH: tl.constexpr, SPECIALISED: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Go through the keys from begin to end, which all queries of the tile see unless they are masked."""
+    for start in tl.range(begin, end, COLUMNS, warp_specialize=SPECIALISED):
+        start = tl.multiple_of(start, COLUMNS)
+        column = (start + tl.arange(0, COLUMNS))[None, :]
+        k_tile = _fetched(keys, b, kept, start, columns, k_s, COLUMNS, WIDTH, H, FETCH)
+        scores = tl.dot(q_tile, k_tile.T, input_precision=PRECISION)
+        factor = scale
+        if BIASED:
+            inside = (row < rows) & (column < columns)
+            place = row.to(tl.int64) * bias_t + column.to(tl.int64) * bias_s
+            scores = scores * scale + tl.load(bias_base + place, mask=inside, other=0.0).to(tl.float32) * LOG2E
+            factor = 1.0
+        if MASKED:
+            # Rows behind the last are not stored, and causal ones see no keys behind the last.
+            mask = column <= row + shift if CAUSAL else column < columns
+            if WINDOWED:
+                mask = mask & (column > row + shift - window)
+                if not CAUSAL:
+                    mask = mask & (column < row + shift + window)
+            scores = tl.where(mask, scores, -float("inf"))
+        new_top = tl.maximum(top, tl.max(scores, 1) * factor)
+        # Where nothing was seen yet, -infinity less -infinity would be NaN.
+        anchor = tl.where(new_top == -float("inf"), 0.0, new_top)
+        weights = tl.math.exp2(scores * factor - anchor[:, None])
+        decay = tl.math.exp2(top - anchor)
+        mass = mass * decay + tl.sum(weights, 1)
+        total = total * decay[:, None]
+        v_tile = _fetched(values, b, kept, start, columns, v_s, COLUMNS, WIDTH, H, FETCH)
+        total = tl.dot(weights.to(v_tile.dtype), v_tile, total, input_precision=PRECISION)
+        top = new_top
+    return total, top, mass
+
+
+@triton.jit
+def _keys_whole(first, shift, columns, begin, end, COLUMNS: tl.constexpr, CAUSAL: tl.constexpr, WINDOWED: tl.constexpr):
+    """Return where the tiles of keys end that all queries of a tile see entirely, from the first of them on."""
+    last = begin
+    if not WINDOWED:
+        seen = tl.minimum(first + shift + 1, columns) if CAUSAL else columns
+        last = tl.minimum(tl.maximum(tl.maximum(seen, 0) // COLUMNS * COLUMNS, begin), end)
+    return last
+
+
 @triton.jit(do_not_specialize=_SIZES)
 def forward_pass(
     q,
@@ -126,26 +191,27 @@ def forward_pass(
     BIASED: tl.constexpr,
     PACKED: tl.constexpr,
     WHOLE: tl.constexpr,
-    DESCRIBED: tl.constexpr,
+    FETCH: tl.constexpr,
     SPECIALISED: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """Write what a tile of queries gathers, and the base-2 logarithm of its weights' sum: +infinity if it sees none."""
     b, n, first, offset, rows, columns = _place(starts, T, S, N, tiles, ROWS, PACKED, CAUSAL)
     shift = columns - rows
-    q_base = q + b * q_b + n.to(tl.int64) * q_n + offset * q_t
-    key_base = k + b * k_b + (n // GROUP).to(tl.int64) * k_n + offset * k_s
-    value_base = v + b * v_b + (n // GROUP).to(tl.int64) * v_n + offset * v_s
+    kept = n // GROUP
     bias_base = bias + b * bias_b + n.to(tl.int64) * bias_n + offset * (bias_t + bias_s)
-    keys = key_base
-    values = value_base
-    if DESCRIBED:
-        queries = tl.make_tensor_descriptor(q_base, [tl.maximum(rows, 1), H], [q_t, 1], [ROWS, WIDTH])
-        q_tile = queries.load([first, 0])
-        keys = tl.make_tensor_descriptor(key_base, [tl.maximum(columns, 1), H], [k_s, 1], [COLUMNS, WIDTH])
-        values = tl.make_tensor_descriptor(value_base, [tl.maximum(columns, 1), H], [v_s, 1], [COLUMNS, WIDTH])
-    else:
-        q_tile = _tile(q_base, first, rows, q_t, ROWS, WIDTH, H)
+    queries = q
+    keys = k
+    values = v
+    if FETCH != "lines":
+        queries += b * q_b + n.to(tl.int64) * q_n + offset * q_t
+        keys += b * k_b + kept.to(tl.int64) * k_n + offset * k_s
+        values += b * v_b + kept.to(tl.int64) * v_n + offset * v_s
+    if FETCH == "line":
+        queries = tl.make_tensor_descriptor(queries, [tl.maximum(rows, 1), H], [q_t, 1], [ROWS, WIDTH])
+        keys = tl.make_tensor_descriptor(keys, [tl.maximum(columns, 1), H], [k_s, 1], [COLUMNS, WIDTH])
+        values = tl.make_tensor_descriptor(values, [tl.maximum(columns, 1), H], [v_s, 1], [COLUMNS, WIDTH])
+    q_tile = _fetched(queries, b, n, first, rows, q_t, ROWS, WIDTH, H, FETCH)
     total = tl.zeros([ROWS, WIDTH], tl.float32)
     top = tl.full([ROWS], -float("inf"), tl.float32)
     mass = tl.zeros([ROWS], tl.float32)
@@ -155,36 +221,22 @@ def forward_pass(
         # Shorter sequences than the longest have tiles without queries.
         end = tl.where(first < rows, end, begin)
     row = (first + tl.arange(0, ROWS))[:, None]
-    # Triton 3.6 specialises one loop of a kernel, without branches: keys that all queries see are masked with the rest.
-    for start in tl.range(begin, end, COLUMNS, warp_specialize=SPECIALISED):
-        start = tl.multiple_of(start, COLUMNS)
-        column = (start + tl.arange(0, COLUMNS))[None, :]
-        k_tile = keys.load([start, 0]) if DESCRIBED else _tile(keys, start, columns, k_s, COLUMNS, WIDTH, H)
-        scores = tl.dot(q_tile, k_tile.T, input_precision=PRECISION)
-        factor = scale
-        if BIASED:
-            inside = (row < rows) & (column < columns)
-            place = row.to(tl.int64) * bias_t + column.to(tl.int64) * bias_s
-            scores = scores * scale + tl.load(bias_base + place, mask=inside, other=0.0).to(tl.float32) * LOG2E
-            factor = 1.0
-        if not WHOLE:
-            # Rows behind the last are not stored, and causal ones see no keys behind the last.
-            mask = column <= row + shift if CAUSAL else column < columns
-            if WINDOWED:
-                mask = mask & (column > row + shift - window)
-                if not CAUSAL:
-                    mask = mask & (column < row + shift + window)
-            scores = tl.where(mask, scores, -float("inf"))
-        new_top = tl.maximum(top, tl.max(scores, 1) * factor)
-        # Where nothing was seen yet, -infinity less -infinity would be NaN.
-        anchor = tl.where(new_top == -float("inf"), 0.0, new_top)
-        weights = tl.math.exp2(scores * factor - anchor[:, None])
-        decay = tl.math.exp2(top - anchor)
-        mass = mass * decay + tl.sum(weights, 1)
-        total = total * decay[:, None]
-        v_tile = values.load([start, 0]) if DESCRIBED else _tile(values, start, columns, v_s, COLUMNS, WIDTH, H)
-        total = tl.dot(weights.to(v_tile.dtype), v_tile, total, input_precision=PRECISION)
-        top = new_top
+    # Triton 3.6 specialises one loop of a kernel: there keys that all queries see are masked with the rest.
+    whole = begin if SPECIALISED else _keys_whole(first, shift, columns, begin, end, COLUMNS, CAUSAL, WINDOWED)
+    if WHOLE:
+        whole = end
+    if WHOLE or not SPECIALISED:
+        total, top, mass = _gathered(
+            total, top, mass, q_tile, keys, values, k_s, v_s, bias_base, bias_t, bias_s,
+            b, kept, row, begin, whole, shift, rows, columns, window, scale,
+            H, WIDTH, COLUMNS, CAUSAL, WINDOWED, BIASED, False, FETCH, SPECIALISED, PRECISION,
+        )  # fmt: skip
+    if not WHOLE:
+        total, top, mass = _gathered(
+            total, top, mass, q_tile, keys, values, k_s, v_s, bias_base, bias_t, bias_s,
+            b, kept, row, whole, end, shift, rows, columns, window, scale,
+            H, WIDTH, COLUMNS, CAUSAL, WINDOWED, BIASED, True, FETCH, SPECIALISED, PRECISION,
+        )  # fmt: skip
     blind = mass == 0.0
     mass = tl.where(blind, 1.0, mass)
     total = total / mass[:, None]
@@ -192,6 +244,40 @@ def forward_pass(
     row = first + tl.arange(0, ROWS)
     log = tl.where(blind, float("inf"), top + tl.math.log2(mass))
     tl.store(logs + (b * N + n) * T + offset + row, log, mask=row < rows)
+
+
+@triton.jit
+def _queries_back(
+    total, q_tile, d_out_tile, sums, log, keys, values, k_s, v_s, bias_base, bias_t, bias_s,
+    d_bias, spots, b, kept, row, begin, end, shift, rows, columns, window, scale,
+    H: tl.constexpr, WIDTH: tl.constexpr, COLUMNS: tl.constexpr, CAUSAL: tl.constexpr, WINDOWED: tl.constexpr,
+    BIASED: tl.constexpr, LEARNED: tl.constexpr, MASKED: tl.constexpr, FETCH: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Add what the keys from begin to end give to the gradients of queries, which all see them unless they are masked.
+
+    Queries behind the last have weights of 0, as the logarithm of their sum is +infinity.
+    """
+    for start in tl.range(begin, end, COLUMNS):
+        start = tl.multiple_of(start, COLUMNS)
+        column = start + tl.arange(0, COLUMNS)
+        k_tile = _fetched(keys, b, kept, start, columns, k_s, COLUMNS, WIDTH, H, FETCH)
+        v_tile = _fetched(values, b, kept, start, columns, v_s, COLUMNS, WIDTH, H, FETCH)
+        scores = tl.dot(q_tile, k_tile.T, input_precision=PRECISION) * scale
+        if BIASED:
+            inside = (row < rows)[:, None] & (column < columns)[None, :]
+            place = row.to(tl.int64)[:, None] * bias_t + column.to(tl.int64)[None, :] * bias_s
+            scores += tl.load(bias_base + place, mask=inside, other=0.0).to(tl.float32) * LOG2E
+        weights = tl.math.exp2(scores - log[:, None])
+        d_weights = tl.dot(d_out_tile, v_tile.T, input_precision=PRECISION)
+        d_scores = weights * (d_weights - sums[:, None])
+        mask = (row < rows)[:, None]
+        if MASKED:
+            mask = _sees(row[:, None], column[None, :], shift, rows, columns, window, CAUSAL, WINDOWED)
+            d_scores = tl.where(mask, d_scores, 0.0)
+        if LEARNED:
+            tl.store(d_bias + spots + column[None, :], d_scores.to(d_bias.dtype.element_ty), mask=mask)
+        total = tl.dot(d_scores.to(k_tile.dtype), k_tile, total, input_precision=PRECISION)
+    return total
 
 
 @triton.jit(do_not_specialize=_SIZES)
@@ -236,6 +322,8 @@ def backward_queries(
     BIASED: tl.constexpr,
     PACKED: tl.constexpr,
     LEARNED: tl.constexpr,
+    WHOLE: tl.constexpr,
+    FETCH: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """Write the gradients of a tile of queries and, if it is learned, of their bias; and delta, for the keys'."""
@@ -245,8 +333,13 @@ def backward_queries(
         row = first + tl.arange(0, ROWS)
         line = (b * N + n) * T + offset
         spot = ((b * T + offset) * N + n) * H
-        key_base = k + b * k_b + (n // GROUP).to(tl.int64) * k_n + offset * k_s
-        value_base = v + b * v_b + (n // GROUP).to(tl.int64) * v_n + offset * v_s
+        spots = (line + row)[:, None] * S + offset
+        kept = n // GROUP
+        keys = k
+        values = v
+        if FETCH != "lines":
+            keys += b * k_b + kept.to(tl.int64) * k_n + offset * k_s
+            values += b * v_b + kept.to(tl.int64) * v_n + offset * v_s
         bias_base = bias + b * bias_b + n.to(tl.int64) * bias_n + offset * (bias_t + bias_s)
         q_tile = _tile(q + b * q_b + n.to(tl.int64) * q_n + offset * q_t, first, rows, q_t, ROWS, WIDTH, H)
         d_out_tile = _tile(d_out + spot, first, rows, N * H, ROWS, WIDTH, H)
@@ -257,25 +350,52 @@ def backward_queries(
         total = tl.zeros([ROWS, WIDTH], tl.float32)
 
         begin, end = _keys_seen(first, shift, columns, window, ROWS, COLUMNS, CAUSAL, WINDOWED)
-        for start in tl.range(begin, end, COLUMNS):
-            start = tl.multiple_of(start, COLUMNS)
-            column = start + tl.arange(0, COLUMNS)
-            k_tile = _tile(key_base, start, columns, k_s, COLUMNS, WIDTH, H)
-            v_tile = _tile(value_base, start, columns, v_s, COLUMNS, WIDTH, H)
-            scores = tl.dot(q_tile, k_tile.T, input_precision=PRECISION) * scale
-            if BIASED:
-                inside = (row < rows)[:, None] & (column < columns)[None, :]
-                place = row.to(tl.int64)[:, None] * bias_t + column.to(tl.int64)[None, :] * bias_s
-                scores += tl.load(bias_base + place, mask=inside, other=0.0).to(tl.float32) * LOG2E
-            mask = _sees(row[:, None], column[None, :], shift, rows, columns, window, CAUSAL, WINDOWED)
-            weights = tl.math.exp2(scores - log[:, None])
-            d_weights = tl.dot(d_out_tile, v_tile.T, input_precision=PRECISION)
-            d_scores = tl.where(mask, weights * (d_weights - sums[:, None]), 0.0)
-            if LEARNED:
-                spots = (line + row)[:, None] * S + offset + column[None, :]
-                tl.store(d_bias + spots, d_scores.to(d_bias.dtype.element_ty), mask=mask)
-            total = tl.dot(d_scores.to(k_tile.dtype), k_tile, total, input_precision=PRECISION)
+        whole = _keys_whole(first, shift, columns, begin, end, COLUMNS, CAUSAL, WINDOWED)
+        total = _queries_back(
+            total, q_tile, d_out_tile, sums, log, keys, values, k_s, v_s, bias_base, bias_t, bias_s,
+            d_bias, spots, b, kept, row, begin, whole, shift, rows, columns, window, scale,
+            H, WIDTH, COLUMNS, CAUSAL, WINDOWED, BIASED, LEARNED, False, FETCH, PRECISION,
+        )  # fmt: skip
+        if not WHOLE:
+            total = _queries_back(
+                total, q_tile, d_out_tile, sums, log, keys, values, k_s, v_s, bias_base, bias_t, bias_s,
+                d_bias, spots, b, kept, row, whole, end, shift, rows, columns, window, scale,
+                H, WIDTH, COLUMNS, CAUSAL, WINDOWED, BIASED, LEARNED, True, FETCH, PRECISION,
+            )  # fmt: skip
         _store(d_q + spot, total * (scale / LOG2E), first, rows, N * H, ROWS, WIDTH, H)
+
+
+@triton.jit
+def _keys_back(
+    total_k, total_v, k_tile, v_tile, queries, d_outs, q_t, d_out_t, logs, delta,
+    bias_base, bias_t, bias_s, b, n, column, begin, end, shift, rows, columns, window, scale,
+    H: tl.constexpr, WIDTH: tl.constexpr, ROWS: tl.constexpr, CAUSAL: tl.constexpr, WINDOWED: tl.constexpr,
+    BIASED: tl.constexpr, MASKED: tl.constexpr, FETCH: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Add what the queries from begin to end give to the gradients of keys and values, as `_queries_back` does."""
+    for start in tl.range(begin, end, ROWS):
+        start = tl.multiple_of(start, ROWS)
+        row = start + tl.arange(0, ROWS)
+        q_tile = _fetched(queries, b, n, start, rows, q_t, ROWS, WIDTH, H, FETCH)
+        d_out_tile = _fetched(d_outs, b, n, start, rows, d_out_t, ROWS, WIDTH, H, FETCH)
+        log = tl.load(logs + row, mask=row < rows, other=float("inf"))
+        sums = tl.load(delta + row, mask=row < rows, other=0.0)
+        scores = tl.dot(k_tile, q_tile.T, input_precision=PRECISION) * scale
+        if BIASED:
+            inside = (row < rows)[None, :] & (column < columns)[:, None]
+            place = row.to(tl.int64)[None, :] * bias_t + column.to(tl.int64)[:, None] * bias_s
+            scores += tl.load(bias_base + place, mask=inside, other=0.0).to(tl.float32) * LOG2E
+        weights = tl.math.exp2(scores - log[None, :])
+        if MASKED:
+            mask = _sees(row[None, :], column[:, None], shift, rows, columns, window, CAUSAL, WINDOWED)
+            weights = tl.where(mask, weights, 0.0)
+        total_v = tl.dot(weights.to(v_tile.dtype), d_out_tile, total_v, input_precision=PRECISION)
+        d_weights = tl.dot(v_tile, d_out_tile.T, input_precision=PRECISION)
+        d_scores = weights * (d_weights - sums[None, :])
+        if MASKED:
+            d_scores = tl.where(mask, d_scores, 0.0)
+        total_k = tl.dot(d_scores.to(q_tile.dtype), q_tile, total_k, input_precision=PRECISION)
+    return total_k, total_v
 
 
 @triton.jit(do_not_specialize=_SIZES)
@@ -318,6 +438,7 @@ def backward_keys(
     WINDOWED: tl.constexpr,
     BIASED: tl.constexpr,
     PACKED: tl.constexpr,
+    FETCH: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """Write the gradients of a tile of keys and values, of all query heads that share them, one after another."""
@@ -338,30 +459,33 @@ def backward_keys(
             begin = tl.maximum(first - shift - window + 1, 0) // ROWS * ROWS
         if CAUSAL:
             begin = tl.maximum(first - shift, 0) // ROWS * ROWS
+        # From there on queries see all of the keys; keys behind the last are not stored.
+        whole = begin
+        if WINDOWED:
+            whole = tl.maximum(begin, end)
+        elif CAUSAL:
+            whole = tl.cdiv(tl.maximum(first + COLUMNS - 1 - shift, 0), ROWS) * ROWS
+            whole = tl.minimum(tl.maximum(whole, begin), tl.maximum(begin, end))
         for member in tl.range(0, GROUP):
             n = kept * GROUP + member
             line = (b * N + n) * T + offset
-            q_base = q + b * q_b + n.to(tl.int64) * q_n + offset * q_t
-            d_out_base = d_out + ((b * T + offset) * N + n) * H
+            queries = q
+            d_outs = d_out
+            if FETCH != "lines":
+                queries += b * q_b + n.to(tl.int64) * q_n + offset * q_t
+                d_outs += ((b * T + offset) * N + n) * H
             bias_base = bias + b * bias_b + n.to(tl.int64) * bias_n + offset * (bias_t + bias_s)
-            for start in tl.range(begin, end, ROWS):
-                start = tl.multiple_of(start, ROWS)
-                row = start + tl.arange(0, ROWS)
-                q_tile = _tile(q_base, start, rows, q_t, ROWS, WIDTH, H)
-                d_out_tile = _tile(d_out_base, start, rows, N * H, ROWS, WIDTH, H)
-                log = tl.load(logs + line + row, mask=row < rows, other=float("inf"))
-                sums = tl.load(delta + line + row, mask=row < rows, other=0.0)
-                scores = tl.dot(k_tile, q_tile.T, input_precision=PRECISION) * scale
-                if BIASED:
-                    inside = (row < rows)[None, :] & (column < columns)[:, None]
-                    place = row.to(tl.int64)[None, :] * bias_t + column.to(tl.int64)[:, None] * bias_s
-                    scores += tl.load(bias_base + place, mask=inside, other=0.0).to(tl.float32) * LOG2E
-                mask = _sees(row[None, :], column[:, None], shift, rows, columns, window, CAUSAL, WINDOWED)
-                weights = tl.where(mask, tl.math.exp2(scores - log[None, :]), 0.0)
-                total_v = tl.dot(weights.to(v_tile.dtype), d_out_tile, total_v, input_precision=PRECISION)
-                d_weights = tl.dot(v_tile, d_out_tile.T, input_precision=PRECISION)
-                d_scores = tl.where(mask, weights * (d_weights - sums[None, :]), 0.0)
-                total_k = tl.dot(d_scores.to(q_tile.dtype), q_tile, total_k, input_precision=PRECISION)
+            if CAUSAL or WINDOWED:
+                total_k, total_v = _keys_back(
+                    total_k, total_v, k_tile, v_tile, queries, d_outs, q_t, N * H, logs + line, delta + line,
+                    bias_base, bias_t, bias_s, b, n, column, begin, whole, shift, rows, columns, window, scale,
+                    H, WIDTH, ROWS, CAUSAL, WINDOWED, BIASED, True, FETCH, PRECISION,
+                )  # fmt: skip
+            total_k, total_v = _keys_back(
+                total_k, total_v, k_tile, v_tile, queries, d_outs, q_t, N * H, logs + line, delta + line,
+                bias_base, bias_t, bias_s, b, n, column, whole, end, shift, rows, columns, window, scale,
+                H, WIDTH, ROWS, CAUSAL, WINDOWED, BIASED, False, FETCH, PRECISION,
+            )  # fmt: skip
         spot = ((b * S + offset) * heads + kept) * H
         _store(d_k + spot, total_k * (scale / LOG2E), first, columns, heads * H, COLUMNS, WIDTH, H)
         _store(d_v + spot, total_v, first, columns, heads * H, COLUMNS, WIDTH, H)

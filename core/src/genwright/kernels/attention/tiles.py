@@ -9,12 +9,16 @@ import torch
 __all__ = ["Tiles", "forward_tiles", "key_tiles", "query_tiles"]
 
 
+_SHORT = 512
+"""Up to so many keys, making descriptors in the kernel takes longer than they save."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tiles:
     """How a kernel is cut and launched.
 
     rows, columns: queries and keys of a tile
-    described:     whether tiles are fetched by the tensor memory accelerator of Hopper
+    described:     whether tiles of the loop are fetched by the tensor memory accelerator of Hopper
     specialised:   whether one warp fetches and the others compute; Triton 3.6 does it with 4 warps and described tiles
                    only, and leaves it out silently otherwise
     """
@@ -27,15 +31,21 @@ class Tiles:
     specialised: bool = False
 
 
-def forward_tiles(width: int, dtype: torch.dtype, architecture: int, *, biased: bool) -> Tiles:
-    """Return how the forward pass is cut for heads of a width on an architecture: 90 is Hopper."""
+def forward_tiles(
+    width: int, dtype: torch.dtype, architecture: int, *, length: int, causal: bool, biased: bool
+) -> Tiles:
+    """Return how the forward pass over keys of some length is cut for heads of a width; architecture 90 is Hopper."""
     if dtype == torch.float32:
         return Tiles(rows=64, columns=32, warps=4, stages=1)
-    if architecture == 90 and biased:
-        return Tiles(rows=128, columns=64, warps=8, stages=2, described=True)
-    if architecture == 90:
+    if architecture != 90:
+        return Tiles(rows=64, columns=64, warps=4, stages=2)
+    if biased or length <= _SHORT:
+        return Tiles(rows=64, columns=64, warps=4, stages=3, described=True)
+    if width > 64:
         return Tiles(rows=128, columns=128, warps=4, stages=2, described=True, specialised=True)
-    return Tiles(rows=64, columns=64, warps=4, stages=2)
+    if causal:
+        return Tiles(rows=128, columns=64, warps=4, stages=3, described=True)
+    return Tiles(rows=64, columns=128, warps=4, stages=2, described=True)
 
 
 def query_tiles(width: int, dtype: torch.dtype, architecture: int, *, biased: bool) -> Tiles:
@@ -43,7 +53,7 @@ def query_tiles(width: int, dtype: torch.dtype, architecture: int, *, biased: bo
     if dtype == torch.float32:
         return Tiles(rows=32, columns=32, warps=4, stages=1)
     if architecture == 90:
-        return Tiles(rows=128, columns=32 if biased else 64, warps=8, stages=2)
+        return Tiles(rows=64, columns=32, warps=4, stages=3, described=True)
     return Tiles(rows=32, columns=64, warps=4, stages=1)
 
 
@@ -53,5 +63,5 @@ def key_tiles(width: int, dtype: torch.dtype, architecture: int) -> Tiles:
         return Tiles(rows=32, columns=32, warps=4, stages=1)
     if architecture == 90:
         # With 64 queries a tile, heads wider than 64 do not fit the registers.
-        return Tiles(rows=64 if width <= 64 else 32, columns=128, warps=8, stages=2)
+        return Tiles(rows=32, columns=64, warps=4, stages=3, described=True)
     return Tiles(rows=32, columns=64, warps=4, stages=1)

@@ -16,7 +16,9 @@ from genwright.kernels.geglu.kernel import silu
 
 __all__ = ["group_norm_silu", "groups_kernel", "norm_kernel", "runs_kernel"]
 
-_PLACES, _CHANNELS, _RUNS = 64, 64, 64
+_PLACES, _CHANNELS = 64, 64
+_ENTRIES = 8192
+"""Of so many channels of runs a program puts a group together, at most: many runs are what keeps a GPU busy."""
 
 
 def group_norm_silu(
@@ -36,7 +38,7 @@ def group_norm_silu(
     batch, channels = x.shape[:2]
     places, width = x.numel() // (batch * channels), channels // groups
     strides = (places, 1) if x.is_contiguous() else (1, channels)
-    tiles = triton.cdiv(places, _PLACES * _RUNS)
+    tiles = triton.cdiv(places, _PLACES * max(_ENTRIES // width, 1))
     runs = triton.cdiv(places, _PLACES * tiles)
     block = min(_CHANNELS, triton.next_power_of_2(channels))
     across = triton.cdiv(channels, block)
