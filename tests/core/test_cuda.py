@@ -56,6 +56,19 @@ def test_a_sample_is_drawn_again_alone(name: str, precision: Any) -> None:
     assert [item.tobytes() for item in alone] == [all_of_them[131].tobytes(), all_of_them[3].tobytes()]
 
 
+@pytest.mark.parametrize("name", ["fashion", "fashion-gan", "emoji", "emoji-vae"])
+def test_a_sample_is_the_same_by_any_number_of_rows_where_kernels_are_to_be_invariant(name: str) -> None:
+    known = registry()
+    model: Model[Any] = Model.load(find(f"images/{name}", known), known, device="cuda")
+    with using(invariant=True):
+        few, many = (
+            Generation(model=model, sampler=suited(model, known), where={}, seed=7, rows=rows, registry=known)
+            for rows in (1, 128)
+        )
+    whole = many.tensors(torch.arange(40))
+    assert torch.equal(few.tensors(torch.tensor([31, 3])), whole[[31, 3]])
+
+
 def test_tokens_are_drawn_again_alone(rounds_file: Path, toy_folder: Path) -> None:
     known = toy_registry()
     model: Model[Any] = Model.load(toy_folder, known, device="cuda")
