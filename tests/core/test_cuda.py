@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,19 @@ def test_a_sample_is_drawn_again_alone(name: str, precision: Any) -> None:
     all_of_them = list(made.items(range(150)))
     alone = list(made.items([131, 3]))
     assert [item.tobytes() for item in alone] == [all_of_them[131].tobytes(), all_of_them[3].tobytes()]
+
+
+@pytest.mark.parametrize("name", ["fashion", "fashion-gan", "emoji", "emoji-vae"])
+def test_a_sample_is_the_same_by_any_number_of_rows_where_kernels_are_to_be_invariant(name: str) -> None:
+    known = registry()
+    model: Model[Any] = Model.load(find(f"images/{name}", known), known, device="cuda")
+    with using(invariant=True):
+        few, many = (
+            Generation(model=model, sampler=suited(model, known), where={}, seed=7, rows=rows, registry=known)
+            for rows in (1, 128)
+        )
+    whole = many.tensors(torch.arange(40))
+    assert torch.equal(few.tensors(torch.tensor([31, 3])), whole[[31, 3]])
 
 
 def test_tokens_are_drawn_again_alone(rounds_file: Path, toy_folder: Path) -> None:
@@ -124,6 +138,26 @@ def test_a_loop_of_kernels_is_recorded_with_them_and_draws_what_the_reference_do
     assert torch.equal(found["triton"], found["reference"])
     for way, noted in chosen.items():
         assert noted["sampler_step"] == noted["philox_normal"] == [way]
+
+
+def test_nothing_is_collected_while_a_call_is_recorded() -> None:
+    seen: list[bool] = []
+
+    def function(x: Tensor) -> Tensor:
+        seen.append(gc.isenabled())
+        return x + 1
+
+    captured.recorded(function, (torch.ones(3, device="cuda"),))
+    assert (seen, gc.isenabled()) == ([False], True)
+
+
+def test_after_a_record_that_failed_a_gpu_draws_as_before() -> None:
+    torch.cuda.manual_seed(3)
+    expected = torch.randn(4, device="cuda")
+    torch.cuda.manual_seed(3)
+    with pytest.raises(RuntimeError):
+        captured.recorded(lambda x: x * float(x.sum()), (torch.ones(3, device="cuda"),))
+    assert torch.equal(torch.randn(4, device="cuda"), expected)
 
 
 def test_memory_of_a_graph_is_given_back() -> None:

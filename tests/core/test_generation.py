@@ -13,6 +13,7 @@ from torch import Tensor
 
 import genwright as gw
 from genwright import kernels, library
+from genwright.backbones.transformer import Transformer
 from genwright.errors import MismatchError, OptionError, UnknownName
 from genwright.generation import Generation, make_sampler, reviewed, suited, usual_rows
 from genwright.kernels.catalogue import operation
@@ -273,11 +274,44 @@ def test_what_kernels_asks_for_where_a_generation_is_made_stands_while_it_draws(
     assert asked.config()["kernels"] == {"everywhere": "reference", "invariant": True}
     assert "kernels" not in generation(toy_model).config()
     assert asked.kernels == Policy(everywhere="reference", invariant=True)
+    assert len(list(asked.items(range(5)))) == 5
+    assert {name for names in asked.chosen.values() for name in names} == {"reference"}
+
+
+@pytest.mark.parametrize("rows", [1, 16, 128])
+def test_invariant_kernels_draw_sixteen_rows_at_a_time_whatever_is_asked(toy_model: Model[str], rows: int) -> None:
+    """No operation of a CPU without numba, and no `linear` of a GPU, is invariant by itself: that ended runs."""
+    asked = generation(toy_model, rows=rows, kernels=Policy(invariant=True))
+    assert asked.config()["rows"] == asked.rows == 16
+    plain = generation(toy_model, rows=16)
+    assert torch.equal(asked.tensors(torch.arange(20)), plain.tensors(torch.arange(20)))
+    assert asked.chosen == plain.chosen
+    with pytest.raises(OptionError, match="got 17"):
+        generation(toy_model, rows=17, kernels=Policy(invariant=True))
+
+
+def test_a_sample_that_is_seen_while_it_is_drawn_is_that_of_other_rows(
+    toy_model: Model[str], store: MemoryStore, toys: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    opened = Transformer.open
+    counted = lambda network, condition: (widths.append(len(condition)), opened(network, condition))[1]  # noqa: E731
+    monkeypatch.setattr(Transformer, "open", counted)
+    with kernels.use(invariant=True):
+        made = generation(toy_model, rows=1)
+        whole = list(made.items(range(5)))
+        assert [list(made.stages(index))[-1] for index in range(5)] == whole
+        *_, last = gw.stages(toy_model, 1, seed=5, store=store)
+    assert set(widths) == {16}
+    assert last.run.config["rows"] == 16
+    assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
 
 
 def test_an_operation_that_a_generation_names_has_to_be_there(toy_model: Model[str]) -> None:
     with pytest.raises(UnknownName, match="no operation named 'smoothing'"):
         generation(toy_model, kernels=Policy(each={"smoothing": "triton"}))
+    with pytest.raises(UnknownName, match="no implementation named 'tritn'"):
+        generation(toy_model, kernels=Policy(everywhere="tritn"))
 
 
 def test_networks_are_made_ready_where_they_draw_and_not_before(

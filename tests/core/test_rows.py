@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 from genwright.errors import UsageError
-from genwright.rows import by_rows, each_row
+from genwright.kernels import use
+from genwright.kernels.policy import POLICY
+from genwright.rows import TILE, by_rows, each_row
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
@@ -19,6 +21,21 @@ def test_every_call_is_given_the_same_number_of_rows_and_every_place_its_result(
 
     assert by_rows(call, count, rows=4).tolist() == [10 * place for place in range(count)]
     assert given == [4] * -(-count // 4)
+
+
+@pytest.mark.parametrize("rows", [1, 4, TILE, 2 * TILE])
+def test_where_kernels_are_to_be_invariant_there_are_always_sixteen_rows(rows: int) -> None:
+    """So that no operation has to be invariant by itself."""
+    seen: list[tuple[int, bool]] = []
+
+    def call(places: Tensor) -> Tensor:
+        seen.append((len(places), POLICY.get().tiled))
+        return places
+
+    with use(invariant=True):
+        assert by_rows(call, 17, rows=rows).tolist() == list(range(17))
+        assert not POLICY.get().tiled
+    assert seen == [(TILE, True)] * 2
 
 
 def test_for_no_row_nothing_is_called() -> None:

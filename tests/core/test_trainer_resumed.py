@@ -15,6 +15,7 @@ import torch
 
 import genwright.trainer
 from genwright.errors import RecipeError, TrainingError
+from genwright.kernels import use
 from genwright.testing.toys import ROUNDS
 from genwright.trainer import Progress, Trainer, saved_step
 
@@ -158,6 +159,31 @@ def test_a_run_of_another_recipe_is_not_taken_up(tmp_path: Path, letters: Letter
     other.recipe.backbone.options["norm"] = "x"  # type: ignore[index]
     with pytest.raises(RecipeError, match=rf"holds a run by another: {changes} 30\. Go on with that, remove the file"):
         other.run()
+
+
+@pytest.mark.usefixtures("save_always")
+def test_a_run_goes_on_with_the_kernels_that_were_asked_for(tmp_path: Path, letters: Letters) -> None:
+    """With others the weights are not those of a run that was never stopped, and nothing told of it."""
+    with use("reference"), pytest.raises(Stop):
+        letters(state=tmp_path / "state", on_report=stopping_at(5)).run()
+    told = r"holds a run that asked for \{'everywhere': 'reference'\}, this one for none\. Ask for those"
+    with pytest.raises(RecipeError, match=told):
+        letters(state=tmp_path / "state").run()
+    with use("reference"):
+        letters(state=tmp_path / "state").run()
+    assert saved_step(tmp_path / "state") == 20
+
+
+def test_a_state_of_before_kernels_could_be_asked_for_is_taken_up(
+    tmp_path: Path, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = letters()._identity
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_identity", {name: identity[name] for name in ("recipe", "data")})
+        letters(state=tmp_path / "state").run()
+    letters(state=tmp_path / "state").run()
+    with use("reference"), pytest.raises(RecipeError, match="a run that asked for none"):
+        letters(state=tmp_path / "state").run()
 
 
 def test_a_state_without_its_recipe_is_named(tmp_path: Path, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import genwright as gw
+from genwright import kernels
 from genwright.errors import (
     CheckpointError,
     DataError,
@@ -184,6 +185,14 @@ def test_a_model_is_trained_kept_and_recorded(tmp_path: Path, rounds_file: Path,
     assert card["training"]["examples"] == 128
     assert 0.5 < card["training"]["held_out_loss"] < 3
     assert len(gw.generate(model, 3, store=store)) == 3
+
+
+def test_a_run_says_which_kernels_were_asked_for(tmp_path: Path, rounds_file: Path, store: MemoryStore) -> None:
+    with kernels.use("reference"):
+        gw.train(quick(rounds_file), folder=tmp_path / "m", store=store, device="cpu")
+    assert only(store).config["kernels"] == {"everywhere": "reference"}
+    gw.train(quick(rounds_file), folder=tmp_path / "n", store=store, device="cpu")
+    assert "kernels" not in next(iter(store.runs())).config
 
 
 def test_the_held_out_loss_is_taken_where_the_model_was_trained(

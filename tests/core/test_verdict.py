@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from genwright.errors import (
     StoreReadOnly,
     UnknownName,
 )
+from genwright.generation import Generation
 from genwright.memory import MemoryStore
 from genwright.model import Model
 from genwright.registry import Plugin, Registry
@@ -151,6 +152,40 @@ def test_another_spelling_of_the_same_item_is_close(store: MemoryStore, recorded
     verdict = gw.audit(sample, store=store)
     assert verdict.outcome == "close"
     assert verdict.reason.startswith(f"another spelling of {sample.canonical}: ")
+
+
+@pytest.mark.parametrize("kernels", [{"fused": True}, {"everywhere": 3}, ["reference"], None], ids=str)
+def test_a_run_that_asks_for_kernels_in_no_known_way_does_not_stop_the_rest(
+    store: MemoryStore, recorded: Samples[str], toy_model: Model[str], kernels: Any
+) -> None:
+    """It once ended with a TypeError, and the audit of all runs with it."""
+    other = gw.generate(toy_model, 3, seed=6, store=store)
+    config = {**other.run.config, "kernels": kernels}
+    store._runs[other.run.id] = replace(store.run(other.run.id), config=config)
+    verdicts = list(gw.replay(None, store=store))
+    assert Counter(verdict.outcome for verdict in verdicts) == {"identical": 30, "not repeatable": 3}
+    refused = next(verdict for verdict in verdicts if verdict.outcome == "not repeatable")
+    assert "what is asked of kernels is a table" in refused.reason
+
+
+def test_kernels_that_do_not_serve_here_do_not_stop_the_rest(
+    store: MemoryStore, recorded: Samples[str], toy_model: Model[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is found only where samples are drawn, and once ended the audit of all runs."""
+    other = gw.generate(toy_model, 3, seed=6, store=store)
+    items = Generation.items
+
+    def served(self: Generation[str], indices: Sequence[int]) -> Iterator[str]:
+        yield from items(self, indices if self.seed != 6 else indices[:1])
+        if self.seed == 6:
+            raise MismatchError("implementation 'numba' of linear was asked for, which cannot serve here")
+
+    monkeypatch.setattr(Generation, "items", served)
+    verdicts = list(gw.replay(None, store=store))
+    assert Counter(verdict.outcome for verdict in verdicts) == {"identical": 31, "not repeatable": 2}
+    refused = [verdict for verdict in verdicts if verdict.outcome == "not repeatable"]
+    assert [verdict.sample for verdict in refused] == [f"{other.run.id}/1", f"{other.run.id}/2"]
+    assert "'numba' of linear was asked for" in refused[0].reason
 
 
 def test_a_verdict_that_is_not_identical_names_what_differs_here(store: MemoryStore, recorded: Samples[str]) -> None:

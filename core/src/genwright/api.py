@@ -144,7 +144,7 @@ def stream(
     store:     a URL, a Store, False for none, None for the default store
     reviewers: names of reviewers whose verdicts are recorded with the samples
     rows:      rows the network is given at once, 1 or a multiple of 16; if not given 128, or 16 where samples are
-               large; may change last bits, so the run records it
+               large; may change last bits, so the run records it. By `kernels.use(invariant=True)` it is 16
     precision: "bfloat16" takes two thirds of the time or so where the processor has it, nine tenths of few rows of a
                unet, and all of it or more of few rows of a transformer; not for wavenet and pixelcnn
     engine, batch_size: what draws, and how many samples are handed over at once; neither has influence on them
@@ -177,7 +177,8 @@ def stages(
 ) -> Generator[Stage[Any], None, None]:
     """Yield n samples while they are drawn, one after another: what there is of each, and last the recorded sample.
 
-    Each is drawn alone, as one row, which the run records; `generate` with rows=1 draws the same.
+    Each is drawn alone, as one row, which the run records; `generate` with rows=1 draws the same. By
+    `kernels.use(invariant=True)` it is what `generate` draws by any rows.
 
     size: tokens from one stage to the next; None for a hundredth of the longest sample
 

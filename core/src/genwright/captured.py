@@ -5,6 +5,7 @@ A step of sampling is hundreds of small launches, and a processor needs longer f
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ def recorded(function: Function, given: tuple[Tensor, ...]) -> Recording:
     device = places[0].device
     # Other threads may do as they like meanwhile.
     capture = torch.cuda.graph(graph, stream=_stream(device), capture_error_mode="thread_local")
-    with torch.cuda.device(device), _generator_kept(), capture:
+    with torch.cuda.device(device), _generator_kept(), _uncollected(), capture:
         result = function(*places)
     return Recording(given=places, result=result, replay=graph.replay)
 
@@ -137,6 +138,18 @@ def _generator_kept() -> Iterator[None]:
     except RuntimeError:
         generator.graphsafe_set_state(before)
         raise
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage for later: an older graph that is thrown away while another is recorded spoils that one."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextmanager

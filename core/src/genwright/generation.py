@@ -31,6 +31,7 @@ from genwright.sampler import Gradual, Sampler
 from genwright.samples import Review, Sample
 from genwright.seeds import Noise
 from genwright.specs import FamilySpec, Reads, SamplerSpec
+from genwright.tiled import Tiled
 
 __all__ = [
     "PLAINEST",
@@ -71,7 +72,7 @@ class Generation(Generic[Item]):
     """Draws the samples of any indices; sample i is the same whichever others are drawn with it.
 
     where:     the conditions asked for
-    rows:      that the network is given at once; see ROWS
+    rows:      that the network is given at once; see ROWS. Where kernels are to be invariant it becomes 16
     precision: of products and convolutions within the network; "bfloat16" takes less time for most where the
                processor has it, and gives other samples of about the same quality
     threads:   of PyTorch within one operation; drawing tokens is many small ones, which a second thread slows down
@@ -100,8 +101,12 @@ class Generation(Generic[Item]):
                 f"rows is 1, or a multiple of {TILE} from {TILE} to {_MOST_ROWS:,}; got {shown(self.rows)}. "
                 f"The default is {usual_rows(self.model)}."
             )
+        if self.kernels.invariant:
+            # Whoever asks for it would have the same samples by any number of rows: then it is always the same.
+            object.__setattr__(self, "rows", TILE)
+            object.__setattr__(self, "kernels", replace(self.kernels, tiled=True))
         self.registry.check_sampler(family=self.model.recipe.family.name, sampler=self.sampler.name)
-        catalogue.check(self.kernels.each)
+        catalogue.check(self.kernels)
         # Made now, so that what is wrong with them is said before anything is recorded.
         _ = self._condition
         _check_drawing(self._sampler, self.model.reading(), self.model.recipe, self._plainest)
@@ -124,8 +129,7 @@ class Generation(Generic[Item]):
             "where": self.model.asked(self.where),
             "rows": self.rows,
             "precision": self.precision,
-            # Left out where nothing was asked for, as in the runs of before it could be.
-            **({"kernels": asked} if (asked := self.kernels.to_json()) else {}),
+            **self.kernels.entry(),
         }
 
     def items(self, indices: Sequence[int]) -> Iterator[Item]:
@@ -160,6 +164,8 @@ class Generation(Generic[Item]):
 
     def stages(self, index: int, *, size: int | None = None) -> Iterator[Item]:
         """Yield what there is of a sample after every `size` tokens, and last itself, as rows=1 draws it.
+
+        It is drawn alone; where kernels are to be invariant, as the first of as many rows as others have.
 
         size: None for a hundredth of the longest sample
 
@@ -204,7 +210,7 @@ class Generation(Generic[Item]):
                 f"samples are seen while a sampler draws them token by token; {self.sampler.name!r} gives them whole. "
                 "Choose a sampler such as 'temperature' or 'top-p'."
             )
-        return self._sampler, self.reading
+        return self._sampler, Tiled(self.reading) if self.kernels.invariant else self.reading
 
     def sample(self, run: str, index: int, item: Item) -> Sample[Item]:
         """Return the item of an index as a sample: checked, spelled canonically and identified."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from genwright.errors import UsageError
+from genwright.kernels.policy import POLICY, applied
 
 __all__ = ["TILE", "by_rows", "each_row"]
 
@@ -25,12 +27,18 @@ def by_rows(call: Callable[[Int64[Tensor, " R"]], Tensor], count: int, *, rows: 
 
     The last call is filled up with the last place, and what comes of that is left out.
 
+    Where kernels are to be invariant, TILE places in the stead of `rows`: then no operation has to be so by itself.
+
     Raises UsageError for no place: of what shape the results would be, only a call can tell.
     """
     if count < 1:
         raise UsageError(f"networks are called for one row or more; got {count}. Without any, leave the call out.")
+    policy = POLICY.get()
+    if policy.invariant:
+        rows, policy = TILE, replace(policy, tiled=True)
     starts = range(0, count, rows)
-    parts = [call(torch.arange(start, start + rows, device=device).clamp(max=count - 1)) for start in starts]
+    with applied(policy):
+        parts = [call(torch.arange(start, start + rows, device=device).clamp(max=count - 1)) for start in starts]
     return torch.cat(parts)[:count]
 
 

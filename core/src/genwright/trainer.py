@@ -24,6 +24,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from genwright.errors import RecipeError, TrainingError, UsageError, shown
 from genwright.family import Batch, Family, Phase
 from genwright.interruption import postponed
+from genwright.kernels.policy import POLICY
 from genwright.readings import Condition
 from genwright.recipe import Recipe
 from genwright.seeds import Noise, permutation, seeded_torch
@@ -282,10 +283,11 @@ class Trainer:
 
     @cached_property
     def _identity(self) -> Mapping[str, Any]:
-        """What a resumed run must share with this one: the recipe, and the digest of the data."""
+        """What a resumed run must share with this one: the recipe, the digest of the data, what is asked of kernels."""
         # The examples say more of the data than the recipe does, and so what it is that differs.
         recipe = replace(self.recipe, data_sha256="").to_json()
-        return {"recipe": json.loads(json.dumps(recipe)), "data": self.examples.digest}
+        kernels = POLICY.get().to_json()
+        return {"recipe": json.loads(json.dumps(recipe)), "data": self.examples.digest, "kernels": kernels}
 
     def _save(self) -> None:
         """Write where training stands, whole or not at all."""
@@ -307,7 +309,10 @@ class Trainer:
                     yield f"optimizer.{number}.{place}.{name}", torch.as_tensor(value)
 
     def _resume(self) -> None:
-        """Take up where the state file stands, if there is one. Raises RecipeError if it is of another recipe."""
+        """Take up where the state file stands, if there is one.
+
+        Raises RecipeError if it is of another recipe, of other data, or other kernels were asked for.
+        """
         if self.state is None or not self.state.exists():
             return
         facts, tensors = _read_state(self.state)
@@ -321,6 +326,11 @@ class Trainer:
             raise RecipeError(
                 f"{self.state} holds a training run whose data has the digest {facts['data'][:12]}; this one's is "
                 f"{self._identity['data'][:12]}. Go on with the same data, or train into another folder."
+            )
+        if (before := facts.get("kernels", {})) != (asked := self._identity["kernels"]):
+            raise RecipeError(
+                f"training goes on with the kernels that it began with; {self.state} holds a run that asked for "
+                f"{before or 'none'}, this one for {asked or 'none'}. Ask for those, or train into another folder."
             )
         self.family.load_state_dict(_part(tensors, "family."))
         self.average = {name: value.to(self.fabric.device) for name, value in _part(tensors, "average.").items()}

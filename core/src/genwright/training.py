@@ -28,6 +28,7 @@ from genwright.errors import CheckpointError, DataError, RecipeError, TrainingEr
 from genwright.family import Family
 from genwright.generation import check_usual
 from genwright.items import taken
+from genwright.kernels.policy import POLICY
 from genwright.kernels.record import recorded
 from genwright.model import Model, halved, load_weights, new_encoder
 from genwright.options import make
@@ -109,7 +110,7 @@ def _new_run(recipe: Recipe, name: str, registry: Registry, *, device: str) -> R
         domain=recipe.domain,
         environment=environment(registry, chosen_device(device), torch.get_num_threads()),
         model=name,
-        config={"recipe": recipe.to_json()},
+        config={"recipe": recipe.to_json(), **POLICY.get().entry()},
         seed=recipe.seed,
     )
 

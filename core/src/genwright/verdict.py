@@ -139,7 +139,14 @@ def _takes(store: Store, replay: Run) -> bool:
 
 def _compared(generation: Generation[Any], records: Sequence[Record], drift: tuple[str, ...]) -> Iterator[Verdict]:
     items = generation.items([record.index for record in records])
-    for record, item in zip(records, items, strict=True):
+    for place, record in enumerate(records):
+        try:
+            item = next(items)
+        except GenwrightError as error:
+            # Kernels that were asked for may not serve here, as is found where the first of them is called.
+            for left in records[place:]:
+                yield Verdict(sample=left.id, outcome="not repeatable", reason=str(error), drift=drift)
+            return
         verdict = _verdict(record, item, generation.model.domain)
         yield verdict if verdict.outcome == "identical" else replace(verdict, drift=drift)
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from genwright.errors import UnknownName
 from genwright.kernels import Operation, explain, use
-from genwright.kernels.catalogue import OPERATIONS, operation, operations
-from genwright.kernels.policy import POLICY
+from genwright.kernels.catalogue import OPERATIONS, check, implementations, operation, operations
+from genwright.kernels.policy import POLICY, Policy
 
 Halve = Operation[[Tensor], Tensor]
 
@@ -51,7 +51,19 @@ def test_choices_of_unknown_names_raise_at_once_and_change_nothing() -> None:
         use(halve="pear").__enter__()
     with pytest.raises(UnknownName, match="no operation named 'halves'"):
         use(halves="pairs").__enter__()
+    with pytest.raises(UnknownName, match=r"no implementation named 'refrence'\. Did you mean 'reference'"):
+        use("refrence").__enter__()
     assert POLICY.get() is before
+
+
+@pytest.mark.usefixtures("halve")
+def test_a_name_for_all_operations_is_one_that_some_operation_has() -> None:
+    assert {"reference", "triton", "numba", "sdpa", "abacus"} <= set(implementations())
+    for name in ("abacus", "automatic", "reference"):
+        check(Policy(everywhere=name))
+    with pytest.raises(UnknownName, match="no implementation named 'hammer'") as refused:
+        check(Policy(everywhere="hammer"))
+    assert refused.value.known == sorted(["automatic", *implementations()])
 
 
 def test_a_choice_ends_with_an_error() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genwright.errors import MismatchError, UnknownName
 from genwright.kernels import Implementation, Operation, recorded, use
+from genwright.kernels.policy import Policy, applied
 
 NARROW, WIDE, ODD = torch.ones(2, 4), torch.ones(2, 8), torch.ones(2, 3)
 Halve = Operation[[Tensor], Tensor]
@@ -49,6 +50,14 @@ def test_batch_invariance_takes_what_was_not_measured_where_the_reference_depend
             halve(ODD)
 
 
+def test_rows_that_are_always_as_many_need_no_invariance_of_an_operation(halve: Halve) -> None:
+    halve = replace(halve, invariant=False)
+    with applied(Policy(invariant=True, tiled=True)):
+        assert served(halve, ODD) == ["reference"]
+        with use(halve="sums"):
+            assert served(halve, NARROW) == ["sums"]
+
+
 def test_a_choice_is_taken_or_raises_with_the_reason(halve: Halve) -> None:
     with use(halve="pairs"):
         assert served(halve, NARROW) == ["pairs"]
@@ -60,8 +69,19 @@ def test_a_choice_is_taken_or_raises_with_the_reason(halve: Halve) -> None:
         halve(NARROW)
 
 
-def test_a_choice_for_all_operations_that_one_lacks_raises_when_that_is_called(halve: Halve) -> None:
-    with use("triton"), pytest.raises(UnknownName, match="no implementation of halve named 'triton'"):
+@pytest.mark.usefixtures("measured")
+def test_a_choice_for_all_operations_is_taken_by_those_that_have_it_alone(halve: Halve) -> None:
+    with use("triton"):
+        assert served(halve, NARROW) == ["pairs"]
+        assert halve.explain(NARROW).reasons["sums"] == "pairs serves before it"
+    with use("sums"):
+        assert served(halve, NARROW) == ["sums"]
+    with use("abacus"), pytest.raises(MismatchError, match=r"'abacus' of halve was asked for.*no abacus"):
+        halve(NARROW)
+
+
+def test_a_choice_of_an_operation_that_it_lacks_raises_when_it_is_called(halve: Halve) -> None:
+    with applied(Policy(each={"halve": "triton"})), pytest.raises(UnknownName, match="of halve named 'triton'"):
         halve(NARROW)
 
 

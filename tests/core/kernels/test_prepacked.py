@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from threading import Lock
+from typing import Any
 
 import pytest
 import torch
@@ -80,6 +82,43 @@ def test_a_layer_that_is_watched_stays() -> None:
     watched = nn.Conv2d(16, 16, 3, padding=1)
     watched.register_forward_hook(lambda *given: None)
     assert replaced(prepacked(nn.Sequential(watched))) == []
+
+
+class Recorder:
+    """Sees what passes by; nothing that holds a lock is copied."""
+
+    def __init__(self) -> None:
+        self.lock, self.seen = Lock(), 0
+
+    def see(self, *given: Any) -> None:
+        self.seen += 1
+
+    def activate(self, x: Tensor) -> Tensor:
+        self.see()
+        return x.relu()
+
+
+def test_who_watches_a_network_sees_what_its_copy_does() -> None:
+    """Hooks that are methods once became those of a copy of their object, which nobody looked at."""
+    root, block, before, late, outer = (Recorder() for _ in range(5))
+    given = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.SiLU()))
+    given.register_forward_hook(root.see)
+    given[1].register_forward_hook(block.see, with_kwargs=True)
+    given[1].register_forward_pre_hook(before.see)
+    given[1][1].forward = outer.activate
+    made = prepacked(given)
+    given[1].register_forward_hook(late.see)
+    assert replaced(made) == ["0", "1.0"]
+    with torch.inference_mode():
+        made(X)
+    assert [watching.seen for watching in (root, block, before, late, outer)] == [1] * 5
+
+
+def test_methods_of_a_layer_are_those_of_its_copy() -> None:
+    given = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1))
+    given[0].again = given[0].extra_repr
+    made = prepacked(given)
+    assert made[0].again.__self__ is made[0]
 
 
 def test_a_single_convolution_is_replaced_too() -> None:

@@ -118,7 +118,8 @@ def _store_argument(url: str) -> str:
     "served",
     multiple=True,
     metavar="NAME",
-    help="Which kernels compute: reference, invariant (rows' bits depend on no others), or OPERATION=NAME.",
+    help="Which kernels compute: reference, numba, … where there are such; invariant (samples are the same by any "
+    "--rows); or OPERATION=NAME.",
 )
 @click.option("--stream", "as_drawn", is_flag=True, help="Write each sample while it is drawn, one after another.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that draw; no influence on what.")

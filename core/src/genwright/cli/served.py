@@ -5,31 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from genwright.errors import UnknownName
+from genwright.errors import UnknownName, UsageError
 
 __all__ = ["INVARIANT", "kernels"]
 
 INVARIANT = "invariant"
-"""What asks for kernels that give a row the same bits whatever rows are beside it."""
+"""What asks that a row's bits do not depend on the rows beside it."""
+
+_ALL = "all operations"
 
 
 @contextmanager
 def kernels(asked: Sequence[str]) -> Iterator[None]:
-    """Have only the kernels serve that are asked for: "reference", "invariant", "attention=sdpa".
+    """Have only the kernels serve that are asked for: "reference", "numba", "invariant", "attention=sdpa".
 
-    Raises UnknownName for another word, and for an operation or an implementation that there is not.
+    Raises UnknownName for another word, and for an operation or an implementation that there is not; UsageError for two
+    choices of the same.
     """
     # Imported where it is needed: it imports torch.
-    from genwright.kernels import AUTOMATIC, REFERENCE, use
-    from genwright.kernels.catalogue import check
+    from genwright.kernels import AUTOMATIC, use
+    from genwright.kernels.catalogue import check, implementations
+    from genwright.kernels.policy import Policy
 
-    each = dict(text.split("=", 1) for text in asked if "=" in text)
-    words = [text for text in asked if "=" not in text]
-    known = (REFERENCE, AUTOMATIC, INVARIANT)
-    if wrong := [word for word in words if word not in known]:
-        raise UnknownName("choice of kernels", wrong[0], (*known, "OPERATION=NAME"))
+    each = _choices(asked)
+    everywhere = each.pop(_ALL, None)
+    known = (INVARIANT, AUTOMATIC, *implementations()) if everywhere is not None else ()
+    if everywhere is not None and everywhere not in known:
+        raise UnknownName("choice of kernels", everywhere, (*known, "OPERATION=NAME"))
     # Before they become keywords, of which some are no operations.
-    check(each)
-    everywhere = next((word for word in words if word != INVARIANT), None)
-    with use(everywhere, invariant=True if INVARIANT in words else None, **each):
+    check(Policy(each=each))
+    with use(everywhere, invariant=True if INVARIANT in asked else None, **each):
         yield
+
+
+def _choices(asked: Sequence[str]) -> dict[str, str]:
+    """Return which implementation is asked for, by operation and of all of them. Raises UsageError for two of one."""
+    found: dict[str, str] = {}
+    for text in asked:
+        operation, equals, name = text.rpartition("=")
+        of = operation if equals else _ALL
+        if text != INVARIANT and found.setdefault(of, name) != name:
+            raise UsageError(
+                f"--kernels takes one choice for each operation and one for all; got {found[of]!r} and {name!r} for "
+                f"{of}. Leave one of them out."
+            )
+    return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from genwright.errors import UnknownName
 from genwright.kernels.operation import Explanation, Operation
-from genwright.kernels.policy import AUTOMATIC, POLICY, Policy, applied
+from genwright.kernels.policy import AUTOMATIC, POLICY, REFERENCE, Policy, applied
 
-__all__ = ["OPERATIONS", "check", "explain", "operation", "operations", "use"]
+__all__ = ["OPERATIONS", "check", "explain", "implementations", "operation", "operations", "use"]
 
 OPERATIONS: dict[str, str] = {
     "attention": "genwright.kernels.attention.spec:attention",
@@ -56,31 +57,44 @@ def explain(op: str | Operation[..., Any], *args: Any, **keywords: Any) -> Expla
     return (operation(op) if isinstance(op, str) else op).explain(*args, **keywords)
 
 
-def check(each: Mapping[str, str]) -> None:
-    """Raise UnknownName unless each operation that is named has an implementation of the name beside it."""
-    for name, chosen in each.items():
-        if chosen not in (names := (AUTOMATIC, *operation(name).names)):
-            raise UnknownName(f"implementation of {name}", chosen, names)
+def implementations() -> list[str]:
+    """Return the names that some operation has an implementation of."""
+    return sorted({name for each in OPERATIONS for name in operation(each).names})
+
+
+def check(policy: Policy) -> None:
+    """Raise UnknownName unless each operation that is named has what is asked of it, and some one what is of all."""
+    asked = policy.everywhere
+    # Every operation has a reference, so that all of them are looked at only for other names.
+    if asked not in (AUTOMATIC, REFERENCE) and asked not in (names := implementations()):
+        raise UnknownName("implementation", asked, (AUTOMATIC, *names))
+    for name, chosen in policy.each.items():
+        if chosen not in (AUTOMATIC, *(own := operation(name).names)):
+            raise UnknownName(f"implementation of {name}", chosen, (AUTOMATIC, *own))
 
 
 @contextmanager
 def use(implementation: str | None = None, *, invariant: bool | None = None, **each: str) -> Iterator[None]:
     """Choose implementations for a while: use("reference"), use(attention="triton"), use(invariant=True).
 
-    implementation: of all operations that are not named; "automatic" chooses by the tables and falls back
-    invariant:      whether only those serve that give a row the same bits whatever rows are beside it
+    implementation: of all operations that are not named and have it, while others choose as by "automatic", which goes
+                    by the tables and falls back
+    invariant:      whether a row's bits may not depend on the rows beside it: operations then take only implementations
+                    of which that holds, and samples are drawn 16 rows at a time, however many are asked for
     each:           the implementation of an operation; "automatic" goes back to the tables
 
     What is not said stays as it was around. A choice other than "automatic" that cannot serve raises MismatchError when
-    the operation is called. Raises UnknownName if an operation or its implementation has no such name.
+    the operation is called. Raises UnknownName for a name that no operation has, or not the one beside which it stands.
     """
-    check(each)
-    with applied(_changed(POLICY.get(), implementation, invariant, each)):
+    policy = _changed(POLICY.get(), implementation, invariant, each)
+    check(policy)
+    with applied(policy):
         yield
 
 
 def _changed(policy: Policy, everywhere: str | None, invariant: bool | None, each: dict[str, str]) -> Policy:
-    return Policy(
+    return replace(
+        policy,
         everywhere=policy.everywhere if everywhere is None else everywhere,
         each=each if everywhere is not None else {**policy.each, **each},
         invariant=policy.invariant if invariant is None else invariant,

@@ -163,7 +163,10 @@ class Operation(Generic[P, R]):
 
     @property
     def _choice(self) -> str:
-        return POLICY.get().choice(self.name)
+        """What is asked of it; what is asked of all and it does not have leaves it the automatic choice."""
+        policy = POLICY.get()
+        choice = policy.choice(self.name)
+        return choice if choice in self.names or self.name in policy.each else AUTOMATIC
 
     @cached_property
     def _others(self) -> Mapping[str, Implementation[P]]:
@@ -172,11 +175,11 @@ class Operation(Generic[P, R]):
     def _tried(self, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         """Yield each candidate in turn and what keeps it from serving, if anything."""
         policy = POLICY.get()
-        for name in self._candidates(policy, args, keywords):
+        for name in self._candidates(args, keywords):
             yield name, self._reason(name, policy, args, keywords)
 
-    def _candidates(self, policy: Policy, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[str, ...]:
-        choice = policy.choice(self.name)
+    def _candidates(self, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[str, ...]:
+        choice = self._choice
         if choice in self.names:
             return (choice,)
         if choice != AUTOMATIC:
@@ -188,7 +191,7 @@ class Operation(Generic[P, R]):
 
     def _reason(self, name: str, policy: Policy, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str | None:
         invariant = self.invariant if name == REFERENCE else self._others[name].invariant
-        if policy.invariant and not invariant:
+        if policy.invariant and not (invariant or policy.tiled):
             return "a row's bits depend on the rows beside it, and batch invariance was asked for"
         if name == REFERENCE:
             return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from functools import cached_property
+from types import MethodType
 from typing import TypeVar, final
 
 import torch
@@ -24,12 +26,12 @@ def prepacked(network: N) -> N:
 
     Of convolutions, those of stride 1 that keep heights and widths are taken; of both, those between numbers of
     channels that 16 divides. A network without any is returned as it is, and so is one that cannot be copied. The copy
-    does not see later changes of weights.
+    does not see later changes of weights. Hooks are called on it as on the network, also such as come later.
     """
     if not any(_packing(layer) for layer in network.modules()):
         return network
     try:
-        made = copy.deepcopy(network)
+        made = copy.deepcopy(network, {id(one): one for one in _outside(network)})
     except (RuntimeError, TypeError):
         return network
     for layer in made.modules():
@@ -37,6 +39,17 @@ def prepacked(network: N) -> N:
             # It stays what it was to all who look at it, its weights above all.
             layer.__class__ = packing
     return made
+
+
+def _outside(network: nn.Module) -> Iterator[object]:
+    """Yield what a copy shares: hooks, and methods of objects outside, which are looked at where they are."""
+    layers = list(network.modules())
+    inside = {id(layer) for layer in layers}
+    for layer in layers:
+        for name, value in vars(layer).items():
+            is_hooks = name.startswith(("_forward_", "_backward_")) and "hooks" in name
+            if is_hooks or (isinstance(value, MethodType) and id(value.__self__) not in inside):
+                yield value
 
 
 def _packing(layer: nn.Module) -> type[nn.Module] | None:

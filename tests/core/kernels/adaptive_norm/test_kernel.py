@@ -26,12 +26,12 @@ CALLS = [(call, dtype) for dtype in DTYPES for call in SPEC.awkward(dtype, DEVIC
 def test_numbers_are_close_to_those_of_the_reference_in_float64(call: Call, dtype: torch.dtype) -> None:
     with use(adaptive_norm="triton"):
         found = adaptive_norm(*call.args, **call.keywords)
-    expected = SPEC.operation.reference(
-        call.args[0].double(), **{name: tensor.double() for name, tensor in call.keywords.items()}
-    )
+    # On a CPU: of an infinite channel PyTorch's norm makes a row of NaN on a GPU, and a zero of the others there.
+    given = {name: tensor.double().cpu() for name, tensor in call.keywords.items()}
+    expected = SPEC.operation.reference(call.args[0].double().cpu(), **given)
     for part, wanted in zip(found, expected, strict=True):
         assert part.dtype == dtype
-        assert distance(part, wanted) <= SPEC.tolerances[dtype]
+        assert distance(part.cpu(), wanted) <= SPEC.tolerances[dtype]
 
 
 def test_a_sample_is_the_same_alone_and_among_others() -> None:

@@ -39,13 +39,19 @@ def forward_tiles(
         return Tiles(rows=64, columns=32, warps=4, stages=1)
     if architecture != 90:
         return Tiles(rows=64, columns=64, warps=4, stages=2)
-    if biased or length <= _SHORT:
+    if biased:
         return Tiles(rows=64, columns=64, warps=4, stages=3, described=True)
+    if length <= _SHORT:
+        return _short_tiles(width, causal=causal)
     if width > 64:
         return Tiles(rows=128, columns=128, warps=4, stages=2, described=True, specialised=True)
+    return Tiles(rows=64, columns=64 if causal else 128, warps=4, stages=2, described=True)
+
+
+def _short_tiles(width: int, *, causal: bool) -> Tiles:
     if causal:
-        return Tiles(rows=128, columns=64, warps=4, stages=3, described=True)
-    return Tiles(rows=64, columns=128, warps=4, stages=2, described=True)
+        return Tiles(rows=64, columns=32, warps=4, stages=3, described=True)
+    return Tiles(rows=128 if width <= 64 else 64, columns=64, warps=4, stages=3, described=True)
 
 
 def query_tiles(width: int, dtype: torch.dtype, architecture: int, *, biased: bool) -> Tiles:

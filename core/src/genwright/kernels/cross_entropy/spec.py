@@ -21,7 +21,7 @@ TOLERANCES = {torch.float32: 1e-6, torch.float16: 5e-4, torch.bfloat16: 4e-3}
 _WORK = 5
 
 
-def _unfit(logits: Tensor, targets: Tensor, *, ignored: int = IGNORED, in_place: bool = False) -> str | None:
+def _off_triton(logits: Tensor, targets: Tensor, *, ignored: int = IGNORED, in_place: bool = False) -> str | None:
     if logits.dtype not in TOLERANCES or targets.dtype != torch.int64:
         return (
             f"it takes logits of float32, float16 or bfloat16 and targets of int64; got {logits.dtype}, {targets.dtype}"
@@ -72,7 +72,7 @@ cross_entropy = Operation(
     name="cross_entropy",
     reference=reference.cross_entropy,
     invariant=True,
-    others=(Implementation.in_triton("cross_entropy", _unfit),),
+    others=(Implementation.in_triton("cross_entropy", _off_triton),),
     compiled=reference.cross_entropy,
 )
 """What the target of each row costs, as `genwright.kernels.cross_entropy.reference` says."""

@@ -19,11 +19,13 @@ from genwright.kernels.spec import Call, Spec
 __all__ = ["SPEC", "decode_attention"]
 
 
-def _unfit(q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None) -> str | None:
+def _off_triton(
+    q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
+) -> str | None:
     return differentiated(q, k, v) or off_heads(q, k, v) or off_triton(q, k, v, lengths)
 
 
-def _not_in_loops(
+def _off_loops(
     q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
 ) -> str | None:
     if reason := unlike(TOLERANCES, q, k, v):
@@ -37,7 +39,7 @@ def _not_in_loops(
     return off_processor(q, k, v, lengths) or differentiated(q, k, v)
 
 
-def _not_in_products(
+def _off_products(
     q: Tensor, k: Tensor, v: Tensor, *, lengths: Tensor | None = None, scale: float | None = None
 ) -> str | None:
     if not (k.is_contiguous() and v.is_contiguous()):
@@ -95,13 +97,13 @@ decode_attention = Operation(
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
     others=(
-        Implementation.in_triton("decode_attention", _unfit),
-        Implementation.in_numba("decode_attention", _not_in_loops),
+        Implementation.in_triton("decode_attention", _off_triton),
+        Implementation.in_numba("decode_attention", _off_loops),
         Implementation(
             name="products",
             target="genwright.kernels.decode_attention.pytorch:products",
             invariant=False,
-            arguments=_not_in_products,
+            arguments=_off_products,
         ),
     ),
     usual=("numba", "products"),

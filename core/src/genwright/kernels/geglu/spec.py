@@ -19,7 +19,7 @@ _TOLERANCES = {torch.float32: 3e-7, torch.float16: 6e-4, torch.bfloat16: 5e-3}
 _WORK = 10
 
 
-def _unfit(hidden: Tensor, *, activation: reference.Activation = "gelu") -> str | None:
+def _off_triton(hidden: Tensor, *, activation: reference.Activation = "gelu") -> str | None:
     if hidden.dtype not in _TOLERANCES:
         return f"it takes float32, float16 and bfloat16; got {hidden.dtype}"
     if hidden.ndim == 0 or hidden.shape[-1] % 2:
@@ -67,7 +67,7 @@ geglu = Operation(
     # PyTorch's differ in last bits by where a row lies, and GELU by whether it lies alone (on a CPU, torch 2.13).
     invariant=False,
     compiled=reference.geglu,
-    others=(Implementation.in_triton("geglu", _unfit),),
+    others=(Implementation.in_triton("geglu", _off_triton),),
 )
 """Gated products, as `genwright.kernels.geglu.reference` says."""
 

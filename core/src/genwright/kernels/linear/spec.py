@@ -30,7 +30,7 @@ def _without_onednn() -> str | None:
     return f"this PyTorch has no operator mkldnn.{missing[0]}" if missing else None
 
 
-def _not_in_onednn(x: Tensor, packed: Packed) -> str | None:
+def _off_onednn(x: Tensor, packed: Packed) -> str | None:
     if x.dtype not in (torch.float32, torch.bfloat16) or packed.weight.dtype != x.dtype:
         return f"it takes float32 or bfloat16; got {x.dtype} and a weight of {packed.weight.dtype}"
     if x.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
@@ -42,7 +42,7 @@ def _not_in_onednn(x: Tensor, packed: Packed) -> str | None:
     return off_processor(x, packed.weight) or differentiated(x, packed.weight, packed.bias)
 
 
-def _not_in_loops(x: Tensor, packed: Packed) -> str | None:
+def _off_loops(x: Tensor, packed: Packed) -> str | None:
     if x.dtype not in _TOLERANCES or packed.weight.dtype != x.dtype:
         return f"it takes one dtype of 16 bits, or float32; got {x.dtype} and a weight of {packed.weight.dtype}"
     if packed.weight.shape[0] < 4 or packed.weight.shape[1] < 16:
@@ -97,9 +97,9 @@ linear = Operation(
             # It leaves a row alone to others, which give it other bits.
             invariant=False,
             platform=_without_onednn,
-            arguments=_not_in_onednn,
+            arguments=_off_onednn,
         ),
-        Implementation.in_numba("linear", _not_in_loops),
+        Implementation.in_numba("linear", _off_loops),
     ),
     case=_case,
 )

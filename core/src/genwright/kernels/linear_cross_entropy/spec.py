@@ -20,7 +20,7 @@ _TOLERANCES = {torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}
 _FOLDER = "genwright.kernels.linear_cross_entropy"
 
 
-def _unchunked(
+def _off_chunks(
     hidden: Tensor,
     weight: Tensor,
     targets: Tensor,
@@ -35,7 +35,7 @@ def _unchunked(
     return None
 
 
-def _unfit(
+def _off_triton(
     hidden: Tensor,
     weight: Tensor,
     targets: Tensor,
@@ -45,7 +45,7 @@ def _unfit(
 ) -> str | None:
     if hidden.dtype not in _TOLERANCES:
         return f"it takes float32, float16 and bfloat16; got {hidden.dtype}"
-    reason = _unchunked(hidden, weight, targets, shares=shares, ignored=ignored)
+    reason = _off_chunks(hidden, weight, targets, shares=shares, ignored=ignored)
     return reason or off_triton(hidden, weight, targets, shares)
 
 
@@ -112,10 +112,10 @@ linear_cross_entropy = Operation(
             target=f"{_FOLDER}.kernel:linear_cross_entropy",
             invariant=False,
             platform=without_triton,
-            arguments=_unfit,
+            arguments=_off_triton,
         ),
         Implementation(
-            name="chunked", target=f"{_FOLDER}.chunked:linear_cross_entropy", invariant=False, arguments=_unchunked
+            name="chunked", target=f"{_FOLDER}.chunked:linear_cross_entropy", invariant=False, arguments=_off_chunks
         ),
     ),
 )

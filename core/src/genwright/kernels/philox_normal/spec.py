@@ -18,7 +18,7 @@ __all__ = ["SPEC", "philox_normal"]
 _WORK = 2 * 10 + 30
 
 
-def _unfit(seed: int, purpose: str, samples: Tensor, step: int | Tensor, count: int) -> str | None:
+def _off_triton(seed: int, purpose: str, samples: Tensor, step: int | Tensor, count: int) -> str | None:
     steps = step if isinstance(step, Tensor) else None
     if samples.dtype != torch.int64 or (steps is not None and steps.dtype != torch.int64):
         return "it takes samples and steps as int64"
@@ -56,7 +56,7 @@ philox_normal = Operation(
     name="philox_normal",
     reference=reference.philox_normal,
     invariant=True,
-    others=(Implementation.in_triton("philox_normal", _unfit),),
+    others=(Implementation.in_triton("philox_normal", _off_triton),),
 )
 """Unit normals of samples, as `genwright.kernels.philox_normal.reference` says."""
 

@@ -33,7 +33,9 @@ _RULES = {
 }
 
 
-def _unfit(logits: Tensor, rule: Rule, *, noise: Noise | Tensor | None = None, step: int | Tensor = 0) -> str | None:
+def _off_triton(
+    logits: Tensor, rule: Rule, *, noise: Noise | Tensor | None = None, step: int | Tensor = 0
+) -> str | None:
     if logits.dtype not in _DTYPES:
         return f"it takes float32, float16 and bfloat16; got {logits.dtype}"
     if not logits.shape[-1] or logits.stride(-1) != 1:
@@ -116,7 +118,7 @@ sample_logits = Operation(
     name="sample_logits",
     reference=reference.sample_logits,
     invariant=True,
-    others=(Implementation.in_triton("sample_logits", _unfit),),
+    others=(Implementation.in_triton("sample_logits", _off_triton),),
 )
 """A token for each row, as `genwright.kernels.sample_logits.reference` says."""
 

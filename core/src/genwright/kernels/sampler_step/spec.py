@@ -21,7 +21,7 @@ _SIGMAS = (80.0, 20.0, 5.0, 1.0, 0.1, 0.0)
 _MOVE, _MORE, _CORRECTION, _NORMAL = 3, 3, 8, 50
 
 
-def _unfit(
+def _off_triton(
     x: Tensor,
     clean: Tensor,
     coefficients: Tensor,
@@ -118,7 +118,7 @@ sampler_step = Operation(
     reference=reference.sampler_step,
     invariant=True,
     compiled=reference.sampler_step,
-    others=(Implementation.in_triton("sampler_step", _unfit),),
+    others=(Implementation.in_triton("sampler_step", _off_triton),),
 )
 """A step of a sampler, as `genwright.kernels.sampler_step.reference` says."""
 
