@@ -34,7 +34,7 @@ _SECTION = "denoised"
 _THEIRS = "diffusers"
 # By a GPU or not: rows at once, and how many times as fast as theirs ours is to be.
 _ROWS = {"cpu": 16, "cuda": 64}
-# Calls of so many rows each: on a GPU the network is one launch from its third call on, the whole loop from the third.
+# Calls of so many rows each: on a GPU the network is one launch from its second call on, the whole loop too.
 _CALLS = {"cpu": (1,), "cuda": (1, 8)}
 _LEAST = {"cpu": 1.4, "cuda": 3.0}
 _SAMPLERS: Mapping[str, tuple[Solver, int]] = {

@@ -158,6 +158,16 @@ def test_a_compiler_traces_through_the_choice_as_one_graph() -> None:
     assert chosen == {}
 
 
+def test_on_a_gpu_what_is_usual_there_serves_before_what_is_usual(
+    halve: Halve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = replace(halve, usual=("pairs",), on_gpus=("abacus", "sums"))
+    assert served(usual, NARROW) == ["pairs"]
+    monkeypatch.setattr("genwright.kernels.operation.architecture", lambda device: "sm00")
+    monkeypatch.setattr("genwright.kernels.operation._device", lambda args, keywords: torch.device("cuda"))
+    assert served(usual, NARROW) == ["sums"]
+
+
 def test_what_is_usual_serves_before_the_reference_where_nothing_was_measured(halve: Halve) -> None:
     usual = replace(halve, usual=("abacus", "pairs"))
     assert served(usual, NARROW) == ["pairs"]

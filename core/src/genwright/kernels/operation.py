@@ -114,6 +114,7 @@ class Operation(Generic[P, R]):
                that is made outside it
     case:      the name under which tables list the arguments of a call
     usual:     what serves before the reference where nothing was measured
+    on_gpus:   what serves before that on a GPU: one kernel for what the reference launches dozens for
     """
 
     name: str
@@ -123,6 +124,7 @@ class Operation(Generic[P, R]):
     compiled: Callable[P, R] | None = None
     case: Callable[P, str] | None = None
     usual: tuple[str, ...] = ()
+    on_gpus: tuple[str, ...] = ()
 
     def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         """Return what the chosen implementation gives.
@@ -185,9 +187,11 @@ class Operation(Generic[P, R]):
         if choice != AUTOMATIC:
             raise UnknownName(f"implementation of {self.name}", choice, (AUTOMATIC, *self.names))
         case = self.case(*args, **keywords) if self.case else ""
-        measured = table(architecture(_device(args, keywords))).order(self.name, case)
+        device = _device(args, keywords)
+        measured = (name for name in table(architecture(device)).order(self.name, case) if name in self.names)
+        usual = (*self.on_gpus, *self.usual) if device.type == "cuda" else self.usual
         # What was not measured stands behind the reference, and serves where the reference may not.
-        return tuple(dict.fromkeys((*(name for name in measured if name in self.names), *self.usual, *self.names)))
+        return tuple(dict.fromkeys((*measured, *usual, *self.names)))
 
     def _reason(self, name: str, policy: Policy, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str | None:
         invariant = self.invariant if name == REFERENCE else self._others[name].invariant

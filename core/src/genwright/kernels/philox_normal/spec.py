@@ -57,6 +57,7 @@ philox_normal = Operation(
     reference=reference.philox_normal,
     invariant=True,
     others=(Implementation.in_triton("philox_normal", _off_triton),),
+    on_gpus=("triton",),
 )
 """Unit normals of samples, as `genwright.kernels.philox_normal.reference` says."""
 

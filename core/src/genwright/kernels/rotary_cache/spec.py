@@ -97,6 +97,7 @@ rotary_cache = Operation(
         Implementation.in_numba("rotary_cache", _off_loops),
     ),
     usual=("numba",),
+    on_gpus=("triton",),
 )
 """Norms, rotations and the cache, as `rotary_cache.reference.rotary_cache` says."""
 

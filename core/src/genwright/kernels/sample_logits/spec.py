@@ -119,6 +119,7 @@ sample_logits = Operation(
     reference=reference.sample_logits,
     invariant=True,
     others=(Implementation.in_triton("sample_logits", _off_triton),),
+    on_gpus=("triton",),
 )
 """A token for each row, as `genwright.kernels.sample_logits.reference` says."""
 

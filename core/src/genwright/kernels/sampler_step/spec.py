@@ -119,6 +119,7 @@ sampler_step = Operation(
     invariant=True,
     compiled=reference.sampler_step,
     others=(Implementation.in_triton("sampler_step", _off_triton),),
+    on_gpus=("triton",),
 )
 """A step of a sampler, as `genwright.kernels.sampler_step.reference` says."""
 
