@@ -39,7 +39,7 @@ def off_heads(q: Tensor, k: Tensor, v: Tensor) -> str | None:
     return unlike(TOLERANCES, q, k, v)
 
 
-def _unfit(
+def _off_triton(
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -78,7 +78,7 @@ def _off_sdpa(
     return _of_one_dtype(q, k, v, bias)
 
 
-def _off_gpu(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> str | None:
+def _off_efficient(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> str | None:
     if q.device.type != "cuda":
         return f"it runs on GPUs; tensors are on {q.device}"
     if q.shape[-1] % 8 or q.shape[-1] > _WIDEST:
@@ -86,10 +86,10 @@ def _off_gpu(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> str | None:
     return _off_sdpa(q, k, v, **others)
 
 
-def _off_halves(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor | None = None, **others: Any) -> str | None:
+def _off_flash(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor | None = None, **others: Any) -> str | None:
     if q.dtype not in (torch.float16, torch.bfloat16):
         return f"it takes float16 and bfloat16; got {q.dtype}"
-    return "it takes no bias" if bias is not None else _off_gpu(q, k, v, **others)
+    return "it takes no bias" if bias is not None else _off_efficient(q, k, v, **others)
 
 
 def _of_pytorch(name: str, arguments: Callable[..., str | None], *, gpu: bool = False) -> Implementation[...]:
@@ -240,13 +240,13 @@ attention = Operation(
     # Matrix products of PyTorch sum in another order when there are fewer rows.
     invariant=False,
     others=(
-        Implementation.in_triton("attention", _unfit),
+        Implementation.in_triton("attention", _off_triton),
         Implementation.in_numba("attention", _off_loops),
         _of_pytorch("sdpa", _off_sdpa),
         _of_pytorch("products", _off_products),
-        _of_pytorch("cudnn", _off_halves, gpu=True),
-        _of_pytorch("flash", _off_halves, gpu=True),
-        _of_pytorch("efficient", _off_gpu, gpu=True),
+        _of_pytorch("cudnn", _off_flash, gpu=True),
+        _of_pytorch("flash", _off_flash, gpu=True),
+        _of_pytorch("efficient", _off_efficient, gpu=True),
     ),
     compiled=_compiled,
     case=_case,
