@@ -70,6 +70,7 @@ plugin audio numpy soundfile soxr torchaudio
 plugin molecules rdkit
 
 gpu=$(grep -rlE --include='test_*.py' 'mark\.gpu' tests/core)
+# Those of other implementations tell nothing that a machine without a GPU would not.
 kernels=$(ls tests/core/kernels/*/test_kernel.py)
 red=0
 # shellcheck disable=SC2086

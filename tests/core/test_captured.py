@@ -74,6 +74,15 @@ def test_arguments_of_another_shape_are_not_replayed() -> None:
     assert torch.equal(made(x.double()), x.double().cumsum(0))
 
 
+@pytest.mark.usefixtures("places")
+def test_what_is_recorded_has_been_called_with_such_arguments_before() -> None:
+    calls: list[int] = []
+    made = Captured(lambda x: (calls.append(len(x)), x + 1)[1], what="adding")
+    for size in (3, 4, 4, 3, 3, 3):
+        assert torch.equal(made(torch.ones(size)), torch.full((size,), 2.0))
+    assert calls == [3, 4, 4, 3]
+
+
 def test_a_function_that_waits_is_called_each_time_and_told_once(places: list[str]) -> None:
     calls = Calls()
     places.append("net.py:7")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import genwright as gw
+from genwright import kernels
 from genwright.errors import ConditionError, DataError, MismatchError, OptionError, ShapeError
 from genwright.model import Model
 from genwright.recipe import use
@@ -58,6 +59,13 @@ def test_between_two_samples_are_items_from_one_to_the_other(vae: Model[str]) ->
     assert len(found) == 5
     assert [found[0], found[-1]] == [samples[3], samples[31]]
     assert gw.interpolate(vae, 3, 31, 5) != found
+
+
+def test_between_two_samples_are_items_where_kernels_are_to_be_invariant(vae: Model[str]) -> None:
+    with kernels.use(invariant=True):
+        samples = gw.generate(vae, 40, seed=5, store=False).items
+        found = gw.interpolate(vae, 3, 31, 5, seed=5)
+    assert [len(found), found[0], found[-1]] == [5, samples[3], samples[31]]
 
 
 def test_between_samples_of_a_model_that_draws_from_no_latent_lies_nothing(

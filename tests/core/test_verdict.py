@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import genwright as gw
+from genwright import kernels
 from genwright.builtin import register_samplers
 from genwright.domain import Difference
 from genwright.errors import (
@@ -117,6 +118,17 @@ def test_what_cannot_be_drawn_again_does_not_stop_the_rest_and_is_recorded(
     [score] = store.scores(replay.id)
     assert (score.metric, score.value, replay.state) == ("replay/not repeatable", 3, "finished")
     assert score.detail == f"0-2: {refused.reason}"
+
+
+def test_what_was_invariant_by_other_rows_is_not_drawn_by_sixteen(store: MemoryStore, toy_model: Model[str]) -> None:
+    with kernels.use(invariant=True):
+        samples = gw.generate(toy_model, 3, seed=6, store=store)
+    assert {verdict.outcome for verdict in gw.replay(store=store)} == {"identical"}
+    config = samples.run.config | {"rows": 128}
+    store._runs[samples.run.id] = replace(store.run(samples.run.id), config=config)
+    [refused, *_] = gw.replay(store=store)
+    assert refused.outcome == "not repeatable"
+    assert "asked for invariant kernels at 128 rows; since then they are drawn 16 at a time" in refused.reason
 
 
 def test_a_model_is_loaded_once_for_all_runs_of_it(

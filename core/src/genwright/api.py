@@ -265,7 +265,8 @@ def trajectory(
 
     They are those that `generate` draws with the same options, which `stream` explains; nothing is recorded.
 
-    Raises MismatchError for a model that gives its samples token by token or at once, OptionError for n above `rows`.
+    Raises MismatchError for a model that gives its samples token by token or at once, OptionError for n above `rows`,
+    which are 16 where kernels are to be invariant.
     """
     from genwright.trajectories import trajectory as steps
 

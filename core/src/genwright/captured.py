@@ -44,27 +44,29 @@ class Captured:
 
     def __init__(self, function: Function, *, what: str) -> None:
         self.function, self.what = function, what
-        self._is_warm, self._is_plain, self._waited = False, False, False
+        self._is_plain, self._waited = False, False
+        self._warm: list[tuple[Any, ...]] | None = None
         self._recording: Recording | None = None
 
     def __call__(self, *given: Tensor) -> Tensor:
         """Return what the function does."""
         if self._is_plain or not _is_open(given):
             return self.function(*given)
-        if not self._is_warm:
+        kinds = [_kind(tensor) for tensor in given]
+        if self._warm is None:
             return self._watched(given)
+        if kinds != self._warm:
+            return self.function(*given)
         if self._recording is None:
             self._record(given)
-        if self._recording is None or not self._recording.fits(given):
-            return self.function(*given)
-        return self._recording(given)
+        return self.function(*given) if self._recording is None else self._recording(given)
 
     def _watched(self, given: tuple[Tensor, ...]) -> Tensor:
         with waits() as places:
             result = self.function(*given)
         if places and self._waited:
             self._refuse(f"{places[0]} waits for it")
-        self._is_warm, self._waited = not places, bool(places)
+        self._warm, self._waited = None if places else [_kind(tensor) for tensor in given], bool(places)
         return result
 
     def _record(self, given: tuple[Tensor, ...]) -> None:
@@ -108,10 +110,6 @@ class Recording:
                 place.copy_(tensor)
             self.replay()
         return self.result.clone()
-
-    def fits(self, given: tuple[Tensor, ...]) -> bool:
-        """Return whether arguments are such as were recorded."""
-        return [_kind(tensor) for tensor in given] == [_kind(tensor) for tensor in self.given]
 
 
 def recorded(function: Function, given: tuple[Tensor, ...]) -> Recording:

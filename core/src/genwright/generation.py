@@ -59,8 +59,6 @@ _LARGE = 4096
 # At this number the keys and values of the shipped model of molecules fill 10 GB.
 _MOST_ROWS = 1 << 16
 
-_END: Any = object()
-
 # A call of the sampler draws this many times the rows, so that places of finished samples go to waiting ones; those of
 # the last ones stay empty for a while, one step in twenty-five for molecules.
 _CALLS = 16
@@ -141,14 +139,10 @@ class Generation(Generic[Item]):
     def decoded(self, tensors: Tensor) -> Iterator[Item]:
         """Yield the items of encoded samples, each saying what was asked for if its domain does that."""
         said = contours.without(self.model.asked(self.where))
-        items = iter(self.model.encoder.decode(tensors.cpu()))
-        while True:
-            # An encoder that was learned computes as it is asked for the next. Its networks are not drawn from: their
-            # precision is their own.
-            with self._computing("float32"):
-                item = next(items, _END)
-            if item is _END:
-                return
+        # The networks of an encoder that was learned are not drawn from: their precision is their own.
+        with self._computing("float32"):
+            items = self.model.encoder.decode(tensors.cpu())
+        for item in items:
             yield self.model.domain.labelled(item, said)
 
     @torch.inference_mode()
@@ -163,9 +157,9 @@ class Generation(Generic[Item]):
             return self._sampler.sample(reading or launched(self.reading), noise, condition, rows=self.rows)
 
     def stages(self, index: int, *, size: int | None = None) -> Iterator[Item]:
-        """Yield what there is of a sample after every `size` tokens, and last itself, as rows=1 draws it.
+        """Yield what there is of a sample after every `size` tokens, and last itself.
 
-        It is drawn alone; where kernels are to be invariant, as the first of as many rows as others have.
+        It is drawn alone, as rows=1 draws it; where kernels are to be invariant, as any rows do.
 
         size: None for a hundredth of the longest sample
 

@@ -23,6 +23,7 @@ from genwright.observers import Observers
 from genwright.options import make
 from genwright.recipe import Component
 from genwright.registry import Registry
+from genwright.rows import TILE
 from genwright.run import Environment, Run, State, current_environment, new_run_id
 from genwright.samples import Sample, Samples
 from genwright.stage import Stage
@@ -265,7 +266,7 @@ def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = No
     model: one that is loaded, and used if it is the run's
 
     Raises UsageError if it drew none or does not say how, CheckpointError if its model is no longer here, MismatchError
-    if its sampler is of another version now.
+    if its sampler is of another version now, or its rows were of before invariance was 16 of them.
     """
     if run.kind != "generate":
         raise UsageError(
@@ -277,6 +278,12 @@ def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = No
             f"the config of run {run.id} should say how it drew; it has no {', '.join(missing)}. "
             "Check the store with: genwright audit verify."
         )
+    kernels = Policy.from_json(run.config.get("kernels", {}))
+    if kernels.invariant and run.config["rows"] != TILE:
+        raise MismatchError(
+            f"run {run.id} asked for invariant kernels at {run.config['rows']} rows; since then they are drawn {TILE} "
+            "at a time, which gives other bits. Draw them anew, or with the version of then."
+        )
     generation = Generation(
         model=_model_of(run, registry, model),
         sampler=Component.read(run.config["sampler"]),
@@ -286,7 +293,7 @@ def generation_of(run: Run, registry: Registry, *, model: Model[Any] | None = No
         registry=registry,
         precision=run.config.get("precision", "float32"),
         threads=run.environment.threads,
-        kernels=Policy.from_json(run.config.get("kernels", {})),
+        kernels=kernels,
     )
     _check_samplers(run, generation)
     return generation

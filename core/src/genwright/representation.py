@@ -122,8 +122,8 @@ def between_samples(
             f"{model.recipe.family.name!r}. Choose another model, or two items and a VAE."
         )
     start, end = Prior().latents(reading, Noise(seed, torch.tensor([first, second]))).to(device)
-    latents, condition = spherical(start, end, steps), known_condition(model, where or {}).to(device).expand(ROWS)
-    found = by_rows(lambda places: reading.decode(latents[places], condition), steps, rows=ROWS, device=device)
+    latents, condition = spherical(start, end, steps), known_condition(model, where or {}).to(device).expand(steps)
+    found = by_rows(lambda places: reading.decode(latents[places], condition[places]), steps, rows=ROWS, device=device)
     return model.encoder.decode(found.cpu())
 
 

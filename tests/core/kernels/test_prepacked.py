@@ -100,18 +100,44 @@ class Recorder:
 
 def test_who_watches_a_network_sees_what_its_copy_does() -> None:
     """Hooks that are methods once became those of a copy of their object, which nobody looked at."""
-    root, block, before, late, outer = (Recorder() for _ in range(5))
+    root, block, before, outer = (Recorder() for _ in range(4))
     given = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.SiLU()))
     given.register_forward_hook(root.see)
     given[1].register_forward_hook(block.see, with_kwargs=True)
     given[1].register_forward_pre_hook(before.see)
     given[1][1].forward = outer.activate
     made = prepacked(given)
-    given[1].register_forward_hook(late.see)
     assert replaced(made) == ["0", "1.0"]
     with torch.inference_mode():
         made(X)
-    assert [watching.seen for watching in (root, block, before, late, outer)] == [1] * 5
+    assert [watching.seen for watching in (root, block, before, outer)] == [1] * 4
+
+
+class Keeping(nn.Module):
+    """Adds what its first layer gave, which a hook of its own keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.SiLU())
+        self.first.register_forward_hook(self.keep)
+        self.kept: Tensor | None = None
+
+    def keep(self, layer: nn.Module, given: tuple[Tensor, ...], found: Tensor) -> None:
+        self.kept = found
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.first(x)
+        return x + self.kept
+
+
+def test_a_hook_of_a_network_itself_is_one_of_its_copy() -> None:
+    given = Keeping()
+    made = prepacked(given)
+    assert replaced(made) == ["first.0"]
+    with torch.inference_mode():
+        assert distance(made(X), Keeping()(X)) < 1e-5
+    assert given.kept is None
 
 
 def test_methods_of_a_layer_are_those_of_its_copy() -> None:

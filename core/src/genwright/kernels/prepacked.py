@@ -26,7 +26,7 @@ def prepacked(network: N) -> N:
 
     Of convolutions, those of stride 1 that keep heights and widths are taken; of both, those between numbers of
     channels that 16 divides. A network without any is returned as it is, and so is one that cannot be copied. The copy
-    does not see later changes of weights. Hooks are called on it as on the network, also such as come later.
+    does not see later changes of weights. Hooks that the network has are called on it too.
     """
     if not any(_packing(layer) for layer in network.modules()):
         return network
@@ -42,13 +42,14 @@ def prepacked(network: N) -> N:
 
 
 def _outside(network: nn.Module) -> Iterator[object]:
-    """Yield what a copy shares: hooks, and methods of objects outside, which are looked at where they are."""
+    """Yield what a copy shares: methods of objects outside, as hooks or in a layer, for those are looked at there."""
     layers = list(network.modules())
     inside = {id(layer) for layer in layers}
     for layer in layers:
-        for name, value in vars(layer).items():
-            is_hooks = name.startswith(("_forward_", "_backward_")) and "hooks" in name
-            if is_hooks or (isinstance(value, MethodType) and id(value.__self__) not in inside):
+        held = vars(layer)
+        hooks = (hook for name, hooks in held.items() if "hooks" in name and hooks for hook in hooks.values())
+        for value in (*held.values(), *hooks):
+            if isinstance(value, MethodType) and id(value.__self__) not in inside:
                 yield value
 
 

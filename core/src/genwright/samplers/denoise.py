@@ -89,7 +89,8 @@ class DenoiseSampler(Sampler[Denoiser]):
         def drawn(places: Tensor) -> Tensor:
             return self._drawn(reading, noise[places], condition[places])
 
-        # All calls are alike, so from the second on they are one launch each; for one alone that would not pay.
+        # All calls are alike, so from the second on they are one launch each. For one alone that would not pay: there
+        # the network's calls may be (`genwright.launched`).
         call = Captured(drawn, what="the removal of noise") if len(noise) > rows else drawn
         return by_rows(call, len(noise), rows=rows, device=str(noise.samples.device))
 

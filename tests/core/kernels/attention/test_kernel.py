@@ -107,6 +107,41 @@ def test_a_packed_sequence_has_the_same_bits_wherever_it_lies() -> None:
     assert torch.equal(found[:, :, 50:], alone)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_on_hopper_too_whatever_the_others_are(causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles once followed from how many keys all sequences have."""
+    monkeypatch.setattr(kernel, "capability", lambda device: 90)
+    noise = torch.Generator().manual_seed(7)
+    q, k, v = (torch.randn(1, 1, 200, 64, generator=noise).to(DEVICE, torch.float16) for _ in range(3))
+    for beside in (100, 400):
+        other = torch.randn(1, 1, beside, 64, generator=noise).to(DEVICE, torch.float16)
+        starts = torch.tensor([0, 200, 200 + beside], dtype=torch.int32, device=DEVICE)
+        packed = [torch.cat([x, other], 2) for x in (q, k, v)]
+        found = kernel.attention(packed[0], packed[1], packed[2], starts=starts, causal=causal)[:, :, :200]
+        alone = kernel.attention(q, k, v, starts=starts[:2], causal=causal)
+        assert torch.equal(found, alone)
+
+
+def test_gradients_may_come_from_anywhere_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "capability", lambda device: 90)
+    noise = torch.Generator().manual_seed(8)
+    q, k, v, up = (torch.randn(1, 2, 40, 32, generator=noise).to(DEVICE, torch.float16) for _ in range(4))
+    leaves = [x.requires_grad_() for x in (q, k, v)]
+    out = kernel.attention(*leaves)
+    odd = torch.cat([up.new_zeros(3), up.transpose(1, 2).flatten()])[3:].view(1, 40, 2, 32).transpose(1, 2)
+    assert odd.data_ptr() % 16
+    found, expected = (torch.autograd.grad(out, leaves, each, retain_graph=True) for each in (odd, up))
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_rows_may_be_one_that_is_looked_at_several_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "capability", lambda device: 90)
+    noise = torch.Generator().manual_seed(9)
+    q, k, v = (torch.randn(1, 2, 40, 32, generator=noise).to(DEVICE, torch.float16) for _ in range(3))
+    several = kernel.attention(*(x.expand(3, -1, -1, -1) for x in (q, k, v)))
+    assert torch.equal(several, kernel.attention(q, k, v).expand(3, -1, -1, -1))
+
+
 def test_longest_may_be_said_too_long() -> None:
     call = CALLS["packed, one of them empty"]
     found = kernel.attention(*call.args, **call.keywords, longest=80)

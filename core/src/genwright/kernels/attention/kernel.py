@@ -1,7 +1,7 @@
 """Attention in Triton: a forward pass with the softmax taken as the keys go by, and a backward pass without atomics.
 
-Tiles depend on the head's width, the dtype and the GPU only, and every query goes through its keys in the same order,
-so a query's bits do not depend on what is beside it.
+Tiles depend on the head's width, the dtype, the GPU, whether there is a bias or causality, and how many keys there are
+unless they are packed; every query goes through its keys in the same order. So its bits do not depend on other rows.
 """
 
 from __future__ import annotations
@@ -104,8 +104,10 @@ class _Attention(torch.autograd.Function):
         ctx.save_for_backward(q, k, v, bias, starts, out, logs)
         if out.numel() == 0 or k.numel() == 0:
             return out.zero_()
+        # Of packed sequences, the bits of one would depend on how long the others are.
+        length = k.shape[2] if starts is None else None
         cut = forward_tiles(
-            q.shape[3], q.dtype, capability(q.device), length=k.shape[2], causal=call.causal, biased=bias is not None
+            q.shape[3], q.dtype, capability(q.device), length=length, causal=call.causal, biased=bias is not None
         )
         fetch = _fetch(q, cut, starts)
         if fetch == LINE:
@@ -138,8 +140,7 @@ class _Attention(torch.autograd.Function):
             return d_q.zero_(), d_k.zero_(), d_v.zero_(), d_bias, None, None
         call, lines, more = ctx.call, _lines(q, starts), _optional(q, bias, starts)
         how = q.shape[3], q.dtype, capability(q.device)
-        # As it is laid out itself.
-        d_out, delta = d_out.transpose(1, 2).contiguous().transpose(1, 2), torch.empty_like(logs)
+        d_out, delta = _as_laid_out(d_out), torch.empty_like(logs)
         with _on(q):
             cut = query_tiles(*how, biased=bias is not None)
             fetch, parts = _fetch(q, cut, starts), triton.cdiv(call.length(q), cut.rows)
@@ -206,6 +207,12 @@ def _laid_out(x: Tensor) -> Tensor:
     """Return an empty [B, N, T, H] in which the heads of a position lie together, as layers around attention want."""
     rows, heads, positions, width = x.shape
     return torch.empty(rows, positions, heads, width, dtype=x.dtype, device=x.device).transpose(1, 2)
+
+
+def _as_laid_out(x: Tensor) -> Tensor:
+    """Return a tensor laid out so, beginning at 16 bytes."""
+    x = x.transpose(1, 2).contiguous()
+    return (x.clone() if x.data_ptr() % 16 else x).transpose(1, 2)
 
 
 def _fetchable(x: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 _PYTORCH = "genwright.kernels.attention.pytorch"
 # What flash and cuDNN take on Hopper; of wider heads, a block of keys is more than the first caches of processors hold.
 _WIDEST = 256
+# Of wider heads in float32, registers do not hold a tile: ten times as slow as plain PyTorch on Hopper.
+_WIDEST_SINGLE = 64
 # Up to so many keys it pays to keep scores for a backward pass, on a processor that multiplies bfloat16. Tables say
 # what is fastest forward; it is said here, since they are written again.
 _KEPT = 512
@@ -48,6 +50,8 @@ def _off_triton(
     starts: Tensor | None = None,
     **others: Any,
 ) -> str | None:
+    if q.dtype == torch.float32 and q.shape[-1] > _WIDEST_SINGLE:
+        return f"of float32 it takes heads of up to {_WIDEST_SINGLE} numbers; got {q.shape[-1]}"
     return off_heads(q, k, v) or off_triton(q, k, v, bias, starts)
 
 

@@ -1,4 +1,4 @@
-"""How kernels of attention are cut and launched, by the head's width, the dtype and the GPU only."""
+"""How kernels of attention are cut and launched: by what is alike in all rows of a call."""
 
 from __future__ import annotations
 
@@ -32,16 +32,19 @@ class Tiles:
 
 
 def forward_tiles(
-    width: int, dtype: torch.dtype, architecture: int, *, length: int, causal: bool, biased: bool
+    width: int, dtype: torch.dtype, architecture: int, *, length: int | None, causal: bool, biased: bool
 ) -> Tiles:
-    """Return how the forward pass over keys of some length is cut for heads of a width; architecture 90 is Hopper."""
+    """Return how the forward pass over so many keys is cut for heads of a width; architecture 90 is Hopper.
+
+    length: None for packed sequences, of which some are long and some are not
+    """
     if dtype == torch.float32:
         return Tiles(rows=64, columns=32, warps=4, stages=1)
     if architecture != 90:
         return Tiles(rows=64, columns=64, warps=4, stages=2)
     if biased:
         return Tiles(rows=64, columns=64, warps=4, stages=3, described=True)
-    if length <= _SHORT:
+    if length is not None and length <= _SHORT:
         return _short_tiles(width, causal=causal)
     if width > 64:
         return Tiles(rows=128, columns=128, warps=4, stages=2, described=True, specialised=True)
