@@ -51,9 +51,33 @@ user_cache_dir = user_data_dir
 END
 fi
 
-# Most of the time of tests goes into compiling, which several processes do at once.
-workers=()
-has xdist && workers=(-n "$(($(nproc) < 12 ? $(nproc) : 12))")
+# Most of the time of tests goes into compiling, which several processes do at once, each every so many tests.
+cat > "$scratch/part.py" <<'END'
+import os
+
+
+def pytest_collection_modifyitems(items):
+    part, parts = map(int, os.environ["PART"].split("/"))
+    items[:] = items[part::parts]
+END
+
+# The seconds that tests may take, then what pytest is given.
+tested() {
+    local cores parts part status=0 running=()
+    cores=$(nproc)
+    parts=$((cores < 12 ? cores : 12))
+    for ((part = 0; part < parts; part++)); do
+        PART="$part/$parts" timeout "$1" "$python" -m pytest -q -p part -p no:cacheprovider -p no:benchmark -p no:xdist \
+            "${@:2}" > "$scratch/$part.txt" 2>&1 &
+        running+=($!)
+    done
+    for ((part = 0; part < parts; part++)); do
+        wait "${running[part]}"
+        # 5 is of no test at all, where there are fewer than processes.
+        case $? in 0 | 5) tail -n 1 "$scratch/$part.txt" ;; *) status=1 && cat "$scratch/$part.txt" ;; esac
+    done
+    return "$status"
+}
 
 # A plugin of the checkout is found as if it were installed, if what it needs is there.
 plugin() {
@@ -74,9 +98,9 @@ gpu=$(grep -rlE --include='test_*.py' 'mark\.gpu' tests/core)
 kernels=$(ls tests/core/kernels/*/test_kernel.py)
 red=0
 # shellcheck disable=SC2086
-timeout "${limits[0]}" "$python" -m pytest -m gpu -p no:cacheprovider -p no:benchmark "${workers[@]}" $gpu || red=1
+tested "${limits[0]}" -m gpu $gpu || red=1
 # shellcheck disable=SC2086
-timeout "${limits[1]}" "$python" -m pytest -m "not gpu" -k "not hopper" -p no:cacheprovider -p no:benchmark "${workers[@]}" $kernels || red=1
+tested "${limits[1]}" -m "not gpu" -k "not hopper" $kernels || red=1
 gate=(--tested)
 if ((red)); then
     echo "Tests are red: what is measured is not kept." >&2
