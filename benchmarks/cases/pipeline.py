@@ -16,6 +16,7 @@ from benchmarks.row import Row, Target, at_least, at_most
 from benchmarks.setting import Setting
 from genwright.backbones.unet import UNet
 from genwright.families.preconditioning import Preconditioned, Preconditioning
+from genwright.kernels.prepacked import prepacked
 from genwright.readings import Condition, Denoiser
 from genwright.samplers.denoise import DDIM
 from genwright.seeds import Noise, seeded_torch
@@ -129,9 +130,10 @@ def _network(size: Size) -> UNet:
 
 
 def _reading(network: UNet, dtype: torch.dtype) -> Denoiser:
-    return Preconditioned(
-        _Cast(network.to(dtype).eval(), dtype), Preconditioning(prediction="epsilon", sigma_data=1.0), _SPACE.shape
-    )
+    # As networks that are drawn from are.
+    packed = prepacked(network.to(dtype).eval())
+    preconditioning = Preconditioning(prediction="epsilon", sigma_data=1.0)
+    return Preconditioned(_Cast(packed, dtype), preconditioning, _SPACE.shape)
 
 
 class _Cast(nn.Module):
