@@ -10,6 +10,7 @@ from genwright.errors import MismatchError
 from genwright.kernels import use
 from genwright.kernels.rotary_cache.spec import SPEC, rotary_cache
 from genwright.kernels.spec import Call, distance
+from tests.core.kernels.rotary_cache.calls import done, is_same_alone
 
 pytest.importorskip("numba", reason="its loops need numba")
 
@@ -22,13 +23,6 @@ def serves(call: Call) -> bool:
 
 
 CALLS = [call for call in SPEC.awkward(torch.float32, CPU) if serves(call)]
-
-
-def done(call: Call, by: str, dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Return the queries and the cache after a call, which is given tensors of its own."""
-    given = [tensor.clone().to(tensor.dtype if tensor.dtype == torch.int64 else dtype) for tensor in call.args]
-    with use(rotary_cache=by):
-        return [rotary_cache(*given), *given[4:]]
 
 
 def test_heads_that_32_divides_are_served() -> None:
@@ -45,11 +39,8 @@ def test_queries_and_the_cache_are_those_of_the_reference_in_float64(call: Call)
 
 def test_a_row_is_the_same_alone_and_among_others() -> None:
     call = next(call for call in CALLS if call.name == "shared heads of 64")
-    whole = done(call, "numba")
-    inward, cosine, sine, at, keys, values = call.args
-    for row in (slice(0, 1), slice(4, 5)):
-        alone = Call(name="", args=(inward[row], cosine, sine, at[row], keys[row], values[row]))
-        assert all(torch.equal(one, every[row]) for one, every in zip(done(alone, "numba"), whole, strict=True))
+    assert is_same_alone(call, "numba", 0)
+    assert is_same_alone(call, "numba", 4)
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,12 @@ from genwright.kernels.spec import Call, distance
 
 pytest.importorskip("triton", reason="its kernels need Triton")
 from tests.core.kernels.hopper import SHARED_LIMIT, compiled
+from tests.core.kernels.rotary_cache.calls import done, is_same_alone
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CALLS = [*SPEC.awkward(torch.float32, DEVICE)]
 # The interpreter computes no bfloat16.
 HALF = torch.bfloat16 if DEVICE.type == "cuda" else torch.float16
-
-
-def done(call: Call, by: str, dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Return the queries and the cache after a call, which is given tensors of its own."""
-    given = [tensor.clone().to(tensor.dtype if tensor.dtype == torch.int64 else dtype) for tensor in call.args]
-    with use(rotary_cache=by):
-        return [rotary_cache(*given), *given[4:]]
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -56,11 +50,8 @@ def test_heads_may_be_a_part_of_a_wider_row() -> None:
 
 def test_a_row_is_the_same_alone_and_among_others() -> None:
     call = next(call for call in CALLS if call.name == "shared heads of 64")
-    whole = done(call, "triton")
-    inward, cosine, sine, at, keys, values = call.args
-    for row in (slice(0, 1), slice(4, 5)):
-        alone = Call(name="", args=(inward[row], cosine, sine, at[row], keys[row], values[row]))
-        assert all(torch.equal(one, every[row]) for one, every in zip(done(alone, "triton"), whole, strict=True))
+    assert is_same_alone(call, "triton", 0)
+    assert is_same_alone(call, "triton", 4)
 
 
 @pytest.mark.parametrize("place", [-1, 10])
