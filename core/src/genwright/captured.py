@@ -52,10 +52,9 @@ class Captured:
         """Return what the function does."""
         if self._is_plain or not _is_open(given):
             return self.function(*given)
-        kinds = [_kind(tensor) for tensor in given]
         if self._warm is None:
             return self._watched(given)
-        if kinds != self._warm:
+        if _kinds(given) != self._warm:
             return self.function(*given)
         if self._recording is None:
             self._record(given)
@@ -66,7 +65,7 @@ class Captured:
             result = self.function(*given)
         if places and self._waited:
             self._refuse(f"{places[0]} waits for it")
-        self._warm, self._waited = None if places else [_kind(tensor) for tensor in given], bool(places)
+        self._warm, self._waited = None if places else _kinds(given), bool(places)
         return result
 
     def _record(self, given: tuple[Tensor, ...]) -> None:
@@ -174,8 +173,8 @@ def _is_open(given: tuple[Tensor, ...]) -> bool:
     return bool(given) and given[0].is_cuda and not torch.cuda.is_current_stream_capturing()
 
 
-def _kind(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.shape, tensor.dtype, tensor.device
+def _kinds(given: tuple[Tensor, ...]) -> list[tuple[Any, ...]]:
+    return [(tensor.shape, tensor.dtype, tensor.device) for tensor in given]
 
 
 @cache

@@ -184,8 +184,9 @@ class Generation(Generic[Item]):
     @contextmanager
     def _computing(self, precision: Precision) -> Iterator[None]:
         """Have PyTorch compute as all that decides samples says, and write down which kernels serve."""
-        computing = _computing(self.device, precision)
-        with threads(self.threads), computing, applied(self.kernels), recorded(self.chosen):
+        device = torch.device(self.device).type
+        autocast = torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+        with threads(self.threads), autocast, applied(self.kernels), recorded(self.chosen):
             yield
 
     def check_stages(self) -> None:
@@ -280,11 +281,6 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _computing(device: str, precision: Precision) -> torch.autocast:
-    """Return what has networks compute in a precision."""
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _check_precision(precision: object, reads: Reads, backbone: str, registry: Registry) -> None:

@@ -3,8 +3,6 @@
 # Shapes are said in docstrings: a signature that is checked at run time cannot be compiled by Triton.
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 import triton
 import triton.language as tl
@@ -24,15 +22,14 @@ def rotary_cache(inward: Tensor, cosine: Tensor, sine: Tensor, at: Tensor, keys:
     (rows, kept, size, wide), (every, head) = keys.shape, inward.shape[1:]
     queries = torch.empty(rows, every - 2 * kept, wide, dtype=keys.dtype, device=keys.device)
     if inward.numel():
-        with torch.cuda.device(inward.device) if inward.is_cuda else nullcontext():
-            rotary_cache_kernel[(rows * every,)](
-                *(queries, keys, values, inward, cosine, sine, at, *inward.stride()[:2]),
-                *(every, kept, size, min(size, len(cosine)), head, wide),
-                EPSILON=EPSILON,
-                BLOCK=triton.next_power_of_2(wide),
-                num_warps=1,
-                enable_fp_fusion=False,
-            )
+        rotary_cache_kernel[(rows * every,)](
+            *(queries, keys, values, inward, cosine, sine, at, *inward.stride()[:2]),
+            *(every, kept, size, min(size, len(cosine)), head, wide),
+            EPSILON=EPSILON,
+            BLOCK=triton.next_power_of_2(wide),
+            num_warps=1,
+            enable_fp_fusion=False,
+        )
     return queries
 
 
